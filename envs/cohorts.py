@@ -1,0 +1,55 @@
+"""Environments of the named data sets: data set, then encoding, then environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from envs.record_env import ActionSpace, RecordEnv, RewardFn
+from rlsyn.datasets import from_table, load, read_table
+from rlsyn.encoding import Encoding
+
+
+def make_record_env(
+    dataset: str,
+    data_dir: str | Path | None = None,
+    csv: str | Path | None = None,
+    label: str | None = None,
+    action_space: ActionSpace = "discrete",
+    reward_fn: RewardFn | None = None,
+    n_levels: int = 32,
+    order: str = "label_first",
+    seed: int = 0,
+    **env_kwargs: Any,
+) -> RecordEnv:
+    """The environment of a data set, what `gymnasium.make(id)` returns.
+
+    Args:
+        dataset: Environment id.
+        data_dir: Folder of the real release, for the cohorts.
+        csv: For `Table-v0`: the file.
+        label: For `Table-v0`: the outcome column.
+        action_space: `"discrete"` or `"box"`.
+        reward_fn: Scores finished records.
+        n_levels: Levels of a finely valued column.
+        order: Fill order, see `Encoding.fit`.
+        seed: Seed of the split into train and test; the levels are those of the training rows.
+        env_kwargs: Further arguments of `RecordEnv`.
+
+    Raises:
+        ValueError: See `rlsyn.datasets.load` and `Encoding.fit`.
+    """
+    if csv is not None:
+        data = from_table(read_table(csv), label, seed=seed)
+    else:
+        data = load(dataset, data_dir, seed)
+    encoding = Encoding.fit(data.train, data.schema, n_levels, order)
+    return RecordEnv(
+        encoding.n_levels,
+        reward_fn,
+        action_space,
+        marginals=encoding.marginals(),
+        names=encoding.names,
+        labels=[levels.labels() for levels in encoding.levels],
+        **env_kwargs,
+    )

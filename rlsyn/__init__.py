@@ -1,0 +1,1 @@
+"""Synthetic patient records by reinforcement learning."""

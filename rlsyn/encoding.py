@@ -1,0 +1,147 @@
+"""Table to levels and back: what the environment, the policy and the discriminator see of a table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from rlsyn.levels import CategoryLevels, Levels, QuantileLevels
+from rlsyn.schema import Schema, unknown_name
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """Columns as attributes with levels, in the order in which an episode fills them; fitted on training rows only.
+
+    Args:
+        schema: The columns in table order.
+        levels: The levels of each attribute, in fill order.
+    """
+
+    schema: Schema
+    levels: tuple[Levels, ...]
+    _inputs: tuple[np.ndarray, np.ndarray] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_inputs", self._make_inputs())
+
+    @classmethod
+    def fit(
+        cls, train: pd.DataFrame, schema: Schema, n_levels: int = 32, order: str | Sequence[str] = "label_first"
+    ) -> Encoding:
+        """The encoding of a training table.
+
+        Args:
+            train: Training rows with the schema's columns, and its group column if it has one.
+            schema: The columns.
+            n_levels: Levels of a finely valued column, missing not counted.
+            order: `"table"`, `"label_first"`, `"label_last"`, or names of columns that come first.
+
+        Raises:
+            ValueError: `n_levels` below 2, an unknown order or column, or a table that does not fit the schema.
+        """
+        if n_levels < 2:
+            raise ValueError(f"n_levels must be at least 2, got {n_levels}.")
+        schema.validate(train)
+        people = train[schema.group].to_numpy() if schema.group else np.arange(len(train))
+        levels: list[Levels] = []
+        for name in fill_order(schema, order):
+            column = schema[name]
+            if column.is_discrete:
+                levels.append(CategoryLevels.fit(column, train[name]))
+            else:
+                levels.append(QuantileLevels.fit(column, train[name], people, n_levels))
+        return cls(schema, tuple(levels))
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the attributes in fill order."""
+        return [levels.column.name for levels in self.levels]
+
+    @property
+    def n_levels(self) -> np.ndarray:
+        """Number of levels of each attribute, `(n_attributes,)` int64."""
+        return np.array([levels.n_levels for levels in self.levels], dtype=np.int64)
+
+    def encode(self, table: pd.DataFrame) -> np.ndarray:
+        """Records `(n, n_attributes)` int64 of a table.
+
+        Raises:
+            ValueError: A category or a missing value that no training row has.
+        """
+        return np.stack([levels.encode(table[levels.column.name]) for levels in self.levels], axis=1)
+
+    def decode(self, records: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
+        """Table of records, in the schema's order, with values drawn inside numeric levels."""
+        columns = {
+            levels.column.name: levels.decode(records[:, i], rng) for i, levels in enumerate(self.levels)
+        }
+        return pd.DataFrame({name: columns[name] for name in self.schema.names})
+
+    def marginals(self) -> list[np.ndarray]:
+        """Share of the training rows at each level, by attribute."""
+        return [levels.counts / levels.counts.sum() for levels in self.levels]
+
+    def inputs(self) -> tuple[np.ndarray, np.ndarray]:
+        """How records become vectors: `(attribute, table)`.
+
+        Entry `w` of a vector is `table[w, level of attribute[w]]`; `attribute` is `(width,)` int64, ascending, and
+        `table` is `(width, largest number of levels)` float32.
+        """
+        return self._inputs
+
+    def _make_inputs(self) -> tuple[np.ndarray, np.ndarray]:
+        features = [levels.features() for levels in self.levels]
+        attribute = np.repeat(np.arange(len(features)), [block.shape[1] for block in features])
+        table = np.zeros((len(attribute), int(self.n_levels.max())), dtype=np.float32)
+        row = 0
+        for block in features:
+            table[row : row + block.shape[1], : block.shape[0]] = block.T
+            row += block.shape[1]
+        return attribute.astype(np.int64), table
+
+    def vectors(self, records: np.ndarray) -> np.ndarray:
+        """Vectors `(n, width)` float32 of records: what networks take in."""
+        attribute, table = self.inputs()
+        return table[np.arange(len(attribute)), records[:, attribute]]
+
+    def write(self, path: Path) -> None:
+        """Write the encoding as JSON."""
+        levels = [{"name": levels.column.name} | levels.to_dict() for levels in self.levels]
+        path.write_text(json.dumps({"schema": self.schema.to_dict(), "levels": levels}))
+
+    @classmethod
+    def read(cls, path: Path) -> Encoding:
+        """The encoding in a JSON file that `write` wrote."""
+        fields = json.loads(path.read_text())
+        schema = Schema.from_dict(fields["schema"])
+        levels: list[Levels] = []
+        for entry in fields["levels"]:
+            column = schema[entry["name"]]
+            kind = CategoryLevels if column.is_discrete else QuantileLevels
+            levels.append(kind.from_dict(column, entry))
+        return cls(schema, tuple(levels))
+
+
+def fill_order(schema: Schema, order: str | Sequence[str]) -> list[str]:
+    """Names of the columns in the order in which an episode fills them.
+
+    Raises:
+        ValueError: An order or column that does not exist.
+    """
+    names, label = schema.names, schema.label
+    if isinstance(order, str) and order in ("table", "label_first", "label_last"):
+        others = [name for name in names if name != label]
+        if order == "table" or label is None:
+            return names
+        return [label, *others] if order == "label_first" else [*others, label]
+    first = [name.strip() for name in order.split(",")] if isinstance(order, str) else list(order)
+    for name in first:
+        if name not in names:
+            raise ValueError(unknown_name("order or column", name, ["table", "label_first", "label_last", *names]))
+    return list(dict.fromkeys([*first, *names]))

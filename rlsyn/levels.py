@@ -1,0 +1,391 @@
+"""One column as levels: the integer codes between which the policy chooses, and what each stands for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.special import ndtri
+
+from rlsyn.schema import Category, Column
+
+N_COSINES = 6
+"""Smooth functions of a numeric level's rank that its output head combines."""
+N_FREE_LEVELS = 8
+"""Up to so many levels a numeric column's head is free instead of smooth."""
+SPIKE_SHARE = 0.05
+"""A value of a finely valued column that at least this share of the rows has gets an output of its own."""
+COARSEST_DECIMALS = -3
+
+
+@dataclass(frozen=True)
+class CategoryLevels:
+    """Levels of a binary or categorical column: one per category seen in training, and one for missing.
+
+    Args:
+        column: The column.
+        categories: Categories by level.
+        counts: Training rows by level, the missing level last if there is one.
+        missing: Whether the last level means missing.
+    """
+
+    column: Column
+    categories: tuple[Category, ...]
+    counts: np.ndarray
+    missing: bool
+
+    @classmethod
+    def fit(cls, column: Column, values: pd.Series) -> CategoryLevels:
+        """The levels of the training values."""
+        codes = _match_categories(column, values, column.categories)
+        counts = np.bincount(codes[codes >= 0], minlength=len(column.categories))
+        seen = np.flatnonzero(counts)
+        n_missing = int((codes < 0).sum())
+        categories = tuple(column.categories[i] for i in seen)
+        return cls(column, categories, np.append(counts[seen], [n_missing] if n_missing else []).astype(np.int64), n_missing > 0)
+
+    @property
+    def n_levels(self) -> int:
+        """Number of levels, missing included."""
+        return len(self.counts)
+
+    def encode(self, values: pd.Series) -> np.ndarray:
+        """Levels `(n,)` int64 of values.
+
+        Raises:
+            ValueError: A category or a missing value that no training row has.
+        """
+        codes = _match_categories(self.column, values, self.categories)
+        return _fill_missing(self.column, codes, codes < 0, len(self.categories), self.missing)
+
+    def decode(self, levels: np.ndarray, rng: np.random.Generator) -> pd.Series:
+        """Values of levels; nothing is drawn."""
+        values = np.empty(len(self.categories) + 1, dtype=object)
+        values[:-1], values[-1] = self.categories, None
+        series = pd.Series(values[levels], name=self.column.name, dtype=object)
+        if not series.isna().any():
+            return series.infer_objects()
+        return series.convert_dtypes() if not isinstance(self.categories[0], str) else series.infer_objects()
+
+    def features(self) -> np.ndarray:
+        """Inputs `(n_levels, width)` that stand for a level: one-hot; one signed column where there are two levels."""
+        if self.n_levels == 1:
+            return np.zeros((1, 0))
+        return np.array([[-1.0], [1.0]]) if self.n_levels == 2 else np.eye(self.n_levels)
+
+    def basis(self) -> np.ndarray:
+        """Output functions `(n_levels, n_functions)`: every level is free."""
+        return np.eye(self.n_levels)[:, 1:]
+
+    def labels(self) -> list[str]:
+        """Each level in words."""
+        return [str(category) for category in self.categories] + ["missing"] * self.missing
+
+    def to_dict(self) -> dict[str, Any]:
+        """The levels as plain lists and numbers."""
+        return {"categories": list(self.categories), "counts": self.counts.tolist(), "missing": self.missing}
+
+    @classmethod
+    def from_dict(cls, column: Column, fields: dict[str, Any]) -> CategoryLevels:
+        """The inverse of `to_dict`."""
+        return cls(column, tuple(fields["categories"]), np.array(fields["counts"], dtype=np.int64), fields["missing"])
+
+
+@dataclass(frozen=True)
+class Bin:
+    """One level of a numeric column: an interval, and how values are drawn in it.
+
+    Values that several people share are `atoms`: they are reproduced with their training frequency. The rest are
+    never reproduced as such; a draw runs along `knots`, quantiles of the values that only one or two people have.
+    """
+
+    lower: float
+    upper: float
+    atoms: np.ndarray
+    atom_shares: np.ndarray
+    knots: np.ndarray
+
+    def draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """`n` values and whether each is an atom (and so needs no rounding)."""
+        uniform = rng.random(n)
+        edges = np.cumsum(self.atom_shares)
+        share = edges[-1] if len(edges) else 0.0
+        is_atom = uniform < share if len(self.knots) else np.ones(n, dtype=bool)
+        values = np.empty(n)
+        picked = np.searchsorted(edges, uniform[is_atom], side="right")
+        values[is_atom] = self.atoms[np.minimum(picked, len(self.atoms) - 1)] if len(self.atoms) else 0.0
+        if not is_atom.all():
+            position = (uniform[~is_atom] - share) / (1 - share)
+            values[~is_atom] = np.interp(position, np.linspace(0, 1, len(self.knots)), self.knots)
+        return values, is_atom
+
+
+@dataclass(frozen=True)
+class QuantileLevels:
+    """Levels of a numeric or integer column: quantile bins, values of their own where few or frequent, and missing.
+
+    A column with at most `n_levels` distinct values keeps each exactly, and so does any column a value that fills a
+    level alone (a 0 in steps). Elsewhere a level is an interval, and `decode` draws inside it on the grid of decimals
+    that the training values use.
+
+    Args:
+        column: The column.
+        bins: The intervals, ascending.
+        counts: Training rows by level, the missing level last if there is one.
+        grid: Digits after the point on which values are drawn; negative for tens, hundreds, thousands.
+        grid_shares: Share of values by entry of `grid`.
+        centers: Mean training value by bin, standardised.
+        missing: Whether the last level means missing.
+    """
+
+    column: Column
+    bins: tuple[Bin, ...]
+    counts: np.ndarray
+    grid: np.ndarray
+    grid_shares: np.ndarray
+    centers: np.ndarray
+    missing: bool
+    _edges: np.ndarray = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_edges", np.array([interval.lower for interval in self.bins[1:]]))
+
+    @classmethod
+    def fit(
+        cls, column: Column, values: pd.Series, people: np.ndarray, n_levels: int, min_people: int = 3
+    ) -> QuantileLevels:
+        """The levels of the training values.
+
+        Args:
+            column: The column.
+            values: Training values.
+            people: For each row the person it belongs to: a value counts as shared by distinct people, not rows.
+            n_levels: Levels to aim at, missing not counted.
+            min_people: People who must share a value before it may be reproduced exactly.
+        """
+        numbers = values.to_numpy(dtype=float, na_value=np.nan)
+        present = ~np.isnan(numbers)
+        n_missing = int((~present).sum())
+        if not present.any():
+            return cls(column, (), np.array([n_missing]), np.zeros(1, int), np.ones(1), np.zeros(0), True)
+        distinct, inverse, counts = np.unique(numbers[present], return_inverse=True, return_counts=True)
+        shared = _n_people(inverse, people[present], len(distinct)) >= min_people
+        starts = _bin_starts(counts, n_levels)
+        exact = len(distinct) <= n_levels
+        bins = tuple(
+            _make_bin(distinct, counts, shared | exact, start, stop)
+            for start, stop in zip(starts, [*starts[1:], len(distinct)], strict=True)
+        )
+        bin_counts = np.add.reduceat(counts, starts)
+        means = np.add.reduceat(counts * distinct, starts) / bin_counts
+        spread = numbers[present].std() or 1.0
+        grid, grid_shares = _decimal_grid(distinct[~shared], column.decimals if column.kind == "numeric" else 0)
+        return cls(
+            column,
+            bins,
+            np.append(bin_counts, [n_missing] if n_missing else []).astype(np.int64),
+            grid,
+            grid_shares,
+            np.clip((means - numbers[present].mean()) / spread, -5, 5),
+            n_missing > 0,
+        )
+
+    @property
+    def n_levels(self) -> int:
+        """Number of levels, missing included."""
+        return len(self.counts)
+
+    def encode(self, values: pd.Series) -> np.ndarray:
+        """Levels `(n,)` int64 of values; numbers outside the training range get the outermost level.
+
+        Raises:
+            ValueError: A missing value where no training row has one.
+        """
+        numbers = values.to_numpy(dtype=float, na_value=np.nan)
+        codes = np.searchsorted(self._edges, numbers, side="right")
+        absent = np.isnan(numbers) | (len(self.bins) == 0)
+        return _fill_missing(self.column, codes, absent, len(self.bins), self.missing)
+
+    def decode(self, levels: np.ndarray, rng: np.random.Generator) -> pd.Series:
+        """Values of levels, drawn inside each level; integers as integers."""
+        values = np.full(len(levels), np.nan)
+        rounded = np.ones(len(levels), dtype=bool)
+        for level in np.unique(levels):
+            rows = np.flatnonzero(levels == level)
+            if level < len(self.bins):
+                values[rows], rounded[rows] = self.bins[level].draw(len(rows), rng)
+        drawn = np.flatnonzero(~rounded)
+        if len(drawn) and (self.column.kind == "integer" or self.column.decimals is not None):
+            values[drawn] = self._round(values[drawn], levels[drawn], rng)
+        series = pd.Series(values, name=self.column.name)
+        if self.column.kind == "integer":
+            return series.round().astype("Int64" if np.isnan(values).any() else "int64")
+        return series
+
+    def _round(self, values: np.ndarray, levels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """Values on their grid; where that would leave the level, on the next finer one."""
+        lower = np.array([interval.lower for interval in self.bins])[levels]
+        upper = np.array([interval.upper for interval in self.bins])[levels]
+        wanted = rng.choice(len(self.grid), size=len(values), p=self.grid_shares)
+        result = np.full(len(values), np.nan)
+        for step, decimals in enumerate(self.grid):
+            candidate = np.round(values, int(decimals))
+            fits = np.isnan(result) & (wanted <= step) & (candidate >= lower) & (candidate < upper)
+            result[fits] = candidate[fits]
+        left = np.isnan(result)
+        unit = 10.0 ** -float(self.grid[-1])
+        inward = np.where(np.round(values, int(self.grid[-1])) < lower, np.ceil(lower / unit), np.ceil(upper / unit) - 1)
+        result[left] = np.round(inward[left] * unit, max(int(self.grid[-1]), 0))
+        return result
+
+    def features(self) -> np.ndarray:
+        """Inputs `(n_levels, width)`: normal score of the rank, standardised mean, flags for missing and spikes."""
+        if self.n_levels == 1:
+            return np.zeros((1, 0))
+        columns = [ndtri(self._ranks()), np.append(self.centers, [0.0] * self.missing)]
+        columns[0] = np.where(self._is_missing(), 0.0, columns[0])
+        return np.stack([*columns, *self._flags()], axis=1)
+
+    def basis(self) -> np.ndarray:
+        """Output functions `(n_levels, n_functions)`: cosines of the rank, flags for missing and spikes.
+
+        Neighbouring levels share their weights, so that few rows suffice to learn how a distribution shifts.
+        """
+        if self.n_levels <= N_FREE_LEVELS:
+            return np.eye(self.n_levels)[:, 1:]
+        ranks, is_missing = self._ranks(), self._is_missing()
+        cosines = [np.where(is_missing, 0.0, np.cos(np.pi * k * ranks)) for k in range(1, N_COSINES + 1)]
+        return np.stack([*cosines, *self._flags()], axis=1)
+
+    def labels(self) -> list[str]:
+        """Each level in words: its value, or its interval."""
+        words = [
+            f"{interval.atoms[0]:g}" if len(interval.atoms) == 1 and not len(interval.knots)
+            else f"{interval.lower:g} to {interval.upper:g}"
+            for interval in self.bins
+        ]  # fmt: skip
+        return words + ["missing"] * self.missing
+
+    def _is_missing(self) -> np.ndarray:
+        return np.arange(self.n_levels) == (len(self.bins) if self.missing else self.n_levels)
+
+    def _ranks(self) -> np.ndarray:
+        counts = self.counts[: len(self.bins)]
+        middle = (np.cumsum(counts) - counts / 2) / max(counts.sum(), 1)
+        return np.append(middle, [0.5] * self.missing)
+
+    def _flags(self) -> list[np.ndarray]:
+        is_spike = np.zeros(self.n_levels, dtype=bool)
+        for level, interval in enumerate(self.bins):
+            is_spike[level] = len(interval.knots) == 0 and self.counts[level] >= SPIKE_SHARE * self.counts.sum()
+        flagged = np.flatnonzero(is_spike | self._is_missing()) if self.n_levels > N_FREE_LEVELS else []
+        if self.n_levels <= N_FREE_LEVELS and self.missing:
+            flagged = [self.n_levels - 1]
+        return [(np.arange(self.n_levels) == level).astype(float) for level in flagged]
+
+    def to_dict(self) -> dict[str, Any]:
+        """The levels as plain lists and numbers."""
+        bins = [
+            [interval.lower, interval.upper, interval.atoms.tolist(), interval.atom_shares.tolist(), interval.knots.tolist()]
+            for interval in self.bins
+        ]
+        arrays = {name: getattr(self, name).tolist() for name in ("counts", "grid", "grid_shares", "centers")}
+        return {"bins": bins, "missing": self.missing} | arrays
+
+    @classmethod
+    def from_dict(cls, column: Column, fields: dict[str, Any]) -> QuantileLevels:
+        """The inverse of `to_dict`."""
+        bins = tuple(Bin(low, high, *(np.array(part, dtype=float) for part in parts)) for low, high, *parts in fields["bins"])
+        return cls(
+            column,
+            bins,
+            np.array(fields["counts"], dtype=np.int64),
+            np.array(fields["grid"], dtype=np.int64),
+            np.array(fields["grid_shares"]),
+            np.array(fields["centers"]),
+            fields["missing"],
+        )
+
+
+Levels = CategoryLevels | QuantileLevels
+
+
+def _match_categories(column: Column, values: pd.Series, categories: tuple[Category, ...]) -> np.ndarray:
+    """Index of each value among the categories, -1 for missing."""
+    index = {category: i for i, category in enumerate(categories)}
+    by_text = {str(category): i for category, i in index.items()}
+    codes, distinct = pd.factorize(values.astype(object))
+    matched = np.empty(len(distinct) + 1, dtype=np.int64)
+    matched[-1] = -1
+    for i, value in enumerate(distinct):
+        found = index.get(value, by_text.get(str(value)))
+        if found is None:
+            raise ValueError(
+                f"Column {column.name!r} must hold one of {list(categories)[:10]}, got {value!r}, "
+                "which no training row has."
+            )
+        matched[i] = found
+    return matched[codes]
+
+
+def _fill_missing(column: Column, codes: np.ndarray, absent: np.ndarray, level: int, missing: bool) -> np.ndarray:
+    if absent.any() and not missing:
+        raise ValueError(f"Column {column.name!r} was complete in training, got {int(absent.sum())} missing values.")
+    return np.where(absent, level, codes).astype(np.int64)
+
+
+def _n_people(inverse: np.ndarray, people: np.ndarray, n_values: int) -> np.ndarray:
+    pairs = np.unique(np.stack([inverse, pd.factorize(people)[0]], axis=1), axis=0)
+    return np.bincount(pairs[:, 0], minlength=n_values)
+
+
+def _bin_starts(counts: np.ndarray, n_levels: int) -> list[int]:
+    """Where bins of about equal mass begin among the sorted distinct values; frequent values stand alone."""
+    if len(counts) <= n_levels:
+        return list(range(len(counts)))
+    heavy = counts >= 0.75 * counts.sum() / n_levels
+    light_mass = counts[~heavy].sum() / max(1, n_levels - int(heavy.sum()))
+    starts, mass = [0], 0.0
+    for i in range(1, len(counts)):
+        mass += counts[i - 1] if not heavy[i - 1] else 0.0
+        if heavy[i] or heavy[i - 1] or mass + counts[i] / 2 > light_mass:
+            starts.append(i)
+            mass = 0.0
+    return starts
+
+
+def _make_bin(distinct: np.ndarray, counts: np.ndarray, shared: np.ndarray, start: int, stop: int) -> Bin:
+    lower = (distinct[start - 1] + distinct[start]) / 2 if start else distinct[0]
+    upper = (distinct[stop - 1] + distinct[stop]) / 2 if stop < len(distinct) else np.nextafter(distinct[-1], np.inf)
+    inside = np.arange(start, stop)
+    atoms, lone = inside[shared[inside]], inside[~shared[inside]]
+    knots = np.zeros(0)
+    if len(lone):
+        values = np.repeat(distinct[lone], counts[lone])
+        knots = np.quantile(values, np.linspace(0, 1, int(np.clip(len(values) // 2, 3, 17))))
+        knots[0], knots[-1] = lower, min(upper, distinct[-1])
+    return Bin(float(lower), float(upper), distinct[atoms], counts[atoms] / counts[inside].sum(), knots)
+
+
+def _decimal_grid(values: np.ndarray, decimals: int | None) -> tuple[np.ndarray, np.ndarray]:
+    """Digits after the point that values use, and the share of values drawn with each.
+
+    A value drawn with d digits happens to need only k < d of them with probability 10^(k-d); solving for that leaves
+    the shares of the grids themselves (an age is whole, a few are thirds; platelets come in thousands, a few do not).
+    """
+    if decimals is None:
+        return np.zeros(1, dtype=np.int64), np.ones(1)
+    grid = np.arange(COARSEST_DECIMALS, decimals + 1)
+    if len(values) == 0:
+        return grid[-1:], np.ones(1)
+    needs_at_most = [np.isclose(values, np.round(values, int(d)), rtol=1e-12, atol=1e-12).mean() for d in grid]
+    chance = np.where(grid[:, None] >= grid[None, :], 1.0, 10.0 ** (grid[:, None] - grid[None, :]).astype(float))
+    shares = np.clip(np.linalg.solve(chance, np.array(needs_at_most)), 0, None)
+    shares[shares < 2 / max(len(values), 2)] = 0.0
+    if shares.sum() == 0:
+        shares[-1] = 1.0
+    used = shares > 0
+    used[-1] = True
+    return grid[used].astype(np.int64), shares[used] / shares.sum()

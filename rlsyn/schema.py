@@ -1,0 +1,315 @@
+"""Columns of a patient table and the rules that hold for them: kinds, categories, units, label, group."""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, replace
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import numpy as np
+import pandas as pd
+import yaml
+
+Kind = Literal["numeric", "integer", "binary", "categorical"]
+Category = str | int | float | bool
+
+MAX_CATEGORIES = 1_000
+"""More distinct texts than this are taken for names or notes, not for categories."""
+MIN_ROWS = 20
+"""Fewer rows than this cannot be split, learned from or evaluated."""
+MAX_DECIMALS = 10
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a table.
+
+    Args:
+        name: Header of the column.
+        kind: `numeric` (real numbers), `integer`, `binary` (two categories) or `categorical`.
+        categories: The values of a binary or categorical column, sorted.
+        decimals: Digits after the point that the values of a numeric column carry; `None` when unrounded.
+        unit: Unit of measurement, for people.
+        missing: Whether values may be missing.
+    """
+
+    name: str
+    kind: Kind
+    categories: tuple[Category, ...] = ()
+    decimals: int | None = None
+    unit: str = ""
+    missing: bool = False
+
+    def __post_init__(self) -> None:
+        if self.kind not in get_args(Kind):
+            raise ValueError(f"Column {self.name!r}: kind must be one of {get_args(Kind)}, got {self.kind!r}.")
+        if self.is_discrete != bool(self.categories):
+            raise ValueError(
+                f"Column {self.name!r}: binary and categorical columns list their categories, others have none; "
+                f"got kind {self.kind!r} with {len(self.categories)} categories."
+            )
+
+    @property
+    def is_discrete(self) -> bool:
+        """Whether the values are categories rather than quantities."""
+        return self.kind in ("binary", "categorical")
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns of a table in their order, and which of them are label and group.
+
+    The group (patient) column tells which rows belong to one person. It is no attribute of a record: it is not in
+    `columns`, it is used to keep a person's rows together, and it is never generated.
+    """
+
+    columns: tuple[Column, ...]
+    label: str | None = None
+    group: str | None = None
+
+    def __post_init__(self) -> None:
+        if not self.columns:
+            raise ValueError("A schema needs at least one column, got none.")
+        duplicates = sorted({name for name in self.names if self.names.count(name) > 1})
+        if duplicates:
+            raise ValueError(f"Column names must be unique, got {duplicates} more than once. Rename them.")
+        if self.label is not None:
+            self[self.label]
+        if self.group is not None and self.group in self.names:
+            raise ValueError(f"The group column {self.group!r} identifies people; it cannot be generated as well.")
+
+    def __getitem__(self, name: str) -> Column:
+        """The column of that name."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise ValueError(unknown_name("column", name, self.names))
+
+    @property
+    def names(self) -> list[str]:
+        """Names of the columns of a record, in table order."""
+        return [column.name for column in self.columns]
+
+    def validate(self, table: pd.DataFrame) -> None:
+        """Check that a table has the columns of this schema with admissible values.
+
+        Raises:
+            ValueError: A column is absent, holds an unknown category, text for a number, an infinite value, or a
+                missing value where none may be.
+        """
+        for column in self.columns:
+            if column.name not in table:
+                raise ValueError(f"The table lacks column {column.name!r}; it has {list(table.columns)[:20]}.")
+            _validate_column(column, table[column.name])
+
+    def write(self, path: Path) -> None:
+        """Write the schema as YAML."""
+        path.write_text(yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=120))
+
+    @classmethod
+    def read(cls, path: Path) -> Schema:
+        """The schema in a YAML file that `write` wrote."""
+        return cls.from_dict(yaml.safe_load(path.read_text()))
+
+    def to_dict(self) -> dict[str, Any]:
+        """The schema as plain lists and dicts; defaults are left out."""
+        blank = Column("", "numeric")
+        columns = []
+        for column in self.columns:
+            fields = {key: value for key, value in asdict(column).items() if value != getattr(blank, key)}
+            columns.append({"name": column.name, "kind": column.kind} | fields)
+            if column.categories:
+                columns[-1]["categories"] = list(column.categories)
+        return {"label": self.label, "group": self.group, "columns": columns}
+
+    @classmethod
+    def from_dict(cls, fields: dict[str, Any]) -> Schema:
+        """The inverse of `to_dict`."""
+        columns = [Column(**{**column, "categories": tuple(column.get("categories", ()))}) for column in fields["columns"]]
+        return cls(tuple(columns), fields.get("label"), fields.get("group"))
+
+
+def infer_schema(
+    table: pd.DataFrame,
+    label: str | None = None,
+    group: str | None = None,
+    units: dict[str, str] | None = None,
+    integers: Iterable[str] = (),
+) -> Schema:
+    """The schema of a table, inferred from its values.
+
+    Numbers with two distinct values and booleans are binary, whole numbers are integer, other numbers numeric; text
+    with two distinct values is binary, other text categorical.
+
+    Args:
+        table: The rows; a column named by `group` is left out of the schema's columns.
+        label: The outcome column, if there is one; it must be complete and vary.
+        group: The column that identifies the person a row belongs to.
+        units: Units of measurement by column name.
+        integers: Columns to keep integer even where only two values occur.
+
+    Raises:
+        ValueError: Too few rows, duplicate names, an infinite value, a date, free text, an identifier, or a label that
+            is absent, constant or incomplete. The message names the column and what to do.
+    """
+    names = [str(name) for name in table.columns]
+    duplicates = sorted({name for name in names if names.count(name) > 1})
+    if duplicates:
+        raise ValueError(f"Column names must be unique, got {duplicates} more than once. Rename them in the file.")
+    if len(table) < MIN_ROWS:
+        raise ValueError(f"A table needs at least {MIN_ROWS} rows to learn from, got {len(table)}.")
+    for role, name in (("label", label), ("group", group)):
+        if name is not None and name not in names:
+            raise ValueError(unknown_name(f"{role} column", name, names))
+    units = units or {}
+    columns = []
+    for name in names:
+        if name == group:
+            continue
+        column = infer_column(table[name].rename(name), keep_integer=name in set(integers))
+        columns.append(replace(column, unit=units.get(name, "")))
+    schema = Schema(tuple(columns), label, group)
+    if label is not None:
+        _check_label(table[label])
+    return schema
+
+
+def infer_column(values: pd.Series, keep_integer: bool = False) -> Column:
+    """The column that a series of values is.
+
+    Raises:
+        ValueError: An infinite value, a date, free text or an identifier.
+    """
+    name, present = str(values.name), values.dropna()
+    missing = len(present) < len(values)
+    if pd.api.types.is_datetime64_any_dtype(values) or isinstance(values.dtype, pd.PeriodDtype):
+        raise ValueError(_refusal(name, "holds dates", str(present.iloc[0]) if len(present) else "NaT"))
+    if len(present) == 0:
+        return Column(name, "numeric", missing=True)
+    if pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values):
+        return _infer_text(name, present, missing)
+    numbers = present.to_numpy(dtype=float)
+    if np.isinf(numbers).any():
+        raise ValueError(
+            f"Column {name!r} must hold finite numbers, got {int(np.isinf(numbers).sum())} infinite. "
+            f"Make them empty (missing) or leave the column out with --drop {_shell(name)}."
+        )
+    distinct = np.unique(numbers)
+    is_whole = bool((distinct == np.round(distinct)).all()) and bool((np.abs(distinct) < 2**53).all())
+    if is_whole and _is_row_number(present.to_numpy(dtype=float)):
+        raise ValueError(_refusal(name, "numbers the rows (an identifier)", str(int(numbers[0]))))
+    if len(distinct) == 2 and not keep_integer:
+        return Column(name, "binary", _to_categories(present), missing=missing)
+    if is_whole:
+        return Column(name, "integer", missing=missing)
+    return Column(name, "numeric", decimals=count_decimals(distinct), missing=missing)
+
+
+def count_decimals(values: np.ndarray) -> int | None:
+    """Digits after the point that write every value; `None` when more than ten are needed.
+
+    Example:
+        >>> count_decimals(np.array([1.5, 2.25, 3.0]))
+        2
+    """
+    for decimals in range(MAX_DECIMALS + 1):
+        if np.allclose(values, np.round(values, decimals), rtol=1e-12, atol=0):
+            return decimals
+    return None
+
+
+def unknown_name(what: str, name: str, known: Sequence[str]) -> str:
+    """The message for a name that is not known, with the closest one that is."""
+    close = get_close_matches(str(name), [str(other) for other in known], n=1, cutoff=0.4)
+    if close:
+        return f"Unknown {what} {name!r}. Did you mean {close[0]!r}?"
+    listed = ", ".join(str(other) for other in list(known)[:20])
+    return f"Unknown {what} {name!r}. Choose one of: {listed}{', ...' if len(known) > 20 else ''}."
+
+
+def _infer_text(name: str, present: pd.Series, missing: bool) -> Column:
+    texts = present.astype(str)
+    n_distinct = int(texts.nunique())
+    example = str(texts.iloc[0])[:40]
+    if n_distinct > 2 and _looks_like_dates(texts):
+        raise ValueError(_refusal(name, "holds dates", example, "or turn them into numbers (an age, days since a visit) "))
+    if n_distinct == len(texts) and n_distinct >= MIN_ROWS:
+        raise ValueError(_refusal(name, "has a different text in every row (an identifier or free text)", example))
+    if n_distinct > MAX_CATEGORIES:
+        raise ValueError(
+            _refusal(name, f"has {n_distinct:,} different texts, at most {MAX_CATEGORIES:,} are categories", example)
+        )
+    if n_distinct > 20 and (n_distinct > 0.5 * len(texts) or texts.str.len().mean() > 60):
+        raise ValueError(_refusal(name, f"has {n_distinct:,} different texts in {len(texts):,} rows (free text)", example))
+    return Column(name, "binary" if n_distinct == 2 else "categorical", _to_categories(present), missing=missing)
+
+
+def _to_categories(present: pd.Series) -> tuple[Category, ...]:
+    distinct = [value.item() if hasattr(value, "item") else value for value in present.unique()]
+    distinct = [int(v) if isinstance(v, float) and v.is_integer() else v for v in distinct]
+    plain = [value if isinstance(value, (str, int, float, bool)) else str(value) for value in distinct]
+    return tuple(sorted(plain, key=lambda value: (isinstance(value, str), value)))
+
+
+def _looks_like_dates(texts: pd.Series) -> bool:
+    sample = texts.iloc[:: max(1, len(texts) // 200)]
+    if sample.str.match(r"^\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?$").mean() > 0.9:
+        return True
+    if not sample.str.contains(r"\d").mean() > 0.9 or not sample.str.contains(_MONTH, case=False).mean() > 0.9:
+        return False
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # pandas announces that it guesses the format: so it should
+        return bool(pd.to_datetime(sample, errors="coerce").notna().mean() > 0.9)
+
+
+_MONTH = re.compile(r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE)
+
+
+def _is_row_number(numbers: np.ndarray) -> bool:
+    return len(numbers) >= MIN_ROWS and bool((np.diff(numbers) == 1).all())
+
+
+def _refusal(name: str, what: str, example: str, instead: str = "") -> str:
+    return (
+        f"Column {name!r} {what}, for example {example!r}: such a column cannot be learned and would identify people. "
+        f"Leave it out {instead}with --drop {_shell(name)}."
+    )
+
+
+def _shell(name: str) -> str:
+    return name if re.fullmatch(r"[\w.-]+", name) else f"'{name}'"
+
+
+def _check_label(values: pd.Series) -> None:
+    name, n_missing = values.name, int(values.isna().sum())
+    if n_missing:
+        raise ValueError(
+            f"The label {name!r} must be known in every row, got {n_missing} missing of {len(values)}. "
+            "Remove those rows or choose another label."
+        )
+    if values.nunique() < 2:
+        raise ValueError(f"The label {name!r} must vary, got {values.iloc[0]!r} in every row. Choose another label.")
+
+
+def _validate_column(column: Column, values: pd.Series) -> None:
+    present = values.dropna()
+    if not column.missing and len(present) < len(values):
+        raise ValueError(f"Column {column.name!r} may not be missing, got {len(values) - len(present)} missing values.")
+    if column.is_discrete:
+        unknown = sorted(set(map(str, present.unique())) - {str(v) for v in column.categories} - _float_names(column))
+        if unknown:
+            known = list(column.categories)[:10]
+            raise ValueError(f"Column {column.name!r} must hold one of {known}, got {unknown[:5]}.")
+    elif not pd.api.types.is_numeric_dtype(values) and len(present):
+        raise ValueError(f"Column {column.name!r} must hold numbers, got {present.iloc[0]!r}.")
+    elif np.isinf(present.to_numpy(dtype=float)).any():
+        raise ValueError(f"Column {column.name!r} must hold finite numbers, got infinite ones.")
+
+
+def _float_names(column: Column) -> set[str]:
+    # 0/1 columns with missing values come as 0.0/1.0.
+    return {str(float(value)) for value in column.categories if isinstance(value, (int, float))}
