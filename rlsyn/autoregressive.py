@@ -1,0 +1,188 @@
+"""Networks whose outputs for an attribute depend on the attributes before it only, and their one-step-at-a-time form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+IMPOSSIBLE = -1e4
+"""Logit of levels that pad an attribute to the width of its bucket; finite, so that a relative entropy stays finite."""
+
+
+class MaskedNetwork(nn.Module):
+    """A masked autoencoder (MADE): outputs of attribute t see the inputs of attributes 0 .. t - 1.
+
+    Two residual hidden layers and a direct linear path. Hidden units are sorted by degree (the last attribute that
+    they may see), so that a unit is final as soon as its attribute is known: generating a record attribute by
+    attribute with `step` costs the multiplications of one single forward pass.
+
+    Args:
+        in_attribute: The attribute that each entry of the input vector belongs to, ascending, `(width,)`.
+        out_sizes: Number of outputs of each attribute.
+        n_hidden: Units per hidden layer.
+
+    References:
+        Germain, Gregor, Murray, Larochelle: MADE, 2015, arXiv:1502.03509.
+    """
+
+    def __init__(self, in_attribute: np.ndarray, out_sizes: Sequence[int], n_hidden: int) -> None:
+        super().__init__()
+        width, n_attributes = len(in_attribute), len(out_sizes)
+        degree = np.sort(np.arange(n_hidden) * max(n_attributes - 1, 1) // n_hidden)
+        out_attribute = np.repeat(np.arange(n_attributes), out_sizes)
+        self.first = nn.Linear(width, n_hidden)
+        self.second = nn.Linear(n_hidden, n_hidden)
+        self.last = nn.Linear(n_hidden, len(out_attribute))
+        self.direct = nn.Linear(width, len(out_attribute), bias=False)
+        for linear in (self.last, self.direct):
+            nn.init.zeros_(linear.weight)
+        nn.init.zeros_(self.last.bias)
+        self._add_mask("first", degree[:, None] >= in_attribute[None, :])
+        self._add_mask("second", degree[:, None] >= degree[None, :])
+        self._add_mask("last", out_attribute[:, None] > degree[None, :])
+        self._add_mask("direct", out_attribute[:, None] > in_attribute[None, :])
+        attributes = np.arange(n_attributes + 1)
+        self._n_inputs = np.searchsorted(in_attribute, attributes).tolist()
+        self._n_units = np.searchsorted(degree, attributes).tolist()
+        self._n_outputs = np.searchsorted(out_attribute, attributes).tolist()
+
+    def _add_mask(self, name: str, mask: np.ndarray) -> None:
+        self.register_buffer(f"_{name}_mask", torch.as_tensor(mask, dtype=torch.float32), persistent=False)
+
+    def _linear(self, name: str, values: Tensor) -> Tensor:
+        linear: nn.Linear = getattr(self, name)
+        return F.linear(values, linear.weight * getattr(self, f"_{name}_mask"), linear.bias)
+
+    def forward(self, vectors: Tensor, dropout: float = 0.0) -> Tensor:
+        """Outputs `(n, sum of out_sizes)` of vectors `(n, width)`; dropout only where it is asked for."""
+        first = F.dropout(F.silu(self._linear("first", vectors)), dropout, training=dropout > 0)
+        second = F.dropout(F.silu(self._linear("second", first)), dropout, training=dropout > 0) + first
+        return self._linear("last", second) + self._linear("direct", vectors)
+
+    def start(self, n: int) -> tuple[Tensor, Tensor]:
+        """Empty hidden layers of `n` records for `step`."""
+        return self.first.weight.new_empty(n, self.first.out_features), self.first.weight.new_empty(
+            n, self.first.out_features
+        )
+
+    def step(self, vectors: Tensor, hidden: tuple[Tensor, Tensor], attribute: int) -> Tensor:
+        """Outputs `(n, out_sizes[attribute])`; `vectors` must hold the inputs of all attributes before it.
+
+        Fills in the hidden units that became final, so it must be called for every attribute in turn.
+        """
+        first, second = hidden
+        n_inputs, before, now = self._n_inputs[attribute], self._n_units[max(attribute - 1, 0)], self._n_units[attribute]
+        known = vectors[:, :n_inputs]
+        if now > before:
+            rows = slice(before, now)
+            first[:, rows] = F.silu(F.linear(known, self.first.weight[rows, :n_inputs], self.first.bias[rows]))
+            update = F.linear(first[:, :now], self.second.weight[rows, :now], self.second.bias[rows])
+            second[:, rows] = F.silu(update) + first[:, rows]
+        rows = slice(self._n_outputs[attribute], self._n_outputs[attribute + 1])
+        outputs = F.linear(second[:, :now], self.last.weight[rows, :now], self.last.bias[rows])
+        return outputs + F.linear(known, self.direct.weight[rows, :n_inputs])
+
+
+@dataclass(frozen=True)
+class _Bucket:
+    """Attributes of similar numbers of levels, computed together."""
+
+    attributes: Tensor
+    basis: Tensor
+    outputs: Tensor
+    is_level: Tensor
+
+
+class LevelHeads(nn.Module):
+    """Outputs of a network to log-probabilities of the levels of each attribute.
+
+    The logits of an attribute are its log marginals plus its output functions (`Levels.basis`) weighted by the
+    network: free for categories, smooth in the rank for quantities.
+
+    Args:
+        bases: Output functions by attribute, each `(n_levels, n_functions)`.
+        marginals: Shares of the levels by attribute: the distribution that zero weights give.
+    """
+
+    def __init__(self, bases: Sequence[np.ndarray], marginals: Sequence[np.ndarray]) -> None:
+        super().__init__()
+        self.out_sizes = [basis.shape[1] for basis in bases]
+        n_levels = np.array([len(basis) for basis in bases])
+        starts = np.concatenate([[0], np.cumsum(self.out_sizes)])
+        self._bases = [torch.as_tensor(basis, dtype=torch.float32) for basis in bases]
+        # Attributes whose numbers of levels round up to the same power of two share one padded tensor.
+        powers = np.ceil(np.log2(np.maximum(n_levels, 2))).astype(int)
+        self.n_buckets = 0
+        self.bucket_of: list[tuple[int, int]] = [(0, 0)] * len(bases)
+        self.biases = nn.ParameterList()
+        for power in np.unique(powers):
+            self._add_bucket(np.flatnonzero(powers == power), bases, marginals, starts)
+
+    def _add_bucket(
+        self, chosen: np.ndarray, bases: Sequence[np.ndarray], marginals: Sequence[np.ndarray], starts: np.ndarray
+    ) -> None:
+        n_levels, n_functions = max(len(bases[j]) for j in chosen), max(max(bases[j].shape[1] for j in chosen), 1)
+        basis = np.zeros((len(chosen), n_functions, n_levels), dtype=np.float32)
+        outputs = np.full((len(chosen), n_functions), starts[-1])
+        bias = np.full((len(chosen), n_levels), IMPOSSIBLE, dtype=np.float32)
+        for row, j in enumerate(chosen):
+            levels, functions = bases[j].shape
+            basis[row, :functions, :levels] = bases[j].T
+            outputs[row, :functions] = starts[j] + np.arange(functions)
+            bias[row, :levels] = np.log(np.maximum(marginals[j], 1e-6))
+            self.bucket_of[j] = (self.n_buckets, row)
+        for name, value in (
+            ("attributes", torch.as_tensor(chosen)),
+            ("basis", torch.as_tensor(basis)),
+            ("outputs", torch.as_tensor(outputs)),
+            ("is_level", torch.as_tensor(bias > IMPOSSIBLE / 2)),
+        ):
+            self.register_buffer(f"_{name}_{self.n_buckets}", value, persistent=False)
+        self.biases.append(nn.Parameter(torch.as_tensor(bias)))
+        self.n_buckets += 1
+
+    def _bucket(self, i: int) -> _Bucket:
+        return _Bucket(*(getattr(self, f"_{name}_{i}") for name in ("attributes", "basis", "outputs", "is_level")))
+
+    def forward(self, outputs: Tensor) -> list[Tensor]:
+        """Log-probabilities of all levels: one tensor `(n_attributes of the bucket, n, n_levels)` per bucket."""
+        padded = F.pad(outputs, (0, 1))
+        result = []
+        for i in range(self.n_buckets):
+            bucket = self._bucket(i)
+            weights = padded[:, bucket.outputs.flatten()].view(len(outputs), *bucket.outputs.shape).transpose(0, 1)
+            logits = torch.baddbmm(self._bias(i).unsqueeze(1), weights, bucket.basis)
+            result.append(torch.log_softmax(logits, dim=-1))
+        return result
+
+    def _bias(self, i: int) -> Tensor:
+        return torch.where(self._bucket(i).is_level, self.biases[i], IMPOSSIBLE)
+
+    def chosen(self, log_probabilities: list[Tensor], records: Tensor) -> Tensor:
+        """Log-probabilities `(n, n_attributes)` of the levels of records."""
+        result = torch.empty(records.shape, dtype=log_probabilities[0].dtype, device=records.device)
+        for i, values in enumerate(log_probabilities):
+            attributes = self._bucket(i).attributes
+            index = records[:, attributes].T.unsqueeze(-1)
+            result[:, attributes] = values.gather(-1, index).squeeze(-1).T
+        return result
+
+    def relative_entropy(self, log_probabilities: list[Tensor], reference: list[Tensor]) -> Tensor:
+        """KL(policy || reference) `(n, n_attributes)` in nats, summed over the levels of each attribute."""
+        n = log_probabilities[0].shape[1]
+        result = torch.empty((n, len(self.bucket_of)), dtype=log_probabilities[0].dtype, device=log_probabilities[0].device)
+        for i, (values, others) in enumerate(zip(log_probabilities, reference, strict=True)):
+            result[:, self._bucket(i).attributes] = (values.exp() * (values - others)).sum(-1).T
+        return result
+
+    def step_logits(self, outputs: Tensor, attribute: int) -> Tensor:
+        """Logits `(n, n_levels)` of one attribute from its own outputs."""
+        i, row = self.bucket_of[attribute]
+        n_levels, n_functions = self._bases[attribute].shape
+        bucket = self._bucket(i)
+        return torch.addmm(self.biases[i][row, :n_levels], outputs, bucket.basis[row, :n_functions, :n_levels])

@@ -1,0 +1,140 @@
+"""What happens between PPO's updates: the discriminator learns, the monitor looks, the run is saved."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable
+
+import numpy as np
+import pandas as pd
+import torch
+from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.logger import Figure
+
+from rlsyn.discriminator import DiscriminatorTrainer
+from rlsyn.encoding import Encoding
+from rlsyn.evaluation.fidelity import association_difference, ks_statistics, total_variation
+from rlsyn.evaluation.plots import association_figure, marginals_figure
+from rlsyn.policy import AutoregressivePolicy
+
+
+class RecordCallback(BaseCallback):
+    """Collects the records that a rollout finishes, whatever the algorithm and its buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._finished: list[np.ndarray] = []
+
+    @property
+    def records(self) -> np.ndarray:
+        """Finished records `(n, n_attributes)` int64 of this rollout."""
+        return np.stack(self._finished)
+
+    def _on_rollout_start(self) -> None:
+        self._finished.clear()
+
+    def _on_step(self) -> bool:
+        if self.locals["dones"].any():
+            self._finished += [info["record"] for info in self.locals["infos"] if "record" in info]
+        return True
+
+
+class DiscriminatorCallback(RecordCallback):
+    """Trains the discriminator on the records of the rollouts just finished; the next rollout meets the updated one.
+
+    SB3 computes advantages before it calls `on_rollout_end`, so a rollout is always scored by the discriminator that
+    had not yet seen it.
+
+    Args:
+        trainer: Of the discriminator.
+        n_steps: Discriminator steps after each rollout.
+        n_rollouts: Rollouts that the synthetic rows are drawn from: the older ones keep it from forgetting.
+    """
+
+    def __init__(self, trainer: DiscriminatorTrainer, n_steps: int = 10, n_rollouts: int = 2) -> None:
+        super().__init__()
+        self.trainer, self.n_steps = trainer, n_steps
+        self.pool: deque[np.ndarray] = deque(maxlen=n_rollouts)
+
+    def _on_rollout_end(self) -> None:
+        records = self.records
+        self.pool.append(records.astype(np.int16))
+        scores = self.trainer.discriminator.score(records)
+        self.logger.record("discriminator/reward_mean", float(scores.mean()))
+        for name, value in self.trainer.train(np.concatenate(self.pool).astype(np.int64), self.n_steps).items():
+            self.logger.record(f"discriminator/{name}", value)
+
+
+class MonitorCallback(RecordCallback):
+    """Writes to TensorBoard what a person wants to see of the records: curves and pictures.
+
+    `policy/entropy` is the entropy of a record, `policy/kl_to_reference` the relative entropy of a record to the warm
+    start, both in nats; `fidelity/*` compare the rollout's records with the training table.
+
+    Args:
+        encoding: Decodes records.
+        train: Training table.
+        every: Rollouts between two looks at fidelity.
+        title: What the pictures are titled with.
+        seed: Seed of the draws inside levels.
+    """
+
+    n_rows = 2_000
+
+    def __init__(
+        self, encoding: Encoding, train: pd.DataFrame, every: int = 25, title: str = "", seed: int = 0
+    ) -> None:
+        super().__init__()
+        self.encoding, self.train, self.every, self.title = encoding, train, every, title
+        self._rng, self._n_seen = np.random.default_rng(seed), 0
+
+    def _on_rollout_end(self) -> None:
+        self._record_policy()
+        if self._n_seen % self.every == 0:
+            self._record_fidelity()
+        self._n_seen += 1
+
+    def _record_policy(self) -> None:
+        policy, buffer = self.model.policy, self.model.rollout_buffer  # type: ignore[attr-defined]  # on-policy only
+        self.logger.record("policy/entropy", float(-buffer.log_probs.sum() / len(self.records)))
+        if not isinstance(policy, AutoregressivePolicy):
+            return
+        observations = torch.as_tensor(self.records[:256] + 1, device=policy.device)
+        with torch.no_grad():
+            negative_divergence = policy.evaluate_actions(observations, observations - 1)[2]
+        self.logger.record("policy/kl_to_reference", float(-negative_divergence.sum() / len(observations)))
+
+    def _record_fidelity(self) -> None:
+        schema = self.encoding.schema
+        synthetic = self.encoding.decode(self.records[-self.n_rows :], self._rng)
+        ks, variation = ks_statistics(self.train, synthetic, schema), total_variation(self.train, synthetic, schema)
+        self.logger.record("fidelity/ks_mean", float(ks.mean()) if len(ks) else 0.0)
+        self.logger.record("fidelity/total_variation_mean", float(variation.mean()) if len(variation) else 0.0)
+        self.logger.record("fidelity/association_difference", association_difference(self.train, synthetic, schema))
+        for name, figure in (
+            ("fidelity/marginals", marginals_figure(self.train, synthetic, schema, title=self.title)),
+            ("fidelity/association", association_figure(self.train, synthetic, schema, title=self.title)),
+        ):
+            self.logger.record(name, Figure(figure, close=True), exclude=("stdout", "log", "json", "csv"))
+
+
+class CheckpointCallback(BaseCallback):
+    """Saves the whole training state every few rollouts.
+
+    Args:
+        save_fn: Saves; called with the number of steps done.
+        every: Rollouts between two checkpoints.
+    """
+
+    def __init__(self, save_fn: Callable[[int], None], every: int = 25) -> None:
+        super().__init__()
+        self.save_fn, self.every, self._n_started = save_fn, every, 0
+
+    def _on_step(self) -> bool:
+        return True
+
+    def _on_rollout_start(self) -> None:
+        # At the start of a rollout the update of the one before is complete.
+        if self._n_started and self._n_started % self.every == 0:
+            self.save_fn(self.num_timesteps)
+        self._n_started += 1

@@ -1,0 +1,274 @@
+"""The stochastic policy that fills in records: an SB3 actor-critic policy over levels."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium import spaces
+from stable_baselines3.common.distributions import Distribution
+from stable_baselines3.common.policies import ActorCriticPolicy
+from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
+from torch import Tensor, nn
+
+from rlsyn.autoregressive import IMPOSSIBLE, LevelHeads, MaskedNetwork
+from rlsyn.encoding import Encoding
+
+
+class Actor(nn.Module):
+    """A distribution over records, attribute by attribute: masked network and level heads.
+
+    Args:
+        in_attribute: See `MaskedNetwork`.
+        bases: See `LevelHeads`.
+        marginals: See `LevelHeads`; before training the policy draws each attribute from its marginal.
+        n_hidden: Units per hidden layer.
+    """
+
+    def __init__(
+        self, in_attribute: np.ndarray, bases: Sequence[np.ndarray], marginals: Sequence[np.ndarray], n_hidden: int
+    ) -> None:
+        super().__init__()
+        self.heads = LevelHeads(bases, marginals)
+        self.network = MaskedNetwork(in_attribute, self.heads.out_sizes, n_hidden)
+
+    def forward(self, vectors: Tensor, dropout: float = 0.0) -> list[Tensor]:
+        """Log-probabilities of all levels of all attributes, by bucket (`LevelHeads.forward`)."""
+        log_probabilities: list[Tensor] = self.heads(self.network(vectors, dropout))
+        return log_probabilities
+
+    def step_logits(self, vectors: Tensor, hidden: tuple[Tensor, Tensor], attribute: int) -> Tensor:
+        """Logits `(n, n_levels)` of one attribute."""
+        return self.heads.step_logits(self.network.step(vectors, hidden, attribute), attribute)
+
+
+@dataclass
+class _Prefix:
+    """Records being filled in, with what the networks have computed of them."""
+
+    observations: Tensor
+    vectors: Tensor
+    actor: tuple[Tensor, Tensor]
+    critic: tuple[Tensor, Tensor]
+    position: int = 0
+
+
+class AutoregressivePolicy(ActorCriticPolicy):
+    """An SB3 policy that knows that an episode fills in a record.
+
+    Sampling keeps the networks' hidden units between steps, so that a record costs one forward pass in all; training
+    gets log-probabilities, values and relative entropies of all steps of a record from one masked pass. Actor and
+    critic share no weights, so the value loss cannot disturb a warm-started actor. There is no dropout unless
+    `log_probabilities` is asked for it, so old and new log-probabilities agree.
+
+    In the place of the entropy, `evaluate_actions` returns -KL(policy || reference) per step, so SB3's `ent_coef` is
+    the weight of the KL penalty. The reference is the policy at the last call of `set_reference`.
+
+    Args:
+        observation_space: That of the record environment.
+        action_space: That of the discrete record environment.
+        lr_schedule: SB3's learning-rate schedule.
+        encoding: What the levels are.
+        n_hidden: Units per hidden layer of the actor; by default three per attribute, within 256 and 1,024.
+        n_hidden_critic: Units per hidden layer of the critic.
+        kwargs: Further arguments of `ActorCriticPolicy`.
+    """
+
+    def __init__(
+        self,
+        observation_space: spaces.Space,
+        action_space: spaces.Space,
+        lr_schedule: Schedule,
+        encoding: Encoding,
+        n_hidden: int | None = None,
+        n_hidden_critic: int = 128,
+        **kwargs: Any,
+    ) -> None:
+        self._encoding = encoding
+        self._n_hidden = n_hidden or int(np.clip(3 * len(encoding.levels), 256, 1024))
+        self._n_hidden_critic = n_hidden_critic
+        self._prefix: _Prefix | None = None
+        super().__init__(observation_space, action_space, lr_schedule, **kwargs)
+
+    def _build(self, lr_schedule: Schedule) -> None:
+        in_attribute, table = self._encoding.inputs()
+        self.n_attributes = len(self._encoding.levels)
+        self.register_buffer("_in_attribute", torch.as_tensor(in_attribute), persistent=False)
+        self.register_buffer("_table", torch.as_tensor(table), persistent=False)
+        self._columns = np.searchsorted(in_attribute, np.arange(self.n_attributes + 1)).tolist()
+        bases = [levels.basis() for levels in self._encoding.levels]
+        self.actor = Actor(in_attribute, bases, self._encoding.marginals(), self._n_hidden)
+        self.reference = deepcopy(self.actor).requires_grad_(False)
+        self.critic = MaskedNetwork(in_attribute, [1] * self.n_attributes, self._n_hidden_critic)
+        self.optimizer = self.optimizer_class(
+            [*self.actor.parameters(), *self.critic.parameters()],
+            lr=lr_schedule(1),
+            **self.optimizer_kwargs,
+        )
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        parameters = super()._get_constructor_parameters()
+        own = {"encoding": self._encoding, "n_hidden": self._n_hidden, "n_hidden_critic": self._n_hidden_critic}
+        return parameters | own
+
+    def set_reference(self) -> None:
+        """Make the present actor the reference of the KL penalty."""
+        self.reference.load_state_dict(self.actor.state_dict())
+
+    def set_training_mode(self, mode: bool) -> None:
+        """SB3's switch; what was computed with the weights so far is forgotten."""
+        self._prefix = None
+        super().set_training_mode(mode)
+
+    def vectors(self, records: Tensor) -> Tensor:
+        """Network inputs `(n, width)` of records `(n, n_attributes)`."""
+        index = records.clamp(min=0)[:, self._in_attribute]
+        return self._table.gather(1, index.T).T.contiguous()
+
+    def log_probabilities(self, records: Tensor, dropout: float = 0.0) -> Tensor:
+        """Log-probabilities `(n, n_attributes)` of each step of records; their row sum is the record's."""
+        return self.actor.heads.chosen(self.actor(self.vectors(records), dropout), records)
+
+    def evaluate_actions(self, obs: PyTorchObs, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Values, log-probabilities and -KL(policy || reference), flat over `(n, n_attributes)`.
+
+        `obs` are the finished observations of whole records, as `RecordRolloutBuffer` yields them; observations of
+        single steps, as SB3's own buffer yields them, give one value per observation.
+        """
+        observations = self._as_levels(obs)
+        if actions.numel() != observations.numel():
+            return self._evaluate_steps(observations, actions.long().flatten())
+        vectors = self.vectors(observations)
+        log_probabilities = self.actor(vectors)
+        with torch.no_grad():
+            reference = self.reference(vectors)
+        divergence = self.actor.heads.relative_entropy(log_probabilities, reference)
+        chosen = self.actor.heads.chosen(log_probabilities, observations)
+        return self.critic(vectors).flatten(), chosen.flatten(), -divergence.flatten()
+
+    @torch.no_grad()
+    def forward(self, obs: PyTorchObs, deterministic: bool = False) -> tuple[Tensor, Tensor, Tensor]:
+        """Levels, values and log-probabilities `(n,)` of the next step of records filled in equally far."""
+        prefix = self._continue(self._as_observations(obs))
+        logits = self.actor.step_logits(prefix.vectors, prefix.actor, prefix.position)
+        values = self.critic.step(prefix.vectors, prefix.critic, prefix.position)
+        log_probabilities = torch.log_softmax(logits, dim=-1)
+        levels = log_probabilities.argmax(-1) if deterministic else _draw(log_probabilities)
+        self._fill(prefix, levels)
+        return levels, values, log_probabilities.gather(1, levels.unsqueeze(1)).squeeze(1)
+
+    def predict_values(self, obs: PyTorchObs) -> Tensor:
+        """Values `(n, 1)` of observations."""
+        observations = self._as_levels(obs)
+        values = self.critic(self.vectors(observations))
+        return values.gather(1, _positions(observations).unsqueeze(1))
+
+    def get_distribution(self, obs: PyTorchObs) -> Distribution:
+        """The distribution of the next level; levels that the attribute lacks have no mass."""
+        return self._distribution(self._as_levels(obs))
+
+    def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
+        return self.forward(observation, deterministic)[0]
+
+    @torch.no_grad()
+    def sample(self, n: int, given: dict[int, int] | None = None, generator: torch.Generator | None = None) -> Tensor:
+        """`n` records `(n, n_attributes)` int64 drawn from the policy.
+
+        Args:
+            n: Number of records.
+            given: Levels of attributes that are set rather than drawn. The rest follows the exact conditional
+                distribution if those attributes are the first ones in fill order.
+            generator: Source of randomness; torch's global one by default.
+        """
+        prefix = self._start(n)
+        for attribute in range(self.n_attributes):
+            logits = self.actor.step_logits(prefix.vectors, prefix.actor, attribute)
+            if given is not None and attribute in given:
+                levels = torch.full((n,), given[attribute], dtype=torch.int64, device=self.device)
+            else:
+                levels = _draw(torch.log_softmax(logits, dim=-1), generator)
+            self._fill(prefix, levels)
+        return prefix.observations.long() - 1
+
+    def _start(self, n: int) -> _Prefix:
+        return _Prefix(
+            torch.zeros((n, self.n_attributes), dtype=torch.int16, device=self.device),
+            self._table.new_zeros((n, self._table.shape[0])),
+            self.actor.network.start(n),
+            self.critic.start(n),
+        )
+
+    def _fill(self, prefix: _Prefix, levels: Tensor) -> None:
+        columns = slice(self._columns[prefix.position], self._columns[prefix.position + 1])
+        prefix.vectors[:, columns] = self._table[columns].T[levels]
+        prefix.observations[:, prefix.position] = levels + 1
+        prefix.position += 1
+
+    def _continue(self, observations: Tensor) -> _Prefix:
+        """The prefix that these observations are, recomputed only if they do not follow from the last step."""
+        prefix = self._prefix
+        if prefix is None or prefix.position == self.n_attributes or not torch.equal(prefix.observations, observations):
+            prefix = self._replay(observations)
+        self._prefix = prefix
+        return prefix
+
+    def _replay(self, observations: Tensor) -> _Prefix:
+        positions = _positions(observations.long() - 1)
+        position = int(positions[0])
+        if position == self.n_attributes or not bool((positions == position).all()):
+            raise ValueError(
+                "The policy steps records that are filled in equally far and not finished; "
+                f"got records filled in to {sorted(set(positions.tolist()))} of {self.n_attributes}."
+            )
+        prefix = self._start(len(observations))
+        for attribute in range(position):
+            self.actor.network.step(prefix.vectors, prefix.actor, attribute)
+            self.critic.step(prefix.vectors, prefix.critic, attribute)
+            self._fill(prefix, observations[:, attribute].long() - 1)
+        return prefix
+
+    def _evaluate_steps(self, observations: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        distribution = self._distribution(observations)
+        with torch.no_grad():
+            reference = torch.log_softmax(self._logits(observations, self.reference), dim=-1)
+        log_probabilities = torch.log_softmax(self._logits(observations, self.actor), dim=-1)
+        divergence = (log_probabilities.exp() * (log_probabilities - reference)).sum(-1)
+        values = self.critic(self.vectors(observations)).gather(1, _positions(observations).unsqueeze(1))
+        return values, distribution.log_prob(actions), -divergence
+
+    def _distribution(self, observations: Tensor) -> Distribution:
+        return self.action_dist.proba_distribution(action_logits=self._logits(observations, self.actor))
+
+    def _logits(self, observations: Tensor, actor: Actor) -> Tensor:
+        """Logits `(n, n_actions)` of the next level of each record, wherever it stands."""
+        positions = _positions(observations)
+        result = torch.full((len(observations), int(self._encoding.n_levels.max())), IMPOSSIBLE, device=self.device)
+        by_bucket = actor(self.vectors(observations))
+        for attribute in positions.unique().tolist():
+            rows = torch.nonzero(positions == attribute).flatten()
+            bucket, row = actor.heads.bucket_of[attribute]
+            n_levels = int(self._encoding.n_levels[attribute])
+            result[rows, :n_levels] = by_bucket[bucket][row, rows, :n_levels]
+        return result
+
+    def _as_observations(self, obs: PyTorchObs) -> Tensor:
+        if not isinstance(obs, Tensor):
+            raise TypeError(f"Expected a tensor of observations of the record environment, got {type(obs).__name__}.")
+        return obs
+
+    def _as_levels(self, obs: PyTorchObs) -> Tensor:
+        return self._as_observations(obs).long() - 1
+
+
+def _positions(records: Tensor) -> Tensor:
+    return (records >= 0).sum(1)
+
+
+def _draw(log_probabilities: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Levels drawn by the Gumbel trick, which needs neither a cumulative sum nor a synchronisation with the host."""
+    uniform = torch.rand(log_probabilities.shape, generator=generator, device=log_probabilities.device)
+    return (log_probabilities - torch.log(-torch.log(uniform.clamp(1e-12, 1 - 1e-7)))).argmax(-1)

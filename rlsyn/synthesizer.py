@@ -1,0 +1,502 @@
+"""RLSyn, the public class: fit a table, sample synthetic records, save and load."""
+
+from __future__ import annotations
+
+import logging
+import os
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+from stable_baselines3 import PPO
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList
+from stable_baselines3.common.logger import configure
+
+from envs.record_vec_env import RecordVecEnv
+from rlsyn.arguments import check_arguments
+from rlsyn.callbacks import CheckpointCallback, DiscriminatorCallback, MonitorCallback
+from rlsyn.discriminator import Discriminator, DiscriminatorTrainer
+from rlsyn.encoding import Encoding
+from rlsyn.policy import AutoregressivePolicy
+from rlsyn.rewards.realism import RealismReward, RewardForm
+from rlsyn.rollout import RecordRolloutBuffer
+from rlsyn.schema import Schema, infer_schema
+from rlsyn.warm_start import WarmStartResult, behaviour_clone
+
+logger = logging.getLogger(__name__)
+
+N_ROLLOUTS = 150
+"""Rollouts of the default training."""
+PPO_DEFAULTS: dict[str, Any] = {
+    "learning_rate": 1e-4,
+    "n_epochs": 2,
+    "gae_lambda": 0.95,
+    "clip_range": 0.2,
+    "vf_coef": 0.5,
+    "max_grad_norm": 0.5,
+}
+"""Where the project departs from SB3's defaults, or wants them in sight."""
+_OWN_PPO_ARGUMENTS = (
+    "policy env n_steps batch_size gamma ent_coef rollout_buffer_class rollout_buffer_kwargs policy_kwargs seed device "
+    "tensorboard_log verbose use_sde sde_sample_freq stats_window_size _init_setup_model"
+).split()
+WARM_UP_SHARE = 0.1
+"""Share of PPO over which its learning rate rises: Adam's first steps are full-size noise."""
+
+
+class RLSyn:
+    """Synthetic records by reinforcement learning: a policy fills in records, a discriminator rewards it.
+
+    Training clones the real records (`warm_start`), trains a discriminator against the cloned policy, and then lets
+    PPO improve the policy by the discriminator's reward, held to the warm start by a KL penalty.
+
+    Args:
+        n_levels: Levels of a finely valued column; the rest of a value is drawn inside its level.
+        order: Order in which attributes are filled in: `"label_first"`, `"label_last"`, `"table"`, or names of columns
+            that come first (conditions on them are exact, see `sample`).
+        total_timesteps: Environment steps of PPO (records x attributes); by default 150 rollouts; 0 for none.
+        n_records: Records per rollout.
+        batch_records: Records per minibatch of PPO.
+        warm_start: Whether to clone the real records first.
+        kl_coef: Weight of KL(policy || warm start) per step, in the place of an entropy bonus.
+        reward: `"logit"`, `"sigmoid"` or `"log_sigmoid"` of the discriminator.
+        n_discriminator_steps: Discriminator steps per rollout.
+        n_discriminator_warm_up: Discriminator steps before PPO begins.
+        discriminator_batch_size: Rows per discriminator step, real and synthetic each.
+        policy_kwargs: Arguments of `AutoregressivePolicy`.
+        discriminator_kwargs: Arguments of `Discriminator`.
+        warm_start_kwargs: Arguments of `behaviour_clone`.
+        ppo_kwargs: Arguments of Stable-Baselines3's `PPO`, over `PPO_DEFAULTS`.
+        seed: Seed of everything random in `fit` and, unless it gets its own, `sample`.
+        device: `"auto"`, `"cpu"` or `"cuda"`.
+
+    Raises:
+        ValueError: An unknown name (the closest known one is proposed) or an impossible value.
+
+    Example:
+        >>> import pandas as pd
+        >>> train = pd.DataFrame({"age": range(20, 80), "sex": ["f", "m"] * 30, "died": [0] * 40 + [1] * 20})
+        >>> model = RLSyn(seed=0, n_records=64, total_timesteps=2 * 64 * 3).fit(train, label="died")
+        >>> model.sample(5, where={"died": 1})["died"].tolist()
+        [1, 1, 1, 1, 1]
+    """
+
+    method = "rlsyn"
+
+    def __init__(
+        self,
+        *,
+        n_levels: int = 32,
+        order: str | Sequence[str] = "label_first",
+        total_timesteps: int | None = None,
+        n_records: int = 1024,
+        batch_records: int = 512,
+        warm_start: bool = True,
+        kl_coef: float = 0.3,
+        reward: RewardForm = "logit",
+        n_discriminator_steps: int = 10,
+        n_discriminator_warm_up: int = 300,
+        discriminator_batch_size: int = 256,
+        policy_kwargs: Mapping[str, Any] | None = None,
+        discriminator_kwargs: Mapping[str, Any] | None = None,
+        warm_start_kwargs: Mapping[str, Any] | None = None,
+        ppo_kwargs: Mapping[str, Any] | None = None,
+        seed: int = 0,
+        device: str = "auto",
+    ) -> None:
+        self.parameters = {name: value for name, value in locals().items() if name != "self"}
+        self.n_levels, self.order, self.total_timesteps = n_levels, order, total_timesteps
+        self.n_records, self.batch_records, self.warm_start = n_records, batch_records, warm_start
+        self.kl_coef, self.reward, self.seed = kl_coef, reward, seed
+        self.n_discriminator_steps, self.n_discriminator_warm_up = n_discriminator_steps, n_discriminator_warm_up
+        self.discriminator_batch_size = discriminator_batch_size
+        self.policy_kwargs, self.discriminator_kwargs = dict(policy_kwargs or {}), dict(discriminator_kwargs or {})
+        self.warm_start_kwargs, self.ppo_kwargs = dict(warm_start_kwargs or {}), dict(ppo_kwargs or {})
+        self.device = _device(device)
+        self._check()
+        self.warm_start_result: WarmStartResult | None = None
+        self.acceptance_rate = 1.0
+        self._encoding: Encoding | None = None
+        self._model: PPO | None = None
+        self._trainer: DiscriminatorTrainer | None = None
+        self._pool: DiscriminatorCallback | None = None
+
+    def _check(self) -> None:
+        check_arguments(RLSyn, self.parameters)
+        check_arguments(AutoregressivePolicy, self.policy_kwargs, "policy_kwargs.", _POLICY_RESERVED)
+        check_arguments(Discriminator, self.discriminator_kwargs, "discriminator_kwargs.", ["encoding"])
+        check_arguments(behaviour_clone, self.warm_start_kwargs, "warm_start_kwargs.", _CLONING_RESERVED)
+        check_arguments(PPO, self.ppo_kwargs, "ppo_kwargs.", _OWN_PPO_ARGUMENTS)
+        for name, least in (("n_levels", 2), ("n_records", 2), ("batch_records", 1), ("n_discriminator_steps", 0)):
+            if getattr(self, name) < least:
+                raise ValueError(f"Parameter {name!r} must be at least {least}, got {getattr(self, name)}.")
+        if self.kl_coef < 0:
+            raise ValueError(f"Parameter 'kl_coef' must not be negative, got {self.kl_coef}.")
+        RealismReward(None, self.reward)  # type: ignore[arg-type]  # only its form is checked here
+
+    @property
+    def encoding(self) -> Encoding:
+        """The encoding of the training table.
+
+        Raises:
+            RuntimeError: Before `fit`.
+        """
+        if self._encoding is None:
+            raise RuntimeError("The model has not been fitted. Call fit() or RLSyn.load() first.")
+        return self._encoding
+
+    @property
+    def schema(self) -> Schema:
+        """The schema of the training table; raises RuntimeError before `fit`."""
+        return self.encoding.schema
+
+    @property
+    def model(self) -> PPO:
+        """The Stable-Baselines3 algorithm; raises RuntimeError before `fit`."""
+        if self._model is None:
+            raise RuntimeError("The model has not been fitted. Call fit() or RLSyn.load() first.")
+        return self._model
+
+    @property
+    def policy(self) -> AutoregressivePolicy:
+        """The policy; raises RuntimeError before `fit`."""
+        policy = self.model.policy
+        assert isinstance(policy, AutoregressivePolicy)
+        return policy
+
+    def fit(
+        self,
+        train: pd.DataFrame,
+        label: str | None = None,
+        group: str | None = None,
+        *,
+        schema: Schema | None = None,
+        run_dir: str | Path | None = None,
+        resume: bool = False,
+        progress_bar: bool = False,
+        title: str = "",
+        callback: BaseCallback | None = None,
+    ) -> RLSyn:
+        """Learn a table.
+
+        Args:
+            train: Training rows.
+            label: The outcome column, if there is one.
+            group: The column that identifies the person a row belongs to.
+            schema: The columns; inferred from the rows by default.
+            run_dir: Folder for TensorBoard events, `progress.csv` and checkpoints; nothing is written by default.
+            resume: Whether to go on from the last checkpoint in `run_dir`.
+            progress_bar: Whether to show one.
+            title: What the pictures in TensorBoard are titled with.
+            callback: A Stable-Baselines3 callback of your own.
+
+        Returns:
+            The fitted model itself.
+
+        Raises:
+            ValueError: The table cannot be learned from (see `rlsyn.schema.infer_schema`), or `total_timesteps` is
+                smaller than one rollout.
+        """
+        schema = schema or infer_schema(train, label, group)
+        encoding = Encoding.fit(train, schema, self.n_levels, self.order)
+        records = encoding.encode(train)
+        people = train[schema.group].to_numpy() if schema.group else np.arange(len(train))
+        with _global_seed(self.seed):
+            self._build(encoding, records)
+            checkpoint = latest_checkpoint(Path(run_dir)) if run_dir and resume else None
+            if checkpoint is not None:
+                self._load_state(checkpoint)
+            elif self.warm_start:
+                self._clone(records, people)
+            callbacks = self._callbacks(train, run_dir, title, callback)
+            if checkpoint is None and self._total_timesteps():
+                self._warm_up_discriminator()
+            try:
+                self._learn(callbacks, run_dir, progress_bar)
+            finally:
+                # An interrupt must not lose the run.
+                if run_dir is not None:
+                    self._save_state(Path(run_dir), self.model.num_timesteps)
+        return self
+
+    def sample(
+        self,
+        n: int,
+        where: Mapping[str, Any] | None = None,
+        seed: int | None = None,
+        policy: str = "trained",
+        max_draws: int | None = None,
+    ) -> pd.DataFrame:
+        """Draw synthetic records.
+
+        Conditions on the attributes that come first in fill order (`order`) are exact: those are set, the rest follows
+        the policy's conditional distribution. Other conditions are met by drawing records and keeping those that fit;
+        `acceptance_rate` then tells the share that did.
+
+        Args:
+            n: Number of records.
+            where: Values that columns must have. A number stands for its level; the value itself is then set.
+            seed: Seed of the draws; that of the model by default. The same seed gives the same records.
+            policy: `"trained"`, or `"warm_start"` for the policy before PPO.
+            max_draws: Records drawn at most to meet conditions, by default 1,000 for each wanted, a million at most.
+
+        Returns:
+            A table with the columns, kinds, categories and decimals of the training table.
+
+        Raises:
+            ValueError: `n` below 1, an unknown column, category or policy, or too few records met the conditions.
+            RuntimeError: Before `fit`.
+        """
+        if n < 1:
+            raise ValueError(f"The number of records must be at least 1, got {n}.")
+        if policy not in ("trained", "warm_start"):
+            raise ValueError(f"policy must be 'trained' or 'warm_start', got {policy!r}.")
+        conditions = self._conditions(where or {})
+        rng = np.random.default_rng(self.seed if seed is None else seed)
+        generator = torch.Generator(device=self.policy.device).manual_seed(int(rng.integers(2**62)))
+        with self.policy.acting(policy):
+            records = self._draw(n, conditions, generator, max_draws or min(1_000 * n, max(n, 1_000_000)))
+        synthetic = self.encoding.decode(records, rng)
+        for name, value in (where or {}).items():
+            if not self.schema[name].is_discrete and not pd.isna(value):
+                synthetic[name] = np.full(n, value, dtype="int64" if self.schema[name].kind == "integer" else "float64")
+        return synthetic
+
+    def save(self, path: str | Path) -> None:
+        """Write the fitted model into a folder; `load` reads it. The files hold no training row.
+
+        Raises:
+            RuntimeError: Before `fit`.
+        """
+        folder, encoding = Path(path), self.encoding
+        folder.mkdir(parents=True, exist_ok=True)
+        config = {"method": self.method, "parameters": plain(self.parameters)}
+        (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+        encoding.schema.write(folder / "schema.yaml")
+        self._save_state(folder, self.model.num_timesteps)
+
+    @classmethod
+    def load(cls, path: str | Path, device: str = "auto") -> RLSyn:
+        """The model in a folder that `save` wrote, or in a run directory. Nothing is unpickled.
+
+        Raises:
+            FileNotFoundError: The folder holds no saved model.
+        """
+        folder = Path(path)
+        checkpoint = latest_checkpoint(folder)
+        if not (folder / "config.yaml").is_file() or checkpoint is None:
+            raise FileNotFoundError(f"Expected a saved model or a run directory with a checkpoint, found none in {folder}.")
+        parameters = yaml.safe_load((folder / "config.yaml").read_text())["parameters"]
+        model = cls(**{**parameters, "device": device})
+        encoding = Encoding.read(checkpoint.parent / "encoding.json")
+        with _global_seed(model.seed):
+            model._build(encoding, np.zeros((1, len(encoding.levels)), dtype=np.int64))
+            model._load_state(checkpoint)
+        return model
+
+    def _build(self, encoding: Encoding, records: np.ndarray) -> None:
+        """Environment, discriminator and an unmodified PPO."""
+        self._encoding = encoding
+        n_attributes = len(encoding.levels)
+        rollout = self.n_records * n_attributes
+        if self.total_timesteps and self.total_timesteps < rollout:
+            raise ValueError(
+                f"total_timesteps must be at least one rollout, {self.n_records} records x {n_attributes} attributes = "
+                f"{rollout}, got {self.total_timesteps}. Raise it (-n) or lower n_records."
+            )
+        discriminator = Discriminator(encoding, **self.discriminator_kwargs)
+        self._trainer = DiscriminatorTrainer(
+            discriminator, records, self.discriminator_batch_size, self.device, self.seed
+        )
+        env = RecordVecEnv(
+            encoding.n_levels, self.n_records, RealismReward(discriminator, self.reward), copy_observations=False
+        )
+        arguments = PPO_DEFAULTS | self.ppo_kwargs
+        self._model = PPO(
+            AutoregressivePolicy,
+            env,
+            n_steps=n_attributes,
+            batch_size=min(self.batch_records, self.n_records) * n_attributes,
+            gamma=1.0,
+            ent_coef=self.kl_coef,
+            rollout_buffer_class=RecordRolloutBuffer,
+            policy_kwargs={"encoding": encoding, **self.policy_kwargs},
+            device=self.device,
+            **{**arguments, "learning_rate": _warmed_up(arguments["learning_rate"])},
+        )
+
+    def _total_timesteps(self) -> int:
+        if self.total_timesteps is not None:
+            return self.total_timesteps
+        return N_ROLLOUTS * self.n_records * len(self.encoding.levels)
+
+    def _clone(self, records: np.ndarray, people: np.ndarray) -> None:
+        arguments = {"seed": self.seed, **self.warm_start_kwargs}
+        self.warm_start_result = behaviour_clone(self.policy, records, people, **arguments)
+        self.policy.set_reference()
+        logger.info(
+            "Warm start: %d epochs, validation log-likelihood per attribute %.3f (independent attributes %.3f).",
+            self.warm_start_result.n_epochs,
+            self.warm_start_result.log_likelihood,
+            self.warm_start_result.log_likelihood_marginals,
+        )
+
+    def _warm_up_discriminator(self) -> None:
+        """A reward that knows nothing would undo the warm start, so the discriminator learns first."""
+        assert self._trainer is not None and self._pool is not None
+        records = self.policy.sample(2 * self.n_records).cpu().numpy()
+        self._pool.pool.append(records.astype(np.int16))
+        self._trainer.train(records, self.n_discriminator_warm_up)
+
+    def _callbacks(
+        self, train: pd.DataFrame, run_dir: str | Path | None, title: str, callback: BaseCallback | None
+    ) -> list[BaseCallback]:
+        assert self._trainer is not None
+        if self._pool is None:
+            self._pool = DiscriminatorCallback(self._trainer, self.n_discriminator_steps)
+        callbacks: list[BaseCallback] = [self._pool]
+        if run_dir is not None:
+            folder = Path(run_dir)
+            callbacks.append(MonitorCallback(self.encoding, train, title=title, seed=self.seed))
+            callbacks.append(CheckpointCallback(lambda n_steps: self._save_state(folder, n_steps)))
+        return callbacks + ([callback] if callback is not None else [])
+
+    def _learn(self, callbacks: list[BaseCallback], run_dir: str | Path | None, progress_bar: bool) -> None:
+        left = self._total_timesteps() - self.model.num_timesteps
+        if left <= 0:
+            return
+        self.model.set_logger(configure(str(run_dir) if run_dir else None, ["csv", "tensorboard"] if run_dir else []))
+        self.model.learn(left, CallbackList(callbacks), reset_num_timesteps=False, progress_bar=progress_bar)
+
+    def _conditions(self, where: Mapping[str, Any]) -> dict[int, int]:
+        conditions = {}
+        for name, value in where.items():
+            column = self.schema[name]
+            position = self.encoding.names.index(name)
+            typed = value if column.is_discrete or pd.isna(value) else float(value)
+            conditions[position] = int(self.encoding.levels[position].encode(pd.Series([typed], name=name))[0])
+        return conditions
+
+    def _draw(self, n: int, conditions: dict[int, int], generator: torch.Generator, max_draws: int) -> np.ndarray:
+        n_first = next(i for i in range(len(self.encoding.levels) + 1) if i not in conditions)
+        given = {i: level for i, level in conditions.items() if i < n_first}
+        others = {i: level for i, level in conditions.items() if i >= n_first}
+        kept: list[np.ndarray] = []
+        n_drawn = n_kept = 0
+        while n_kept < n:
+            if n_drawn >= max_draws:
+                raise ValueError(
+                    f"Only {n_kept} of {n_drawn} drawn records met the conditions, {n} were wanted. Put those columns "
+                    "first when training (-params order:COLUMN), or ask for fewer records."
+                )
+            batch = self.policy.sample(int(np.clip(n - n_kept, 1, 16_384)) if not others else 4_096, given, generator)
+            records = batch.cpu().numpy()
+            fits = np.all([records[:, i] == level for i, level in others.items()], axis=0) if others else slice(None)
+            kept.append(records[fits])
+            n_drawn, n_kept = n_drawn + len(records), n_kept + len(kept[-1])
+        self.acceptance_rate = n_kept / n_drawn
+        return np.concatenate(kept)[:n]
+
+    def _save_state(self, folder: Path, n_steps: int) -> None:
+        assert self._trainer is not None
+        checkpoints = folder / "checkpoints"
+        checkpoints.mkdir(exist_ok=True)
+        self.encoding.write(checkpoints / "encoding.json")
+        result = self.warm_start_result
+        state = {
+            "policy": self.policy.state_dict(),
+            "optimizer": self.policy.optimizer.state_dict(),
+            "discriminator": self._trainer.state_dict(),
+            "pool": [torch.as_tensor(records) for records in self._pool.pool] if self._pool else [],
+            "num_timesteps": n_steps,
+            "n_updates": self.model._n_updates,
+            "warm_start": None if result is None else list(vars(result).values()),
+            "random": _random_state(),
+        }
+        path = checkpoints / f"state_{n_steps:012d}.pt"
+        torch.save(state, path.with_suffix(".part"))
+        os.replace(path.with_suffix(".part"), path)
+        for old in sorted(checkpoints.glob("state_*.pt"))[:-2]:
+            old.unlink()
+
+    def _load_state(self, path: Path) -> None:
+        assert self._trainer is not None
+        state = torch.load(path, map_location=self.device, weights_only=True)
+        self.policy.load_state_dict(state["policy"])
+        self.policy.optimizer.load_state_dict(state["optimizer"])
+        self._trainer.load_state_dict(state["discriminator"])
+        self._pool = DiscriminatorCallback(self._trainer, self.n_discriminator_steps)
+        self._pool.pool.extend(records.cpu().numpy() for records in state["pool"])
+        self.model.num_timesteps, self.model._n_updates = state["num_timesteps"], state["n_updates"]
+        self.warm_start_result = None if state["warm_start"] is None else WarmStartResult(*state["warm_start"])
+        _set_random_state(state["random"])
+
+
+_POLICY_RESERVED = ["observation_space", "action_space", "lr_schedule", "encoding", "kwargs"]
+_CLONING_RESERVED = ["policy", "records", "people", "seed", "progress"]
+
+
+def latest_checkpoint(folder: Path) -> Path | None:
+    """The newest training state in a run directory or saved model; `None` if there is none."""
+    found = sorted((folder / "checkpoints").glob("state_*.pt"))
+    return found[-1] if found else None
+
+
+def plain(value: Any) -> Any:
+    """A parameter as YAML writes it: mappings as dicts, sequences as lists."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _device(name: str) -> torch.device:
+    if name not in ("auto", "cpu", "cuda") and not name.startswith("cuda:"):
+        raise ValueError(f"device must be 'auto', 'cpu' or 'cuda', got {name!r}.")
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    if name != "cpu" and not torch.cuda.is_available():
+        raise ValueError(f"device {name!r} was asked for, but torch finds no GPU. Use --device cpu or auto.")
+    return torch.device(name)
+
+
+def _warmed_up(learning_rate: float | Callable[[float], float]) -> float | Callable[[float], float]:
+    if callable(learning_rate):
+        return learning_rate
+    return lambda remaining: learning_rate * min(1.0, (1 - remaining) / WARM_UP_SHARE + 0.01)
+
+
+@contextmanager
+def _global_seed(seed: int) -> Iterator[None]:
+    """Seeds the generators that torch and SB3 draw from, and leaves them as they were found."""
+    before = _random_state()
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002 (SB3 draws from this generator)
+    torch.manual_seed(seed)
+    try:
+        yield
+    finally:
+        _set_random_state(before)
+
+
+def _random_state() -> dict[str, Any]:
+    name, keys, *rest = np.random.get_state()  # noqa: NPY002
+    python = random.getstate()
+    return {
+        "numpy": [str(name), torch.as_tensor(np.asarray(keys, dtype=np.int64)), *rest],
+        "torch": torch.get_rng_state(),
+        "python": [python[0], list(python[1]), python[2]],
+    }
+
+
+def _set_random_state(state: dict[str, Any]) -> None:
+    name, keys, *rest = state["numpy"]
+    np.random.set_state((name, keys.cpu().numpy().astype(np.uint32), *rest))  # noqa: NPY002
+    torch.set_rng_state(state["torch"].cpu())
+    version, internal, gauss = state["python"]
+    random.setstate((version, tuple(internal), gauss))
