@@ -175,7 +175,13 @@ class AutoregressivePolicy(ActorCriticPolicy):
         return self.forward(observation, deterministic)[0]
 
     @torch.no_grad()
-    def sample(self, n: int, given: dict[int, int] | None = None, generator: torch.Generator | None = None) -> Tensor:
+    def sample(
+        self,
+        n: int,
+        given: dict[int, int] | None = None,
+        generator: torch.Generator | None = None,
+        from_reference: bool = False,
+    ) -> Tensor:
         """`n` records `(n, n_attributes)` int64 drawn from the policy.
 
         Args:
@@ -183,10 +189,12 @@ class AutoregressivePolicy(ActorCriticPolicy):
             given: Levels of attributes that are set rather than drawn. The rest follows the exact conditional
                 distribution if those attributes are the first ones in fill order.
             generator: Source of randomness; torch's global one by default.
+            from_reference: Whether to draw from the reference, the policy as it was before PPO.
         """
+        actor = self.reference if from_reference else self.actor
         prefix = self._start(n)
         for attribute in range(self.n_attributes):
-            logits = self.actor.step_logits(prefix.vectors, prefix.actor, attribute)
+            logits = actor.step_logits(prefix.vectors, prefix.actor, attribute)
             if given is not None and attribute in given:
                 levels = torch.full((n,), given[attribute], dtype=torch.int64, device=self.device)
             else:

@@ -7,6 +7,7 @@ import os
 import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -260,8 +261,10 @@ class RLSyn:
         conditions = self._conditions(where or {})
         rng = np.random.default_rng(self.seed if seed is None else seed)
         generator = torch.Generator(device=self.policy.device).manual_seed(int(rng.integers(2**62)))
-        with self.policy.acting(policy):
-            records = self._draw(n, conditions, generator, max_draws or min(1_000 * n, max(n, 1_000_000)))
+        draw = partial(self.policy.sample, generator=generator, from_reference=policy == "warm_start")
+        records, self.acceptance_rate = _draw_until(
+            draw, n, conditions, len(self.encoding.levels), max_draws or min(1_000 * n, max(n, 1_000_000))
+        )
         synthetic = self.encoding.decode(records, rng)
         for name, value in (where or {}).items():
             if not self.schema[name].is_discrete and not pd.isna(value):
@@ -383,26 +386,6 @@ class RLSyn:
             conditions[position] = int(self.encoding.levels[position].encode(pd.Series([typed], name=name))[0])
         return conditions
 
-    def _draw(self, n: int, conditions: dict[int, int], generator: torch.Generator, max_draws: int) -> np.ndarray:
-        n_first = next(i for i in range(len(self.encoding.levels) + 1) if i not in conditions)
-        given = {i: level for i, level in conditions.items() if i < n_first}
-        others = {i: level for i, level in conditions.items() if i >= n_first}
-        kept: list[np.ndarray] = []
-        n_drawn = n_kept = 0
-        while n_kept < n:
-            if n_drawn >= max_draws:
-                raise ValueError(
-                    f"Only {n_kept} of {n_drawn} drawn records met the conditions, {n} were wanted. Put those columns "
-                    "first when training (-params order:COLUMN), or ask for fewer records."
-                )
-            batch = self.policy.sample(int(np.clip(n - n_kept, 1, 16_384)) if not others else 4_096, given, generator)
-            records = batch.cpu().numpy()
-            fits = np.all([records[:, i] == level for i, level in others.items()], axis=0) if others else slice(None)
-            kept.append(records[fits])
-            n_drawn, n_kept = n_drawn + len(records), n_kept + len(kept[-1])
-        self.acceptance_rate = n_kept / n_drawn
-        return np.concatenate(kept)[:n]
-
     def _save_state(self, folder: Path, n_steps: int) -> None:
         assert self._trainer is not None
         checkpoints = folder / "checkpoints"
@@ -453,6 +436,37 @@ def plain(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
+
+
+def _draw_until(
+    draw: Callable[[int, dict[int, int]], torch.Tensor],
+    n: int,
+    conditions: dict[int, int],
+    n_attributes: int,
+    max_draws: int,
+) -> tuple[np.ndarray, float]:
+    """`n` records with the levels of `conditions`, and the share of the drawn records that had them.
+
+    Conditions on the first attributes are given to `draw`; records that miss others are thrown away.
+    """
+    n_first = next(i for i in range(n_attributes + 1) if i not in conditions)
+    given = {i: level for i, level in conditions.items() if i < n_first}
+    others = {i: level for i, level in conditions.items() if i >= n_first}
+    kept: list[np.ndarray] = []
+    n_drawn = n_kept = 0
+    while n_kept < n:
+        if n_drawn >= max_draws:
+            raise ValueError(
+                f"Only {n_kept} of {n_drawn} drawn records met the conditions, {n} were wanted. Put those columns "
+                "first when training (-params order:COLUMN), or ask for fewer records."
+            )
+        records = draw(4_096 if others else min(n - n_kept, 16_384), given).cpu().numpy()
+        fits = np.ones(len(records), dtype=bool)
+        for attribute, level in others.items():
+            fits &= records[:, attribute] == level
+        kept.append(records[fits])
+        n_drawn, n_kept = n_drawn + len(records), n_kept + int(fits.sum())
+    return np.concatenate(kept)[:n], n_kept / n_drawn
 
 
 def _device(name: str) -> torch.device:

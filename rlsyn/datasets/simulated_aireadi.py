@@ -50,7 +50,11 @@ __all__ = ["aireadi_schema", "aireadi_violations", "simulate_aireadi"]
 
 Values = dict[str, np.ndarray]
 
-MAX_DAYS = 10  # AI-READI's participants wear the devices for ten days.
+MAX_DAYS = 10
+"""AI-READI's participants wear the devices for ten days."""
+
+MAX_KCAL = 8000.0
+"""Active kilocalories that no amateur exceeds in a day; a stage of the Tour de France takes about 6,000."""
 
 
 def simulate_aireadi(n_participants: int = 900, seed: int = 0) -> pd.DataFrame:
@@ -151,7 +155,7 @@ def _draw_urine_albumin(factors: Values, rng: np.random.Generator) -> np.ndarray
     """Urine albumin in mg/dL; published are 3.2 (24.1) and a largest value of 581.
 
     Healthy urine holds about 1 mg/dL. Such a large spread is that of the few with nephropathy (KDIGO 2012, category
-    A3: above 30 mg/dL or so), who are therefore drawn apart.
+    A3: more than 300 mg per g of creatinine, about 30 mg/dL), who are therefore drawn apart.
     """
     background = 0.75 * np.exp(0.65 * _mix({"kidney": 0.25, "diabetes": 0.15, "hydration": 0.25}, factors, rng))
     liability = _mix({"kidney": 0.55, "diabetes": 0.25}, factors, rng)
@@ -159,7 +163,7 @@ def _draw_urine_albumin(factors: Values, rng: np.random.Generator) -> np.ndarray
     # Evenly spaced quantiles: with random ones of so few people, their mean would be a different one in each cohort.
     n_ill = int(has_nephropathy.sum())
     values = background.copy()
-    values[has_nephropathy] = rng.permutation(40 * np.exp(1.2 * ndtri((np.arange(n_ill) + 0.5) / n_ill)))
+    values[has_nephropathy] = rng.permutation(38 * np.exp(1.3 * ndtri((np.arange(n_ill) + 0.5) / n_ill)))
     return np.asarray(np.round(np.clip(values, 0.3, 581.0), 1))
 
 
@@ -237,11 +241,11 @@ def _draw_activity(daily: Values, person: np.ndarray, rng: np.random.Generator) 
     pace = np.exp(0.15 * rng.standard_normal(len(person)))
     steps = 60 * pace * (75 * walking + 140 * running + 22 * generic)
     # Published: 620 (780) kcal, with a spread that steps alone do not explain; heavier people spend more.
-    burn = np.exp(0.12 * daily["metabolic"] + 0.75 * rng.standard_normal(person[-1] + 1)[person])
-    kcal = burn * (185 * walking + 620 * running + 75 * generic)
+    burn = np.exp(0.12 * daily["metabolic"] + 0.78 * rng.standard_normal(person[-1] + 1)[person])
+    kcal = burn * (190 * walking + 660 * running + 75 * generic)
     return hours | {
         "total_steps": np.round(np.where(is_idle, 0, np.maximum(steps, 1))),
-        "total_kcal": np.round(kcal, 2),
+        "total_kcal": np.round(np.minimum(kcal, MAX_KCAL), 2),
     }
 
 

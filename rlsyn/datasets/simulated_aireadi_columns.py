@@ -70,7 +70,7 @@ DERIVED: dict[str, tuple[str, int]] = {
     "total_kcal": ("kcal", 2),
     "activity_sedentary_hours": ("h", 2),
     "ecg_qt": ("ms", 0),
-} | {name: ("points", 0) for name in MOCA_SCORE_NAMES}
+} | dict.fromkeys(MOCA_SCORE_NAMES, ("points", 0))
 """Unit and decimals of the quantities that follow from others and have no line of their own in the tables."""
 
 
@@ -112,8 +112,8 @@ def friedewald(total_cholesterol: Numbers, hdl: Numbers, triglycerides: Numbers)
 
     Laboratories give no value above 400 mg/dL of triglycerides; here the term stays at 80 mg/dL, so that none lacks.
     """
-    very_low_density = np.minimum(triglycerides, FRIEDEWALD_LIMIT) / 5
-    return np.maximum(total_cholesterol - hdl - very_low_density, 0)
+    very_low_density = triglycerides.clip(None, FRIEDEWALD_LIMIT) / 5
+    return (total_cholesterol - hdl - very_low_density).clip(0, None)
 
 
 def bazett(qt: Numbers, rate: Numbers) -> Numbers:

@@ -67,13 +67,15 @@ class Item:
 DIABETES_PREVALENCE = 0.377  # Published, share of the patient-days.
 FEMALE_SHARE = 0.58
 
-DIABETES_LIABILITY: Loadings = {"metabolic": 0.55, "age": 0.15}
+DIABETES_LIABILITY: Loadings = {"metabolic": 0.64, "age": 0.20}
 """Insulin resistance and age before all; the rest (genes, secretion of insulin) is not measured here."""
 
 FACTORS: dict[str, Loadings] = {
     # In order: a factor may depend on those above it, on "female" and on "diabetes".
     "fitness": {"metabolic": -0.35, "age": -0.25},
     "inflammation": {"metabolic": 0.35, "female": 0.10},
+    "glycemia": {"diabetes": 0.54, "metabolic": 0.15},
+    "insulin_secretion": {"metabolic": 0.65, "diabetes": 0.10},
     "liver": {"metabolic": 0.40},
     "kidney": {"age": 0.35, "diabetes": 0.20, "metabolic": 0.10},
     "sleep": {"metabolic": -0.20, "age": -0.10},
@@ -98,7 +100,7 @@ LABORATORY: tuple[Quantity, ...] = (
     Quantity("creatinine", "mg/dL", 2, 0.88, 0.24, {"kidney": 0.62, "female": -0.50}, "lognormal", 0.4, 9.0),
     Quantity("total_bilirubin", "mg/dL", 1, 0.5, 0.42, {"female": -0.25, "metabolic": -0.15}, "lognormal", 0.1, 4.0),
     # C-peptide 0.8-3.9 ng/mL fasting, cleared by the kidney; participants need not fast.
-    Quantity("c_peptide", "ng/mL", 1, 2.7, 0.48, {"metabolic": 0.60, "kidney": 0.25}, "lognormal", 0.1, 20.0),
+    Quantity("c_peptide", "ng/mL", 1, 2.7, 0.48, {"insulin_secretion": 0.80, "kidney": 0.25}, "lognormal", 0.1, 20.0),
     # Published: 3.8 (8.1) mg/L, largest 112.
     Quantity("hs_crp", "mg/L", 1, 1.50, 1.40, {"inflammation": 0.80}, "lognormal", 0.1, 112.0),
     Quantity("calcium", "mg/dL", 1, 9.5, 0.38, {"hydration": 0.30, "female": 0.10}, low=7.5, high=12.0),
@@ -107,10 +109,10 @@ LABORATORY: tuple[Quantity, ...] = (
     Quantity("sodium", "mEq/L", 0, 139.5, 2.3, {"hydration": 0.65, "diabetes": -0.12}, low=125, high=150),
     Quantity("potassium", "mEq/L", 1, 4.4, 0.40, {"kidney": 0.30, "diabetes": 0.08}, low=3.0, high=6.5),
     # Serum glucose 70-99 mg/dL fasting; under treatment the groups overlap.
-    Quantity("glucose", "mg/dL", 0, 103, 0.26, {"diabetes": 0.34, "metabolic": 0.20}, "lognormal", 45, 500),
+    Quantity("glucose", "mg/dL", 0, 103, 0.26, {"glycemia": 0.72}, "lognormal", 45, 500),
     Quantity("hdl", "mg/dL", 0, 54, 0.28, {"female": 0.40, "metabolic": -0.40, "fitness": 0.15}, "lognormal", 18, 130),
     # AI-READI writes insulin in ng/mL: 2.6-24.9 uIU/mL are 0.09-0.86 ng/mL.
-    Quantity("insulin", "ng/mL", 2, 0.60, 0.75, {"metabolic": 0.58, "diabetes": 0.12}, "lognormal", 0.02, 15.0),
+    Quantity("insulin", "ng/mL", 2, 0.60, 0.75, {"insulin_secretion": 0.85}, "lognormal", 0.02, 15.0),
     # Published: 145 (99) mg/dL.
     Quantity("triglycerides", "mg/dL", 0, 120, 0.62, {"metabolic": 0.50, "female": -0.10}, "lognormal", 25, 1500),
     # The measured share of total cholesterol that Friedewald's formula gives back; statins lower it in diabetes.
@@ -213,10 +215,10 @@ WEARABLE: tuple[Quantity, ...] = (
         "heart_rate_mean", "bpm", 2, 76.1, 9.4, {"autonomic": 0.70, "active_day": 0.15}, low=42, high=125, day_share=0.4
     ),
     Quantity(
-        "blood_glucose_mean", "mg/dL", 2, 130.7, 0.225, {"diabetes": 0.38, "metabolic": 0.15}, "lognormal", 65, 380, 0.2
+        "blood_glucose_mean", "mg/dL", 2, 130.7, 0.225, {"glycemia": 0.80}, "lognormal", 65, 380, 0.2
     ),
     Quantity(
-        "blood_glucose_std", "mg/dL", 2, 26, 0.38, {"diabetes": 0.32, "metabolic": 0.10}, "lognormal", 5, 120, 0.45
+        "blood_glucose_std", "mg/dL", 2, 26, 0.38, {"glycemia": 0.62}, "lognormal", 5, 120, 0.45
     ),
     Quantity(
         "resp_rate_mean",

@@ -65,8 +65,8 @@ CHAPTERS: tuple[Chapter, ...] = (
 
 MALE_PHECODES = ((185, 187), (600, 609))
 """Prostate, testis and penis."""
-FEMALE_PHECODES = ((180, 184), (614, 629), (630, 679))
-"""Uterus, ovary and female genital organs; pregnancy and childbirth."""
+FEMALE_PHECODES = ((174, 174), (180, 184), (614, 629), (630, 679))
+"""Female breast, uterus, ovary and genital organs; pregnancy and childbirth."""
 PREGNANCY_PHECODES = (630, 679)
 
 LEADING: tuple[Phecode, ...] = (
@@ -115,13 +115,13 @@ LEADING: tuple[Phecode, ...] = (
     ),
     Phecode("600", "Hyperplasia of prostate", {"renal": 0.30, "age": 0.60}),
     Phecode("562.1", "Diverticulosis", {"digestive": 0.45, "age": 0.35}),
-    Phecode("357", "Peripheral neuropathy", {"metabolic": 0.40, "neurologic": 0.35, "age": 0.20}),
+    Phecode("357", "Inflammatory and toxic neuropathy", {"metabolic": 0.40, "neurologic": 0.35, "age": 0.20}),
     Phecode("411.2", "Myocardial infarction", {"cardiac": 0.65, "age": 0.30}, 0.15),
-    Phecode("681.3", "Cellulitis", {"infection": 0.45, "metabolic": 0.25}),
+    Phecode("681", "Superficial cellulitis and abscess", {"infection": 0.45, "metabolic": 0.25}),
     Phecode("433.3", "Cerebral ischemia", {"cardiac": 0.35, "neurologic": 0.45, "age": 0.35}, 0.15),
     Phecode("274.1", "Gout", {"metabolic": 0.35, "renal": 0.35, "age": 0.25}),
     Phecode("348.8", "Encephalopathy", {"neurologic": 0.45, "infection": 0.30, "age": 0.25}, 0.35),
-    Phecode("578.8", "Gastrointestinal hemorrhage", {"digestive": 0.45, "age": 0.25}, 0.15),
+    Phecode("578", "Gastrointestinal hemorrhage", {"digestive": 0.45, "age": 0.25}, 0.15),
     Phecode("198.1", "Secondary malignancy of lymph nodes", {"oncologic": 0.80, "age": 0.15}, 0.70),
     Phecode("574.1", "Cholelithiasis", {"digestive": 0.45, "age": 0.10}),
     Phecode("452.2", "Deep vein thrombosis", {"oncologic": 0.30, "cardiac": 0.25, "age": 0.10}, 0.20),
@@ -143,17 +143,17 @@ LEADING: tuple[Phecode, ...] = (
     Phecode("070.3", "Viral hepatitis C", {"infection": 0.30, "psychiatric": 0.35, "digestive": 0.25}),
     Phecode("165.1", "Cancer of bronchus and lung", {"oncologic": 0.65, "respiratory": 0.30, "age": 0.25}, 0.80),
     Phecode("585.32", "End stage renal disease", {"renal": 0.75, "metabolic": 0.20}, 0.35),
-    Phecode("008.5", "Clostridium difficile infection", {"infection": 0.50, "digestive": 0.25, "age": 0.20}, 0.25),
+    Phecode("008.52", "Clostridium difficile infection", {"infection": 0.50, "digestive": 0.25, "age": 0.20}, 0.25),
     Phecode("041.1", "Staphylococcus infection", {"infection": 0.60}),
     Phecode("038", "Septicemia", {"infection": 0.70, "age": 0.15}, 0.35),
-    Phecode("174.1", "Breast cancer", {"oncologic": 0.50, "age": 0.25}, 0.10),
+    Phecode("174.1", "Breast cancer in women", {"oncologic": 0.50, "age": 0.25}, 0.10),
     Phecode("185", "Prostate cancer", {"oncologic": 0.45, "age": 0.50}, 0.05),
     Phecode("807", "Fracture of ribs", {"injury": 0.60, "age": 0.15}),
-    Phecode("819", "Intracranial injury", {"injury": 0.60, "neurologic": 0.20, "age": 0.15}, 0.20),
+    Phecode("819", "Skull fracture and intracranial injury", {"injury": 0.60, "neurologic": 0.20, "age": 0.15}, 0.20),
     Phecode("800.1", "Fracture of neck of femur", {"injury": 0.50, "musculoskeletal": 0.25, "age": 0.50}, 0.30),
     Phecode("870.3", "Open wound of head and face", {"injury": 0.60}),
     Phecode("965.1", "Opiate poisoning", {"psychiatric": 0.45, "injury": 0.35, "age": -0.20}),
-    Phecode("605", "Sexual dysfunction in men", {"metabolic": 0.25, "age": 0.25}),
+    Phecode("605", "Erectile dysfunction", {"metabolic": 0.25, "age": 0.25}),
     Phecode("555", "Inflammatory bowel disease", {"digestive": 0.50, "age": -0.15}),
     Phecode("577.1", "Acute pancreatitis", {"digestive": 0.60}),
     Phecode("153.2", "Colon cancer", {"oncologic": 0.55, "digestive": 0.25, "age": 0.30}, 0.25),

@@ -12,9 +12,9 @@ from rlsyn.evaluation.features import category_positions, column_numbers
 from rlsyn.evaluation.marginals import ks_statistics, total_variation
 from rlsyn.schema import Column, Schema
 
+# Blue and vermillion of Okabe and Ito: told apart with any colour vision.
 REAL_COLOUR = "#0072B2"
 SYNTHETIC_COLOUR = "#D55E00"
-"""Blue and vermillion of Okabe and Ito: told apart with any colour vision and in grey."""
 MAX_BARS = 8
 MAX_NAMED_COLUMNS = 30
 
@@ -59,7 +59,7 @@ def association_figure(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Sche
     difference = matrices[1] - matrices[0]
     widest = float(max(np.abs(difference).max(), 0.01))
     pairs = np.abs(difference[np.triu_indices(len(difference), k=1)])
-    figure = Figure(figsize=(15, 5.5), dpi=100, layout="constrained")
+    figure = Figure(figsize=(15, 6.3), dpi=100, layout="constrained")
     panels = figure.subplots(1, 3)
     images = []
     for panel, matrix, name, limit, colours in zip(
@@ -90,9 +90,10 @@ def _draw_histograms(panel: Axes, train: pd.Series, synthetic: pd.Series, column
         both = np.zeros(1)
     # Single values far out would squeeze the rest into one bin: the outer bins take them in.
     lowest, highest = np.quantile(both, [0.005, 0.995])
-    n_whole = round(highest - lowest) + 1 if column.kind == "integer" else 0
-    if 2 <= n_whole <= 40:
-        edges = np.arange(round(lowest), round(lowest) + n_whole + 1) - 0.5
+    if column.kind == "integer" and highest > lowest:
+        # Bins that hold equally many whole numbers: others would show steps that are not there.
+        step = max(1, int(np.ceil((highest - lowest) / 40)))
+        edges = np.arange(np.floor(lowest), np.ceil(highest) + step + 0.5, step) - 0.5
     else:
         edges = np.linspace(lowest, highest, 31) if highest > lowest else np.linspace(lowest - 0.5, lowest + 0.5, 4)
     shares = []
