@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import logging
-import os
-import random
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,11 +19,15 @@ from stable_baselines3.common.logger import configure
 from envs.record_vec_env import RecordVecEnv
 from rlsyn.arguments import check_arguments
 from rlsyn.callbacks import CheckpointCallback, DiscriminatorCallback, MonitorCallback
+from rlsyn.checkpoints import latest_checkpoint, read_checkpoint, write_checkpoint
 from rlsyn.discriminator import Discriminator, DiscriminatorTrainer
 from rlsyn.encoding import Encoding
+from rlsyn.files import plain, write_whole
 from rlsyn.policy import AutoregressivePolicy
+from rlsyn.randomness import global_seed, random_state, set_random_state
 from rlsyn.rewards.realism import RealismReward, RewardForm
 from rlsyn.rollout import RecordRolloutBuffer
+from rlsyn.sampling import draw_until, to_levels
 from rlsyn.schema import Schema, infer_schema
 from rlsyn.warm_start import WarmStartResult, behaviour_clone
 
@@ -43,10 +44,9 @@ PPO_DEFAULTS: dict[str, Any] = {
     "max_grad_norm": 0.5,
 }
 """Where the project departs from SB3's defaults, or wants them in sight."""
-_OWN_PPO_ARGUMENTS = (
-    "policy env n_steps batch_size gamma ent_coef rollout_buffer_class rollout_buffer_kwargs policy_kwargs seed device "
-    "tensorboard_log verbose use_sde sde_sample_freq stats_window_size _init_setup_model"
-).split()
+_PPO_RESERVED = ["policy", "env", "n_steps", "batch_size", "gamma", "ent_coef", "policy_kwargs", "seed", "device", "verbose"]
+_PPO_RESERVED += ["rollout_buffer_class", "rollout_buffer_kwargs", "tensorboard_log", "_init_setup_model"]
+"""Arguments of PPO that follow from the environment or from RLSyn's own."""
 WARM_UP_SHARE = 0.1
 """Share of PPO over which its learning rate rises: Adam's first steps are full-size noise."""
 
@@ -133,7 +133,7 @@ class RLSyn:
         check_arguments(AutoregressivePolicy, self.policy_kwargs, "policy_kwargs.", _POLICY_RESERVED)
         check_arguments(Discriminator, self.discriminator_kwargs, "discriminator_kwargs.", ["encoding"])
         check_arguments(behaviour_clone, self.warm_start_kwargs, "warm_start_kwargs.", _CLONING_RESERVED)
-        check_arguments(PPO, self.ppo_kwargs, "ppo_kwargs.", _OWN_PPO_ARGUMENTS)
+        check_arguments(PPO, self.ppo_kwargs, "ppo_kwargs.", _PPO_RESERVED)
         for name, least in (("n_levels", 2), ("n_records", 2), ("batch_records", 1), ("n_discriminator_steps", 0)):
             if getattr(self, name) < least:
                 raise ValueError(f"Parameter {name!r} must be at least {least}, got {getattr(self, name)}.")
@@ -208,7 +208,7 @@ class RLSyn:
         encoding = Encoding.fit(train, schema, self.n_levels, self.order)
         records = encoding.encode(train)
         people = train[schema.group].to_numpy() if schema.group else np.arange(len(train))
-        with _global_seed(self.seed):
+        with global_seed(self.seed):
             self._build(encoding, records)
             checkpoint = latest_checkpoint(Path(run_dir)) if run_dir and resume else None
             if checkpoint is not None:
@@ -258,11 +258,11 @@ class RLSyn:
             raise ValueError(f"The number of records must be at least 1, got {n}.")
         if policy not in ("trained", "warm_start"):
             raise ValueError(f"policy must be 'trained' or 'warm_start', got {policy!r}.")
-        conditions = self._conditions(where or {})
+        conditions = to_levels(where or {}, self.encoding)
         rng = np.random.default_rng(self.seed if seed is None else seed)
         generator = torch.Generator(device=self.policy.device).manual_seed(int(rng.integers(2**62)))
         draw = partial(self.policy.sample, generator=generator, from_reference=policy == "warm_start")
-        records, self.acceptance_rate = _draw_until(
+        records, self.acceptance_rate = draw_until(
             draw, n, conditions, len(self.encoding.levels), max_draws or min(1_000 * n, max(n, 1_000_000))
         )
         synthetic = self.encoding.decode(records, rng)
@@ -280,7 +280,7 @@ class RLSyn:
         folder, encoding = Path(path), self.encoding
         folder.mkdir(parents=True, exist_ok=True)
         config = {"method": self.method, "parameters": plain(self.parameters)}
-        (folder / "config.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+        write_whole(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
         encoding.schema.write(folder / "schema.yaml")
         self._save_state(folder, self.model.num_timesteps)
 
@@ -298,7 +298,7 @@ class RLSyn:
         parameters = yaml.safe_load((folder / "config.yaml").read_text())["parameters"]
         model = cls(**{**parameters, "device": device})
         encoding = Encoding.read(checkpoint.parent / "encoding.json")
-        with _global_seed(model.seed):
+        with global_seed(model.seed):
             model._build(encoding, np.zeros((1, len(encoding.levels)), dtype=np.int64))
             model._load_state(checkpoint)
         return model
@@ -377,20 +377,10 @@ class RLSyn:
         self.model.set_logger(configure(str(run_dir) if run_dir else None, ["csv", "tensorboard"] if run_dir else []))
         self.model.learn(left, CallbackList(callbacks), reset_num_timesteps=False, progress_bar=progress_bar)
 
-    def _conditions(self, where: Mapping[str, Any]) -> dict[int, int]:
-        conditions = {}
-        for name, value in where.items():
-            column = self.schema[name]
-            position = self.encoding.names.index(name)
-            typed = value if column.is_discrete or pd.isna(value) else float(value)
-            conditions[position] = int(self.encoding.levels[position].encode(pd.Series([typed], name=name))[0])
-        return conditions
-
     def _save_state(self, folder: Path, n_steps: int) -> None:
         assert self._trainer is not None
-        checkpoints = folder / "checkpoints"
-        checkpoints.mkdir(exist_ok=True)
-        self.encoding.write(checkpoints / "encoding.json")
+        (folder / "checkpoints").mkdir(exist_ok=True)
+        self.encoding.write(folder / "checkpoints" / "encoding.json")
         result = self.warm_start_result
         state = {
             "policy": self.policy.state_dict(),
@@ -400,17 +390,13 @@ class RLSyn:
             "num_timesteps": n_steps,
             "n_updates": self.model._n_updates,
             "warm_start": None if result is None else list(vars(result).values()),
-            "random": _random_state(),
+            "random": random_state(),
         }
-        path = checkpoints / f"state_{n_steps:012d}.pt"
-        torch.save(state, path.with_suffix(".part"))
-        os.replace(path.with_suffix(".part"), path)
-        for old in sorted(checkpoints.glob("state_*.pt"))[:-2]:
-            old.unlink()
+        write_checkpoint(folder, state, n_steps)
 
     def _load_state(self, path: Path) -> None:
         assert self._trainer is not None
-        state = torch.load(path, map_location=self.device, weights_only=True)
+        state = read_checkpoint(path, self.device)
         self.policy.load_state_dict(state["policy"])
         self.policy.optimizer.load_state_dict(state["optimizer"])
         self._trainer.load_state_dict(state["discriminator"])
@@ -418,55 +404,11 @@ class RLSyn:
         self._pool.pool.extend(records.cpu().numpy() for records in state["pool"])
         self.model.num_timesteps, self.model._n_updates = state["num_timesteps"], state["n_updates"]
         self.warm_start_result = None if state["warm_start"] is None else WarmStartResult(*state["warm_start"])
-        _set_random_state(state["random"])
+        set_random_state(state["random"])
 
 
 _POLICY_RESERVED = ["observation_space", "action_space", "lr_schedule", "encoding", "kwargs"]
 _CLONING_RESERVED = ["policy", "records", "people", "seed", "progress"]
-
-
-def latest_checkpoint(folder: Path) -> Path | None:
-    """The newest training state in a run directory or saved model; `None` if there is none."""
-    found = sorted((folder / "checkpoints").glob("state_*.pt"))
-    return found[-1] if found else None
-
-
-def plain(value: Any) -> Any:
-    """A parameter as YAML writes it: mappings as dicts, sequences as lists."""
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    return [plain(item) for item in value] if isinstance(value, (list, tuple)) else value
-
-
-def _draw_until(
-    draw: Callable[[int, dict[int, int]], torch.Tensor],
-    n: int,
-    conditions: dict[int, int],
-    n_attributes: int,
-    max_draws: int,
-) -> tuple[np.ndarray, float]:
-    """`n` records with the levels of `conditions`, and the share of the drawn records that had them.
-
-    Conditions on the first attributes are given to `draw`; records that miss others are thrown away.
-    """
-    n_first = next(i for i in range(n_attributes + 1) if i not in conditions)
-    given = {i: level for i, level in conditions.items() if i < n_first}
-    others = {i: level for i, level in conditions.items() if i >= n_first}
-    kept: list[np.ndarray] = []
-    n_drawn = n_kept = 0
-    while n_kept < n:
-        if n_drawn >= max_draws:
-            raise ValueError(
-                f"Only {n_kept} of {n_drawn} drawn records met the conditions, {n} were wanted. Put those columns "
-                "first when training (-params order:COLUMN), or ask for fewer records."
-            )
-        records = draw(4_096 if others else min(n - n_kept, 16_384), given).cpu().numpy()
-        fits = np.ones(len(records), dtype=bool)
-        for attribute, level in others.items():
-            fits &= records[:, attribute] == level
-        kept.append(records[fits])
-        n_drawn, n_kept = n_drawn + len(records), n_kept + int(fits.sum())
-    return np.concatenate(kept)[:n], n_kept / n_drawn
 
 
 def _device(name: str) -> torch.device:
@@ -483,34 +425,3 @@ def _warmed_up(learning_rate: float | Callable[[float], float]) -> float | Calla
     if callable(learning_rate):
         return learning_rate
     return lambda remaining: learning_rate * min(1.0, (1 - remaining) / WARM_UP_SHARE + 0.01)
-
-
-@contextmanager
-def _global_seed(seed: int) -> Iterator[None]:
-    """Seeds the generators that torch and SB3 draw from, and leaves them as they were found."""
-    before = _random_state()
-    random.seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 (SB3 draws from this generator)
-    torch.manual_seed(seed)
-    try:
-        yield
-    finally:
-        _set_random_state(before)
-
-
-def _random_state() -> dict[str, Any]:
-    name, keys, *rest = np.random.get_state()  # noqa: NPY002
-    python = random.getstate()
-    return {
-        "numpy": [str(name), torch.as_tensor(np.asarray(keys, dtype=np.int64)), *rest],
-        "torch": torch.get_rng_state(),
-        "python": [python[0], list(python[1]), python[2]],
-    }
-
-
-def _set_random_state(state: dict[str, Any]) -> None:
-    name, keys, *rest = state["numpy"]
-    np.random.set_state((name, keys.cpu().numpy().astype(np.uint32), *rest))  # noqa: NPY002
-    torch.set_rng_state(state["torch"].cpu())
-    version, internal, gauss = state["python"]
-    random.setstate((version, tuple(internal), gauss))

@@ -144,6 +144,8 @@ def test_aireadi_illness_goes_together(aireadi):
     people = aireadi.groupby("participant_id").first()
     correlation = people.corr(method="spearman", numeric_only=True)
     assert correlation.loc["alt", "ast"] > 0.3
+    assert correlation.loc["glucose", "blood_glucose_mean"] > 0.4
+    assert correlation.loc["insulin", "c_peptide"] > 0.5
     assert correlation.loc["triglycerides", "hdl"] < -0.1
     assert correlation.loc["bun", "creatinine"] > 0.2
     assert correlation.loc["insulin", "obesity"] > 0.2

@@ -57,7 +57,7 @@ def evaluate(
         slow: Whether to compute the metrics that fit classifiers.
 
     Raises:
-        ValueError: A table without rows or without a column of the schema, or text or infinity where a number should be.
+        ValueError: A table without rows or without a column of the schema, text or infinity where a number belongs.
     """
     for name, table in (("train", train), ("test", test), ("synthetic", synthetic)):
         _check(name, table, schema)

@@ -18,14 +18,14 @@ ROUNDING = 1e-12
 def association_matrix(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """The association of each pair of columns, on the rows where both are present.
 
-    - Numeric, integer and binary among themselves: Pearson's coefficient, from -1 to 1. A binary column counts as 0/1 by
-      the order of its categories, so that binary-binary is phi with its sign.
+    - Numeric, integer and binary among themselves: Pearson's coefficient, from -1 to 1. A binary column counts as 0/1
+      by the order of its categories, so that binary-binary is phi with its sign.
     - Numeric or integer with categorical: the correlation ratio eta = sqrt(SS_between / SS_total), from 0 to 1.
-    - Categorical with categorical or binary: Cramér's V with Bergsma's correction for bias, from 0 to 1; only categories
-      that occur in the rows at hand are counted.
+    - Categorical with categorical or binary: Cramér's V with Bergsma's correction for bias, from 0 to 1; only
+      categories that occur in the rows at hand are counted.
 
-    A pair in which one column is constant, or without common rows, has association 0; the diagonal is 1. A value outside
-    the categories counts as missing.
+    A pair in which one column is constant, or without common rows, has association 0; the diagonal is 1. A value
+    outside the categories counts as missing.
 
     References:
         Bergsma, A bias-correction for Cramér's V and Tschuprow's T, Journal of the Korean Statistical Society 42, 2013.
@@ -59,7 +59,7 @@ def association_matrix(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 
 def _centred(table: pd.DataFrame, columns: Sequence[Column]) -> tuple[np.ndarray, np.ndarray]:
-    # Columns with mean 0 and largest absolute value 1 (for numerical accuracy only), 0 where missing; and which are not.
+    # Columns with mean 0 and largest absolute value 1 (for accuracy only), 0 where missing; and a mask of the others.
     values = np.empty((len(table), len(columns)))
     for i, column in enumerate(columns):
         if column.is_discrete:

@@ -1,4 +1,4 @@
-"""Preparation of mixed tables for the metrics: numbers, positions of categories, groups, and a fitted feature encoder."""
+"""Preparation of mixed tables for the metrics: numbers, positions of categories, groups, a fitted feature encoder."""
 
 from __future__ import annotations
 

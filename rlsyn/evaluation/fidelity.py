@@ -50,9 +50,9 @@ def detection_auc(
     """The AUC with which a classifier tells synthetic rows from real ones, as the mean of five folds.
 
     The classifier is scikit-learn's HistGradientBoostingClassifier with 100 iterations; LightGBM joins with the full
-    suite. Equal numbers of rows: the larger table is subsampled with the seed. All rows of a person are in one fold. Each
-    synthetic row is a person of its own, unless `synthetic` holds the schema's group column, as real rows put in its
-    place do.
+    suite. Equal numbers of rows: the larger table is subsampled with the seed. All rows of a person are in one fold.
+    Each synthetic row is a person of its own, unless `synthetic` holds the schema's group column, as real rows put in
+    its place do.
 
     Range 0 to 1, goal 0.5. Well below 0.5 is no better: copies of real rows do that, since the copy of a row in another
     fold teaches the opposite of what is true of the row.

@@ -38,9 +38,9 @@ def membership_auc(train: pd.DataFrame, test: pd.DataFrame, synthetic: pd.DataFr
 def near_copy_share(train: pd.DataFrame, test: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> float:
     """The share of synthetic rows closer to train than all but one per cent of the test rows are.
 
-    Distances are those of the nearest train row, Euclidean among features fitted on train; the limit is the 1 % quantile
-    of the test rows' distances. A copy (distance 0) always counts: where more than one per cent of the test rows equal
-    a train row the limit is 0, and nothing is closer than that. Range 0 to 1, goal minimise.
+    Distances are those of the nearest train row, Euclidean among features fitted on train; the limit is the 1 %
+    quantile of the test rows' distances. A copy (distance 0) always counts: where more than one per cent of the test
+    rows equal a train row the limit is 0, and nothing is closer than that. Range 0 to 1, goal minimise.
 
     Raises:
         NotComputableError: A table without rows.

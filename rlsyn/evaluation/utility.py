@@ -22,9 +22,9 @@ def utility_score(train: pd.DataFrame, test: pd.DataFrame, schema: Schema, seed:
     """The score on `test` of each model of the label that was fitted on `train`, and their `mean`.
 
     Binary and categorical labels: the AUC of `svc` (RBF, C = 1, gamma "scale", by its decision function),
-    `random_forest` (200 trees) and `logistic_regression`; for more than two categories the mean over the classes present
-    in test of the AUC of one class against the rest. A class that is absent from train has the same score in every row,
-    hence AUC 0.5; where train holds one class only that holds for all of them. Range 0 to 1, goal maximise.
+    `random_forest` (200 trees) and `logistic_regression`; for more than two categories the mean over the classes
+    present in test of the AUC of one class against the rest. A class that is absent from train has the same score in
+    every row, hence AUC 0.5; where train holds one class only that holds for all of them. Range 0 to 1, goal maximise.
 
     Numeric and integer labels: R^2 of `ridge` (penalty 1) and `random_forest` (200 trees, a third of the features at
     each split). At most 1, goal maximise.

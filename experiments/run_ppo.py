@@ -1,0 +1,227 @@
+"""Train RLSyn on a table and leave synthetic records: the main job.
+
+    python experiments/run_ppo.py --env AIREADI-v0
+    python experiments/run_ppo.py --csv patients.csv --label died
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import Any, NoReturn
+
+import pandas as pd
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from rlsyn.datasets import DATASETS, Dataset, from_table, load, read_table
+from rlsyn.evaluation import evaluate
+from rlsyn.files import write_whole
+from rlsyn.runs import (
+    check_same_table,
+    checkpoint_steps,
+    is_finished,
+    merge,
+    named_run_dir,
+    new_run_dir,
+    parse_parameters,
+    read_config,
+    read_parameters,
+    write_config,
+)
+from rlsyn.schema import unknown_name
+from rlsyn.synthesizer import RLSyn
+
+CONFIGS = Path(__file__).parent / "configs"
+ALGOS = ("ppo",)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    # A few wide matrices per step: more threads than this only wait for each other.
+    torch.set_num_threads(min(4, torch.get_num_threads()))
+    try:
+        options = _resumed(arguments) if arguments.resume else _options(arguments)
+        dataset = _dataset(options)
+        model = RLSyn(**options["parameters"])
+        model.prepare(dataset.train, dataset.schema)
+        run_dir = _run_dir(arguments, options, dataset)
+    except (ValueError, OSError, NotImplementedError) as error:
+        print(f"run_ppo.py: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return _run(model, dataset, run_dir, options, resume=bool(arguments.resume), progress=arguments.progress)
+
+
+def _run(
+    model: RLSyn, dataset: Dataset, run_dir: Path, options: dict[str, Any], *, resume: bool, progress: bool
+) -> int:
+    print(f"{dataset.title}: {dataset.source}")
+    print(f"{len(dataset.train):,} training rows, {len(dataset.test):,} test rows, {len(dataset.schema.columns)} columns.")
+    print(f"Run directory: {run_dir}   (watch it: tensorboard --logdir {run_dir.parent.parent})", flush=True)
+    signal.signal(signal.SIGTERM, _interrupt)
+    start = time.perf_counter()
+    try:
+        model.fit(
+            dataset.train, schema=dataset.schema, run_dir=run_dir, resume=resume, progress_bar=progress, title=dataset.title
+        )
+        print(f"Trained in {time.perf_counter() - start:.0f} s.", flush=True)
+        synthetic = model.sample(options["n_samples"] or len(dataset.train))
+        scores = _score(model, dataset, synthetic, slow=options["report"])
+    except KeyboardInterrupt:
+        print(
+            f"\nStopped at {checkpoint_steps(run_dir):,} steps. Go on with: python {sys.argv[0]} --resume {run_dir}",
+            file=sys.stderr,
+        )
+        return 130
+    scores.to_csv(run_dir / "metrics.csv", index=False)
+    scores.to_json(run_dir / "metrics.json", orient="records", indent=1)
+    write_whole(run_dir / "synthetic.csv", synthetic.to_csv(index=False))
+    _print_scores(scores, dataset)
+    print(f"{len(synthetic):,} synthetic records: {run_dir / 'synthetic.csv'}")
+    return 0
+
+
+def _score(model: RLSyn, dataset: Dataset, synthetic: pd.DataFrame, *, slow: bool) -> pd.DataFrame:
+    """Scores of the trained policy, with those of the warm start beside them in the column `warm_start`."""
+    print("Scoring the synthetic records ...", flush=True)
+    scores = evaluate(dataset.train, dataset.test, synthetic, dataset.schema, seed=model.seed, slow=slow)
+    before = model.sample(len(synthetic), policy="warm_start")
+    warm = evaluate(dataset.train, dataset.test, before, dataset.schema, seed=model.seed, slow=slow)
+    scores.insert(list(scores.columns).index("value"), "warm_start", warm["value"])
+    return scores
+
+
+def _print_scores(scores: pd.DataFrame, dataset: Dataset) -> None:
+    table = Table(title=f"{dataset.title}, test rows {len(dataset.test):,}", title_justify="left")
+    for name in ("family", "metric"):
+        table.add_column(name)
+    for name in ("warm start", "RLSyn", "real"):
+        table.add_column(name, justify="right")
+    table.add_column("goal")
+    table.add_column("note", overflow="fold")
+    for row in scores.to_dict("records"):
+        values = [row[name] for name in ("warm_start", "value", "reference")]
+        shown = ["-" if pd.isna(value) else f"{value:.4g}" if value >= 10 else f"{value:.3f}" for value in values]
+        table.add_row(row["family"], row["metric"], *shown, str(row["goal"]), str(row["note"] or ""))
+    Console().print(table)
+
+
+def _options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the run is asked for: constructor defaults < the method's YAML < --config < command line."""
+    if arguments.env is None and arguments.csv is None:
+        raise ValueError(f"Expected --env ID or --csv FILE (or --resume RUN). The ids are: {', '.join(DATASETS)}.")
+    if arguments.csv is not None and arguments.env not in (None, "Table-v0"):
+        raise ValueError(f"--csv goes with --env Table-v0 or none, got --env {arguments.env}.")
+    env = arguments.env or "Table-v0"
+    if env not in DATASETS:
+        raise ValueError(unknown_name("environment", env, DATASETS))
+    if arguments.algo not in ALGOS:
+        raise ValueError(unknown_name("algorithm", arguments.algo, ALGOS))
+    for name in ("label", "group", "test_csv", "drop"):
+        if getattr(arguments, name) and arguments.csv is None:
+            raise ValueError(f"--{name.replace('_', '-')} goes with --csv FILE, got it with --env {env}.")
+    parameters = read_parameters(CONFIGS / "rlsyn.yaml", env)
+    if arguments.config:
+        parameters = merge(parameters, read_parameters(arguments.config, env))
+    parameters = merge(parameters, parse_parameters(arguments.params))
+    for name in ("seed", "device", "warm_start"):
+        if getattr(arguments, name) is not None:
+            parameters[name] = getattr(arguments, name)
+    if arguments.n_timesteps is not None:
+        parameters["total_timesteps"] = arguments.n_timesteps
+    if arguments.n_samples is not None and arguments.n_samples < 1:
+        raise ValueError(f"--n-samples must be at least 1, got {arguments.n_samples}.")
+    given = {name: getattr(arguments, name) for name in ("csv", "label", "group", "test_csv", "drop", "data_dir")}
+    absolute = {name: str(Path(given[name]).absolute()) for name in ("csv", "test_csv", "data_dir") if given[name]}
+    options = {"env": env, **given, **absolute, "algo": arguments.algo, "n_samples": arguments.n_samples}
+    return {**options, "report": arguments.report, "parameters": parameters}
+
+
+def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the run to be resumed was asked for; `-n` may be raised, the table may be named again."""
+    config = read_config(arguments.resume)
+    names = ("env", "csv", "label", "group", "test_csv", "drop", "data_dir", "algo", "n_samples", "report", "parameters")
+    absent = [name for name in names if name not in config]
+    if absent:
+        raise ValueError(f"{arguments.resume} was not begun by this command: its config.yaml lacks {absent}.")
+    options = {name: config[name] for name in names}
+    for name in ("csv", "label", "env"):
+        if getattr(arguments, name) is not None:
+            options[name] = getattr(arguments, name)
+    parameters = dict(options["parameters"])
+    if arguments.n_timesteps is not None:
+        parameters["total_timesteps"] = arguments.n_timesteps
+    elif is_finished(arguments.resume):
+        raise ValueError(
+            f"The run {arguments.resume} is finished. Draw more records with sample.py, or train on with a larger -n."
+        )
+    return {**options, "parameters": parameters}
+
+
+def _dataset(options: dict[str, Any]) -> Dataset:
+    seed = options["parameters"].get("seed", 0)
+    if options["csv"] is None:
+        return load(options["env"], options["data_dir"], seed=seed)
+    table = read_table(options["csv"], options["drop"])
+    test = read_table(options["test_csv"], options["drop"]) if options["test_csv"] else None
+    source = f"Your table {options['csv']}."
+    return from_table(table, options["label"], options["group"], test, source, seed=seed)
+
+
+def _run_dir(arguments: argparse.Namespace, options: dict[str, Any], dataset: Dataset) -> Path:
+    if arguments.resume:
+        run_dir = Path(arguments.resume)
+        check_same_table(run_dir, read_config(run_dir), dataset)
+        # A run that goes on is not finished.
+        (run_dir / "synthetic.csv").unlink(missing_ok=True)
+    else:
+        run_dir = named_run_dir(arguments.run_dir) if arguments.run_dir else new_run_dir(arguments.log_dir, "rlsyn", options["env"])
+    write_config(run_dir, dataset, RLSyn.method, options)
+    return run_dir
+
+
+def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        description="Train a generator of synthetic records by reinforcement learning.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    data = parser.add_argument_group("what to learn")
+    data.add_argument("--env", metavar="ID", help=f"environment: {', '.join(DATASETS)}")
+    data.add_argument("--data-dir", metavar="DIR", help="folder of the real AI-READI or MIMIC-IV release")
+    data.add_argument("--csv", metavar="FILE", help="a table of your own, CSV or Parquet")
+    data.add_argument("--label", metavar="COLUMN", help="outcome column of --csv")
+    data.add_argument("--group", metavar="COLUMN", help="column of --csv that identifies the person a row belongs to")
+    data.add_argument("--test-csv", metavar="FILE", help="test rows; by default 30 %% of the people in --csv")
+    data.add_argument("--drop", metavar="COLUMN", nargs="+", default=[], help="columns of --csv to leave out")
+    train = parser.add_argument_group("how to learn it")
+    train.add_argument("--algo", default="ppo", help=f"algorithm: {', '.join(ALGOS)}")
+    train.add_argument("-n", "--n-timesteps", type=int, metavar="N", help="environment steps (default: 150 rollouts)")
+    train.add_argument("--seed", type=int, help="seed of split and training (default: 0)")
+    train.add_argument("--device", help="auto, cpu or cuda (default: auto)")
+    train.add_argument("--warm-start", action=argparse.BooleanOptionalAction, help="clone the real records first (default: yes)")
+    train.add_argument("-params", nargs="+", default=[], metavar="NAME:VALUE", help="parameters of RLSyn, e.g. kl_coef:0.1")
+    train.add_argument("--config", metavar="FILE", help="YAML file of parameters")
+    output = parser.add_argument_group("what to leave")
+    output.add_argument("--n-samples", type=int, metavar="N", help="synthetic records (default: as many as training rows)")
+    output.add_argument("--log-dir", default="lightning_logs", metavar="DIR", help="where runs are numbered")
+    output.add_argument("--run-dir", metavar="DIR", help="this very folder instead")
+    output.add_argument("--resume", metavar="RUN", help="go on with an interrupted run")
+    output.add_argument("--no-report", dest="report", action="store_false", help="skip the slow scores")
+    output.add_argument("-P", "--progress", action="store_true", help="show a progress bar")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

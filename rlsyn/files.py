@@ -1,0 +1,24 @@
+"""What is written to disk: files that are there whole or not at all, values as YAML takes them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a text file so that no half-written one is ever seen under its name."""
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+
+
+def plain(value: Any) -> Any:
+    """A value as YAML writes it: mappings as dicts, sequences as lists, paths as text."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, Path):
+        return str(value)
+    return [plain(item) for item in value] if isinstance(value, Sequence) and not isinstance(value, str) else value

@@ -1,0 +1,229 @@
+"""The run directory: made, described, found again; and the merging of configurations."""
+
+from __future__ import annotations
+
+import platform
+import re
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+from rlsyn.checkpoints import latest_checkpoint
+from rlsyn.datasets.dataset import Dataset
+from rlsyn.files import plain, write_whole
+from rlsyn.schema import Schema
+
+VERSIONED = ("rlsyn", "torch", "lightning", "stable-baselines3", "gymnasium", "numpy", "pandas", "scikit-learn")
+
+
+def new_run_dir(log_dir: str | Path, method: str, env: str) -> Path:
+    """A fresh folder `log_dir/method/env_n`, n the next free number.
+
+    Raises:
+        PermissionError: The place cannot be written to.
+    """
+    parent = Path(log_dir) / method
+    _make(parent)
+    numbers = [int(found[1]) for path in parent.iterdir() if (found := re.fullmatch(rf"{re.escape(env)}_(\d+)", path.name))]
+    number = max(numbers, default=0) + 1
+    while True:
+        try:
+            (parent / f"{env}_{number}").mkdir()
+        except FileExistsError:  # another process was faster
+            number += 1
+        else:
+            return parent / f"{env}_{number}"
+
+
+def named_run_dir(path: str | Path) -> Path:
+    """The folder of that name, made if need be.
+
+    Raises:
+        ValueError: It holds something already.
+        PermissionError: It cannot be written to.
+    """
+    folder = Path(path)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"--run-dir must be new or empty, {folder} is not. Choose another, or go on with --resume {folder}.")
+    _make(folder)
+    return folder
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        probe = folder / ".writable"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise PermissionError(
+            f"The run directory {folder} cannot be written to ({error.strerror}). Choose another with --log-dir or --run-dir."
+        ) from error
+
+
+def write_config(run_dir: Path, dataset: Dataset, method: str, arguments: Mapping[str, Any]) -> None:
+    """Write `config.yaml` and `schema.yaml`: all that it takes to run again.
+
+    Args:
+        run_dir: The run directory.
+        dataset: Described by its name, source and the fingerprint of its training rows.
+        method: The method's key.
+        arguments: What the run was asked for, after merging; `parameters` are the method's constructor arguments.
+    """
+    config = {
+        "method": method,
+        "env": dataset.name,
+        "simulated": dataset.simulated,
+        "source": dataset.source,
+        **arguments,
+        "n_train": len(dataset.train),
+        "n_test": len(dataset.test),
+        "train_fingerprint": fingerprint(dataset.train),
+        "command": " ".join(sys.argv),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": _versions(),
+        "git_commit": _git_commit(),
+    }
+    dataset.schema.write(run_dir / "schema.yaml")
+    write_whole(run_dir / "config.yaml", yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True, width=120))
+
+
+def read_config(run_dir: str | Path) -> dict[str, Any]:
+    """The `config.yaml` of a run.
+
+    Raises:
+        FileNotFoundError: The folder is no run directory.
+    """
+    path = Path(run_dir) / "config.yaml"
+    if not path.is_file():
+        raise FileNotFoundError(f"Expected a run directory with a config.yaml, found none in {run_dir}. Check the path.")
+    config = yaml.safe_load(path.read_text())
+    if not isinstance(config, dict) or "parameters" not in config:
+        raise ValueError(f"Expected the config.yaml of a run, {path} is something else.")
+    return config
+
+
+def is_finished(run_dir: str | Path) -> bool:
+    """Whether the run came to its end: `synthetic.csv` is written last."""
+    return (Path(run_dir) / "synthetic.csv").is_file()
+
+
+def check_same_table(run_dir: Path, config: Mapping[str, Any], dataset: Dataset) -> None:
+    """Check that a run may be resumed with this data set.
+
+    Raises:
+        ValueError: The columns or the training rows are not those that the run began with.
+    """
+    before, now = Schema.read(run_dir / "schema.yaml"), dataset.schema
+    if before != now:
+        first = next((a.name for a, b in zip(before.columns, now.columns, strict=False) if a != b), before.label)
+        raise ValueError(
+            f"{run_dir} was begun with another schema ({len(before.columns)} columns, label {before.label!r}; now "
+            f"{len(now.columns)}, label {now.label!r}; first difference near {first!r}). Start a new run instead."
+        )
+    if config.get("train_fingerprint") != fingerprint(dataset.train):
+        raise ValueError(f"{run_dir} was begun with other training rows of the same schema. Start a new run instead.")
+
+
+def fingerprint(table: pd.DataFrame) -> str:
+    """A number that changes with any value of a table and tells nothing of it."""
+    hashes = pd.util.hash_pandas_object(table, index=False).to_numpy()
+    return f"{int(np.bitwise_xor.reduce(hashes * np.arange(1, len(hashes) + 1, dtype=np.uint64))):016x}"
+
+
+def checkpoint_steps(run_dir: str | Path) -> int:
+    """Steps of the newest checkpoint of a run; 0 if there is none."""
+    checkpoint = latest_checkpoint(Path(run_dir))
+    return int(checkpoint.stem.split("_")[1]) if checkpoint else 0
+
+
+def read_parameters(path: str | Path, env: str) -> dict[str, Any]:
+    """Parameters for an environment in a YAML file: its `default` block, overridden by the block of that id.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        ValueError: The file is no mapping of blocks.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"Expected a YAML file of parameters, found none at {path}. Check the path.")
+    try:
+        blocks = yaml.safe_load(path.read_text()) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(f"Expected YAML in {path}: {str(error).splitlines()[0]}.") from error
+    if not isinstance(blocks, dict) or not all(isinstance(block, dict) for block in blocks.values() if block is not None):
+        raise ValueError(f"Expected blocks ('default:', '{env}:') of parameters in {path}, got {type(blocks).__name__}.")
+    return merge(_numbers(blocks.get("default") or {}), _numbers(blocks.get(env) or {}))
+
+
+def parse_parameters(pairs: Iterable[str]) -> dict[str, Any]:
+    """Parameters from `name:value` or `group.name:value` texts; values are read as YAML.
+
+    Raises:
+        ValueError: A text without a colon or a name.
+
+    Example:
+        >>> parse_parameters(["kl_coef:0.1", "ppo_kwargs.learning_rate:1e-4"])
+        {'kl_coef': 0.1, 'ppo_kwargs': {'learning_rate': 0.0001}}
+    """
+    parameters: dict[str, Any] = {}
+    for pair in pairs:
+        path, colon, text = pair.partition(":")
+        if not colon or not path:
+            raise ValueError(f"A parameter must be written name:value, got {pair!r}.")
+        try:
+            value = _numbers(yaml.safe_load(text))
+        except yaml.YAMLError:
+            value = text
+        for name in reversed(path.split(".")):
+            value = {name: value}
+        parameters = merge(parameters, value)
+    return parameters
+
+
+def merge(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]:
+    """Both mappings, the second over the first, groups merged in turn."""
+    merged = dict(first)
+    for name, value in second.items():
+        old = merged.get(name)
+        merged[name] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def _numbers(value: Any) -> Any:
+    """The value with `1e-4`, which YAML 1.1 reads as text, read as a number."""
+    if isinstance(value, dict):
+        return {key: _numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_numbers(item) for item in value]
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value):
+        return float(value)
+    return value
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for name in VERSIONED:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "not installed"
+    return found
+
+
+def _git_commit() -> str:
+    try:
+        result = subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, cwd=Path(__file__).parent, check=False
+        )
+    except OSError:
+        return "unknown"
+    return result.stdout.strip() or "unknown"

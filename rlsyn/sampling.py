@@ -1,0 +1,59 @@
+"""Drawing records under conditions: exactly where they come first in fill order, by rejection elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+from rlsyn.encoding import Encoding
+
+
+def to_levels(where: Mapping[str, Any], encoding: Encoding) -> dict[int, int]:
+    """Conditions on columns as conditions on levels, by attribute.
+
+    Raises:
+        ValueError: An unknown column, a category or missing value that no training row has, or text for a number.
+    """
+    conditions = {}
+    for name, value in where.items():
+        column = encoding.schema[name]
+        position = encoding.names.index(name)
+        if not column.is_discrete and not isinstance(value, (int, float)):
+            raise ValueError(f"Column {name!r} must be a number, got {value!r}.")
+        conditions[position] = int(encoding.levels[position].encode(pd.Series([value], name=name))[0])
+    return conditions
+
+
+def draw_until(
+    draw: Callable[[int, dict[int, int]], torch.Tensor],
+    n: int,
+    conditions: dict[int, int],
+    n_attributes: int,
+    max_draws: int,
+) -> tuple[np.ndarray, float]:
+    """`n` records with the levels of `conditions`, and the share of the drawn records that had them.
+
+    Conditions on the first attributes are given to `draw`; records that miss others are thrown away.
+    """
+    n_first = next(i for i in range(n_attributes + 1) if i not in conditions)
+    given = {i: level for i, level in conditions.items() if i < n_first}
+    others = {i: level for i, level in conditions.items() if i >= n_first}
+    kept: list[np.ndarray] = []
+    n_drawn = n_kept = 0
+    while n_kept < n:
+        if n_drawn >= max_draws:
+            raise ValueError(
+                f"Only {n_kept} of {n_drawn} drawn records met the conditions, {n} were wanted. Put those columns "
+                "first when training (-params order:COLUMN), or ask for fewer records."
+            )
+        records = draw(4_096 if others else min(n - n_kept, 16_384), given).cpu().numpy()
+        fits = np.ones(len(records), dtype=bool)
+        for attribute, level in others.items():
+            fits &= records[:, attribute] == level
+        kept.append(records[fits])
+        n_drawn, n_kept = n_drawn + len(records), n_kept + int(fits.sum())
+    return np.concatenate(kept)[:n], n_kept / n_drawn
