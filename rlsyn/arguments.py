@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from rlsyn.schema import unknown_name
 def check_arguments(
     function: Callable[..., Any], arguments: Mapping[str, Any], prefix: str = "", reserved: Collection[str] = ()
 ) -> None:
-    """Check that arguments are ones that a function or class takes, of the kind of their defaults.
+    """Check that arguments are ones that a function or class takes, of the kind that its signature tells.
 
     Args:
         function: Its signature is the configuration.
@@ -25,9 +26,10 @@ def check_arguments(
             kind is expected.
     """
     known = {
-        name: parameter.default
+        name: parameter
         for name, parameter in inspect.signature(function).parameters.items()
-        if name not in ("self", *reserved) and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
+        if name not in ("self", *reserved)
+        and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
     }
     for name, value in arguments.items():
         if name not in known:
@@ -35,20 +37,35 @@ def check_arguments(
         _check_kind(prefix + name, value, known[name])
 
 
-def _check_kind(name: str, value: Any, default: Any) -> None:
-    if default is None or default is inspect.Parameter.empty or value is None:
+def _check_kind(name: str, value: Any, parameter: inspect.Parameter) -> None:
+    default = None if parameter.default is parameter.empty else parameter.default
+    kinds = _kinds(parameter.annotation) | {type(default).__name__}
+    expected = [words for kind, (words, _) in _KINDS.items() if kind in kinds]
+    if not expected or (value is None and kinds & {"None", "NoneType"}):
         return
-    if isinstance(default, bool):
-        fits, expected = isinstance(value, bool), "true or false"
-    elif isinstance(default, int):
-        fits, expected = isinstance(value, int) and not isinstance(value, bool), "a whole number"
-    elif isinstance(default, float):
-        # SB3 takes schedules (functions) where it takes numbers.
-        fits = (isinstance(value, (int, float)) and not isinstance(value, bool)) or callable(value)
-        expected = "a number"
-    elif isinstance(default, str):
-        fits, expected = isinstance(value, (str, list, tuple)), "a name"
-    else:
-        return
-    if not fits:
-        raise ValueError(f"Parameter {name!r} must be {expected} (default {default!r}), got {value!r}.")
+    if not any(fits(value) for kind, (_, fits) in _KINDS.items() if kind in kinds):
+        raise ValueError(f"Parameter {name!r} must be {' or '.join(expected)} (default {default!r}), got {value!r}.")
+
+
+def _kinds(annotation: Any) -> set[str]:
+    """Names of the types that an annotation allows; those of items and arguments are not among them."""
+    text, depth, outer = inspect.formatannotation(annotation), 0, ""
+    for letter in text:
+        depth += (letter == "[") - (letter == "]")
+        outer += letter if depth == 0 else " "
+    return set(re.findall(r"\w+", outer))
+
+
+def _is_number(value: Any) -> bool:
+    # SB3 takes schedules (functions) where it takes numbers.
+    return (isinstance(value, (int, float)) and not isinstance(value, bool)) or callable(value)
+
+
+_KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "bool": ("true or false", lambda value: isinstance(value, bool)),
+    "int": ("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool)),
+    "float": ("a number", _is_number),
+    "str": ("a name", lambda value: isinstance(value, str)),
+    "Sequence": ("a list", lambda value: isinstance(value, (list, tuple))),
+    "Mapping": ("a group of parameters", lambda value: isinstance(value, Mapping)),
+}

@@ -13,6 +13,8 @@ from rlsyn.schema import Category, Column
 
 N_COSINES = 6
 """Smooth functions of a numeric level's rank that its output head combines."""
+SMOOTHNESS = 1.5
+"""The k-th cosine is scaled by k to this power downwards, so that learning bends a distribution gently before sharply."""
 N_FREE_LEVELS = 8
 """Up to so many levels a numeric column's head is free instead of smooth."""
 SPIKE_SHARE = 0.05
@@ -65,9 +67,8 @@ class CategoryLevels:
         values = np.empty(len(self.categories) + 1, dtype=object)
         values[:-1], values[-1] = self.categories, None
         series = pd.Series(values[levels], name=self.column.name, dtype=object)
-        if not series.isna().any():
-            return series.infer_objects()
-        return series.convert_dtypes() if not isinstance(self.categories[0], str) else series.infer_objects()
+        is_text = all(isinstance(category, str) for category in self.categories)
+        return series.convert_dtypes() if series.isna().any() and not is_text else series.infer_objects()
 
     def features(self) -> np.ndarray:
         """Inputs `(n_levels, width)` that stand for a level: one-hot; one signed column where there are two levels."""
@@ -166,6 +167,8 @@ class QuantileLevels:
             min_people: People who must share a value before it may be reproduced exactly.
         """
         numbers = values.to_numpy(dtype=float, na_value=np.nan)
+        if column.decimals is not None:
+            numbers = np.round(numbers, column.decimals)  # 0.1 + 0.2 is a 0.3
         present = ~np.isnan(numbers)
         n_missing = int((~present).sum())
         if not present.any():
@@ -234,11 +237,15 @@ class QuantileLevels:
             candidate = np.round(values, int(decimals))
             fits = np.isnan(result) & (wanted <= step) & (candidate >= lower) & (candidate < upper)
             result[fits] = candidate[fits]
-        left = np.isnan(result)
-        unit = 10.0 ** -float(self.grid[-1])
-        inward = np.where(np.round(values, int(self.grid[-1])) < lower, np.ceil(lower / unit), np.ceil(upper / unit) - 1)
-        result[left] = np.round(inward[left] * unit, max(int(self.grid[-1]), 0))
-        return result
+        finest = int(self.grid[-1])
+        is_below = np.round(values, finest) < lower
+        unit = 10.0**-finest
+        outside = np.where(is_below, np.floor(lower / unit), np.ceil(upper / unit))
+        for steps in range(3):  # the quotient may be off by one: 1.1 / 0.1 > 11
+            candidate = np.round((outside + np.where(is_below, steps, -steps)) * unit, finest)
+            fits = np.isnan(result) & (candidate >= lower) & (candidate < upper)
+            result[fits] = candidate[fits]
+        return np.where(np.isnan(result), values, result)
 
     def features(self) -> np.ndarray:
         """Inputs `(n_levels, width)`: normal score of the rank, standardised mean, flags for missing and spikes."""
@@ -256,7 +263,7 @@ class QuantileLevels:
         if self.n_levels <= N_FREE_LEVELS:
             return np.eye(self.n_levels)[:, 1:]
         ranks, is_missing = self._ranks(), self._is_missing()
-        cosines = [np.where(is_missing, 0.0, np.cos(np.pi * k * ranks)) for k in range(1, N_COSINES + 1)]
+        cosines = [np.cos(np.pi * k * ranks) * ~is_missing / k**SMOOTHNESS for k in range(1, N_COSINES + 1)]
         return np.stack([*cosines, *self._flags()], axis=1)
 
     def labels(self) -> list[str]:
@@ -363,9 +370,12 @@ def _make_bin(distinct: np.ndarray, counts: np.ndarray, shared: np.ndarray, star
     atoms, lone = inside[shared[inside]], inside[~shared[inside]]
     knots = np.zeros(0)
     if len(lone):
-        values = np.repeat(distinct[lone], counts[lone])
-        knots = np.quantile(values, np.linspace(0, 1, int(np.clip(len(values) // 2, 3, 17))))
-        knots[0], knots[-1] = lower, min(upper, distinct[-1])
+        last = min(upper, distinct[-1])
+        # Each value at the middle of its rows: a draw rarely meets it, however many rows one person has.
+        ranks = (np.cumsum(counts[lone]) - counts[lone] / 2) / counts[lone].sum()
+        inner = (distinct[lone] > lower) & (distinct[lone] < last)
+        shares = np.linspace(0, 1, int(np.clip(len(lone) // 2, 3, 17)))
+        knots = np.interp(shares, [0.0, *ranks[inner], 1.0], [lower, *distinct[lone][inner], last])
     return Bin(float(lower), float(upper), distinct[atoms], counts[atoms] / counts[inside].sum(), knots)
 
 

@@ -75,6 +75,7 @@ class AutoregressivePolicy(ActorCriticPolicy):
         encoding: What the levels are.
         n_hidden: Units per hidden layer of the actor; by default three per attribute, within 256 and 1,024.
         n_hidden_critic: Units per hidden layer of the critic.
+        optimizer_kwargs: Arguments of Adam, over SB3's.
         kwargs: Further arguments of `ActorCriticPolicy`.
     """
 
@@ -86,13 +87,14 @@ class AutoregressivePolicy(ActorCriticPolicy):
         encoding: Encoding,
         n_hidden: int | None = None,
         n_hidden_critic: int = 128,
+        optimizer_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         self._encoding = encoding
         self._n_hidden = n_hidden or int(np.clip(3 * len(encoding.levels), 256, 1024))
         self._n_hidden_critic = n_hidden_critic
         self._prefix: _Prefix | None = None
-        super().__init__(observation_space, action_space, lr_schedule, **kwargs)
+        super().__init__(observation_space, action_space, lr_schedule, optimizer_kwargs=optimizer_kwargs, **kwargs)
 
     def _build(self, lr_schedule: Schedule) -> None:
         in_attribute, table = self._encoding.inputs()

@@ -10,6 +10,7 @@ import pandas as pd
 import torch
 
 from rlsyn.encoding import Encoding
+from rlsyn.levels import CategoryLevels, Levels
 
 
 def to_levels(where: Mapping[str, Any], encoding: Encoding) -> dict[int, int]:
@@ -20,12 +21,26 @@ def to_levels(where: Mapping[str, Any], encoding: Encoding) -> dict[int, int]:
     """
     conditions = {}
     for name, value in where.items():
-        column = encoding.schema[name]
+        encoding.schema[name]
         position = encoding.names.index(name)
-        if not column.is_discrete and not isinstance(value, (int, float)):
-            raise ValueError(f"Column {name!r} must be a number, got {value!r}.")
-        conditions[position] = int(encoding.levels[position].encode(pd.Series([value], name=name))[0])
+        conditions[position] = _to_level(value, encoding.levels[position])
     return conditions
+
+
+def _to_level(value: Any, levels: Levels) -> int:
+    name = levels.column.name
+    if isinstance(levels, CategoryLevels) or value is None or pd.isna(value):
+        dtype = object if levels.column.is_discrete else float
+        return int(levels.encode(pd.Series([value], name=name, dtype=dtype))[0])
+    if isinstance(value, str) or not levels.bins:
+        raise ValueError(f"Column {name!r} must be a number that occurs in training, got {value!r}.")
+    level = int(levels.encode(pd.Series([value], name=name, dtype=float))[0])
+    interval = levels.bins[level]
+    is_inside = interval.lower <= value < interval.upper
+    if not is_inside or (len(interval.knots) == 0 and value not in interval.atoms):
+        known = ", ".join(levels.labels()[:40])
+        raise ValueError(f"Column {name!r} has no value {value!r} in training. Its levels are: {known}.")
+    return level
 
 
 def draw_until(

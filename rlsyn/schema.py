@@ -154,9 +154,11 @@ def infer_schema(
 
     Raises:
         ValueError: Too few rows, duplicate names, an infinite value, a date, free text, an identifier, or a label that
-            is absent, constant or incomplete. The message names the column and what to do.
+            is absent, constant or incomplete, or a group that is incomplete. The message names the column and what to do.
     """
-    names = [str(name) for name in table.columns]
+    names = list(table.columns)
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(f"Column names must be text, got {[n for n in names if not isinstance(n, str)][:5]}. Rename them.")
     duplicates = sorted({name for name in names if names.count(name) > 1})
     if duplicates:
         raise ValueError(f"Column names must be unique, got {duplicates} more than once. Rename them in the file.")
@@ -175,6 +177,11 @@ def infer_schema(
     schema = Schema(tuple(columns), label, group)
     if label is not None:
         _check_label(table[label])
+    if group is not None and table[group].isna().any():
+        raise ValueError(
+            f"The group column {group!r} must be known in every row, got {int(table[group].isna().sum())} missing of "
+            f"{len(table)}. Remove those rows."
+        )
     return schema
 
 

@@ -205,7 +205,7 @@ class RLSyn:
                 smaller than one rollout.
         """
         schema = schema or infer_schema(train, label, group)
-        encoding = Encoding.fit(train, schema, self.n_levels, self.order)
+        encoding = self.prepare(train, schema)
         records = encoding.encode(train)
         people = train[schema.group].to_numpy() if schema.group else np.arange(len(train))
         with global_seed(self.seed):
@@ -225,6 +225,20 @@ class RLSyn:
                 if run_dir is not None:
                     self._save_state(Path(run_dir), self.model.num_timesteps)
         return self
+
+    def prepare(self, train: pd.DataFrame, schema: Schema) -> Encoding:
+        """The encoding that `fit` would use, after all checks that `fit` would make; nothing is learned.
+
+        Raises:
+            ValueError: As `fit`.
+        """
+        rollout = self.n_records * len(schema.columns)
+        if self.total_timesteps and self.total_timesteps < rollout:
+            raise ValueError(
+                f"total_timesteps must be at least one rollout, {self.n_records} records x {len(schema.columns)} "
+                f"attributes = {rollout:,}, got {self.total_timesteps:,}. Raise it (-n) or lower n_records."
+            )
+        return Encoding.fit(train, schema, self.n_levels, self.order)
 
     def sample(
         self,
@@ -307,12 +321,6 @@ class RLSyn:
         """Environment, discriminator and an unmodified PPO."""
         self._encoding = encoding
         n_attributes = len(encoding.levels)
-        rollout = self.n_records * n_attributes
-        if self.total_timesteps and self.total_timesteps < rollout:
-            raise ValueError(
-                f"total_timesteps must be at least one rollout, {self.n_records} records x {n_attributes} attributes = "
-                f"{rollout}, got {self.total_timesteps}. Raise it (-n) or lower n_records."
-            )
         discriminator = Discriminator(encoding, **self.discriminator_kwargs)
         self._trainer = DiscriminatorTrainer(
             discriminator, records, self.discriminator_batch_size, self.device, self.seed
@@ -408,7 +416,7 @@ class RLSyn:
 
 
 _POLICY_RESERVED = ["observation_space", "action_space", "lr_schedule", "encoding", "kwargs"]
-_CLONING_RESERVED = ["policy", "records", "people", "seed", "progress"]
+_CLONING_RESERVED = ["policy", "records", "people", "seed"]
 
 
 def _device(name: str) -> torch.device:

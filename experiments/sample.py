@@ -1,0 +1,77 @@
+"""Draw more synthetic records from a finished run.
+
+    python experiments/sample.py lightning_logs/rlsyn/AIREADI-v0_1 -n 1000 -o more.csv
+    python experiments/sample.py RUN -n 1000 -o more.csv --where "type_2_diabetes=1"
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from rlsyn.files import write_whole
+from rlsyn.runs import is_finished, read_config
+from rlsyn.schema import Schema
+from rlsyn.synthesizer import RLSyn
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        output = Path(arguments.output)
+        if not output.parent.is_dir():
+            raise FileNotFoundError(f"The folder of the output file does not exist: {output.parent}. Make it first.")
+        config = read_config(arguments.run)
+        model = RLSyn.load(arguments.run, device=arguments.device)
+        where = parse_conditions(arguments.where, model.schema)
+        synthetic = model.sample(arguments.n, where, seed=arguments.seed)
+        write_whole(output, synthetic.to_csv(index=False))
+    except (ValueError, OSError) as error:
+        print(f"sample.py: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    if not is_finished(arguments.run):
+        print(f"Note: the run {arguments.run} is not finished; these records come from its last checkpoint.")
+    origin = f" of {config.get('env')}" + (" (SIMULATED)" if config.get("simulated") else "")
+    print(f"{len(synthetic):,} synthetic records{origin}: {output}")
+    if where:
+        print(f"Share of the drawn records that met the conditions: {model.acceptance_rate:.3g}")
+    return 0
+
+
+def parse_conditions(texts: list[str], schema: Schema) -> dict[str, Any]:
+    """Conditions from `COLUMN=VALUE` texts, values of the column's kind; an empty value means missing.
+
+    Raises:
+        ValueError: A text without `=`, an unknown column, or text where a number is expected.
+    """
+    conditions: dict[str, Any] = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise ValueError(f"A condition must be written COLUMN=VALUE, got {text!r}.")
+        column = schema[name.strip()]
+        conditions[column.name] = value.strip() or None
+        if value.strip() and not column.is_discrete:
+            try:
+                conditions[column.name] = float(value)
+            except ValueError:
+                raise ValueError(f"Column {column.name!r} must be a number, got {value!r}.") from None
+    return conditions
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description="Draw synthetic records from a run.")
+    parser.add_argument("run", metavar="RUN", help="run directory or saved model")
+    parser.add_argument("-n", type=int, default=1000, help="number of records (default: 1000)")
+    parser.add_argument("-o", "--output", required=True, metavar="FILE", help="CSV file to write")
+    parser.add_argument("--seed", type=int, default=1, help="the same seed draws the same records (default: 1)")
+    parser.add_argument("--where", nargs="+", default=[], metavar="COLUMN=VALUE", help="values that the records must have")
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

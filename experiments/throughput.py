@@ -1,0 +1,117 @@
+"""Environment steps per second, update included: RLSyn's policy and buffer against stock Stable-Baselines3, in one run.
+
+    python experiments/throughput.py --n-attributes 31 108 412 1485 --threads 2
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import sys
+import time
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from rich.console import Console
+from rich.table import Table
+from stable_baselines3 import PPO
+from stable_baselines3.common.buffers import RolloutBuffer
+from stable_baselines3.common.vec_env import DummyVecEnv
+
+from envs.record_env import RecordEnv
+from envs.record_vec_env import RecordVecEnv
+from rlsyn.discriminator import Discriminator
+from rlsyn.encoding import Encoding
+from rlsyn.policy import AutoregressivePolicy
+from rlsyn.rewards import RealismReward
+from rlsyn.rollout import RecordRolloutBuffer
+from rlsyn.schema import infer_schema
+
+N_NUMERIC = {31: 30, 108: 72, 412: 4, 1485: 4}
+"""Numeric columns of the tables that these widths stand for; the others are binary."""
+N_EPOCHS = 2
+
+
+def main() -> int:
+    """Measure and print; returns the exit code."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--n-attributes", type=int, nargs="+", default=[31, 108, 412, 1485])
+    parser.add_argument("--n-records", type=int, nargs="+", default=[256, 1024], help="records at once, RLSyn")
+    parser.add_argument("--n-envs", type=int, nargs="+", default=[16, 64, 256], help="environments at once, stock SB3")
+    parser.add_argument("--n-rollouts", type=int, default=5, help="counted rollouts, after one that is not")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--device", default="auto")
+    arguments = parser.parse_args()
+    torch.set_num_threads(arguments.threads)
+    table = Table(title=f"Environment steps per second, update included ({arguments.threads} threads)")
+    for name in ("attributes", "learner", "at once", "steps/s", "records/s", "rollout buffer", "bytes per step", "ratio"):
+        table.add_column(name, justify="right")
+    for n_attributes in arguments.n_attributes:
+        encoding = invented_encoding(n_attributes)
+        stock = [(n, *measure(stock_ppo(encoding, n, arguments.device), n, encoding, 1 + arguments.n_rollouts // 5)) for n in arguments.n_envs]
+        ours = [(n, *measure(record_ppo(encoding, n, arguments.device), n, encoding, arguments.n_rollouts)) for n in arguments.n_records]
+        best = max(speed for _, speed, _ in stock)
+        for learner, rows in (("stock MlpPolicy", stock), ("RLSyn", ours)):
+            for n, speed, memory in rows:
+                cells = (n_attributes, learner, n, f"{speed:,.0f}", f"{speed / n_attributes:,.0f}", f"{memory / 1e6:,.1f} MB")
+                table.add_row(*map(str, cells), f"{memory / (n * n_attributes):,.0f}", f"{speed / best:.1f} x")
+        table.add_section()
+    Console(width=120).print(table)
+    print(f"Peak memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
+    return 0
+
+
+def invented_encoding(n_attributes: int) -> Encoding:
+    """The encoding of an invented table of that many columns."""
+    rng = np.random.default_rng(0)
+    n_numeric = N_NUMERIC.get(n_attributes, n_attributes // 2)
+    columns: dict[str, Any] = {f"n{i}": rng.normal(size=2_000) for i in range(n_numeric)}
+    columns |= {f"b{i}": rng.integers(2, size=2_000) for i in range(n_attributes - n_numeric)}
+    table = pd.DataFrame(columns)
+    return Encoding.fit(table, infer_schema(table))
+
+
+def record_ppo(encoding: Encoding, n: int, device: str) -> PPO:
+    """PPO with RLSyn's environment, policy and buffer."""
+    env = RecordVecEnv(encoding.n_levels, n, RealismReward(Discriminator(encoding)), copy_observations=False)
+    policy_kwargs = {"encoding": encoding}
+    return PPO(
+        AutoregressivePolicy, env, rollout_buffer_class=RecordRolloutBuffer, policy_kwargs=policy_kwargs,
+        **_same(encoding, n, device),
+    )  # fmt: skip
+
+
+def stock_ppo(encoding: Encoding, n: int, device: str) -> PPO:
+    """PPO with SB3's own vectorised environment, policy and buffer, on the same environment and reward."""
+    reward = RealismReward(Discriminator(encoding))
+    env = DummyVecEnv([lambda: RecordEnv(encoding.n_levels, reward, invalid_level="wrap") for _ in range(n)])
+    return PPO("MlpPolicy", env, policy_kwargs={"net_arch": [256, 256]}, **_same(encoding, n, device))
+
+
+def _same(encoding: Encoding, n: int, device: str) -> dict[str, Any]:
+    n_attributes = len(encoding.levels)
+    return {
+        "n_steps": n_attributes,
+        "batch_size": n * n_attributes // 2,
+        "n_epochs": N_EPOCHS,
+        "gamma": 1.0,
+        "device": device,
+    }
+
+
+def measure(model: PPO, n: int, encoding: Encoding, n_rollouts: int) -> tuple[float, int]:
+    """Steps per second over some rollouts with their updates, and the bytes of the rollout buffer."""
+    rollout = n * len(encoding.levels)
+    model.learn(rollout)
+    start = time.perf_counter()
+    model.learn(n_rollouts * rollout)
+    seconds = time.perf_counter() - start
+    buffer: RolloutBuffer = model.rollout_buffer
+    memory = sum(value.nbytes for value in vars(buffer).values() if isinstance(value, np.ndarray))
+    return n_rollouts * rollout / seconds, memory
+
+
+if __name__ == "__main__":
+    sys.exit(main())

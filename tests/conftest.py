@@ -1,0 +1,57 @@
+"""What all tests share: an invented table of patients, fixed seeds, one thread."""
+
+import random
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+
+@pytest.fixture(autouse=True)
+def _seeded_on_one_thread():
+    """Tests run side by side: each is to draw the same numbers and to leave the other cores alone."""
+    torch.set_num_threads(1)
+    torch.manual_seed(0)
+    np.random.seed(0)  # noqa: NPY002 (SB3 draws from this generator)
+    random.seed(0)
+
+
+def _make_patients(n_rows: int = 200, seed: int = 0) -> pd.DataFrame:
+    """Rows with every kind of column; the first rows hold every category and a missing value of each kind."""
+    rng = np.random.default_rng(seed)
+    age = rng.normal(61, 14, n_rows).clip(18, 99).round(1)
+    steps = np.where(rng.random(n_rows) < 0.3, 0, rng.lognormal(8.5, 1.0, n_rows)).round()
+    n_visits = pd.array(rng.poisson(6, n_rows), dtype="Int64")
+    smoker = rng.choice(["no", "yes"], n_rows).astype(object)
+    site = rng.choice(["Basel", "Bern", "Chur", "Genf", "Zug"], n_rows, p=[0.4, 0.3, 0.15, 0.1, 0.05]).astype(object)
+    site[:5], smoker[:2] = ["Basel", "Bern", "Chur", "Genf", "Zug"], ["no", "yes"]
+    smoker[rng.choice(np.arange(2, n_rows), n_rows // 10, replace=False)] = None
+    n_visits[rng.choice(n_rows, n_rows // 8, replace=False)] = pd.NA
+    died = (rng.random(n_rows) < 1 / (1 + np.exp(-(age - 65) / 8))).astype("int64")
+    died[:2] = [0, 1]
+    return pd.DataFrame(
+        {
+            "age": age,
+            "steps": steps.astype("int64"),
+            "n_visits": n_visits,
+            "sex": rng.integers(0, 2, n_rows),
+            "smoker": smoker,
+            "site": site,
+            "country": np.full(n_rows, "CH"),
+            "never_measured": np.full(n_rows, np.nan),
+            "died": died,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def make_patients():
+    """Makes other invented patients: `make_patients(n_rows, seed)`."""
+    return _make_patients
+
+
+@pytest.fixture
+def patients() -> pd.DataFrame:
+    """200 invented patients."""
+    return _make_patients()

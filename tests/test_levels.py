@@ -1,0 +1,293 @@
+"""Levels of one column: laws that hold for any values, and what is kept exactly."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import ks_2samp
+
+from rlsyn.levels import CategoryLevels, QuantileLevels
+from rlsyn.schema import infer_column
+
+N_LEVELS = 32
+SEEDS = range(5)
+
+
+def with_spike(rng, values, share=0.4):
+    return np.where(rng.random(len(values)) < share, 0.0, values)
+
+
+def ages_with_thirds(rng, n):
+    ages = rng.integers(20, 90, n).astype(float)
+    ages[rng.choice(n, n // 50, replace=False)] += 1 / 3
+    return ages
+
+
+INVENTED = {
+    "integers": lambda rng, n: rng.integers(0, 1000, n).astype(float),
+    "negative integers": lambda rng, n: rng.integers(-5000, -10, n).astype(float),
+    "skewed counts": lambda rng, n: rng.negative_binomial(1, 0.05, n).astype(float),
+    "measurements": lambda rng, n: rng.normal(120, 15, n).round(1),
+    "around zero": lambda rng, n: rng.normal(0, 1, n).round(2),
+    "unrounded": lambda rng, n: rng.normal(0, 1, n),
+    "heavy tail": lambda rng, n: rng.lognormal(3, 2, n).round(2),
+    "heavy tails on both sides": lambda rng, n: rng.standard_cauchy(n).round(3),
+    "few values": lambda rng, n: rng.choice([0.5, 1.0, 2.5, 7.25], n),
+    "as many values as levels": lambda rng, n: rng.permutation(np.arange(n) % N_LEVELS).astype(float),
+    "one value more than levels": lambda rng, n: rng.permutation(np.arange(n) % (N_LEVELS + 1)).astype(float),
+    "spike at zero": lambda rng, n: with_spike(rng, rng.lognormal(8, 1, n).round()),
+    "spike and unrounded": lambda rng, n: with_spike(rng, rng.gamma(2, 3, n)),
+    "nearly constant": lambda rng, n: with_spike(rng, rng.normal(5, 1, n).round(3), 0.97),
+    "constant": lambda rng, n: np.full(n, 3.5),
+    "tiny decimals": lambda rng, n: (rng.gamma(2, 1, n) * 1e-6).round(8),
+    "tiny and unrounded": lambda rng, n: rng.gamma(2, 1, n) * 1e-12,
+    "huge": lambda rng, n: rng.normal(0, 1, n) * 1e15,
+    "huge integers": lambda rng, n: rng.integers(10**12, 10**13, n).astype(float),
+    "thousands": lambda rng, n: rng.integers(50, 450, n) * 1000.0,
+    "thousands, a few finer": lambda rng, n: np.where(rng.random(n) < 0.95, 1000.0, 10.0) * rng.integers(50, 450, n),
+    "halves": lambda rng, n: rng.integers(0, 400, n) / 2,
+    "mixed precision": lambda rng, n: np.where(rng.random(n) < 0.7, rng.normal(60, 9, n).round(), rng.normal(60, 9, n).round(2)),
+    "ages with a few thirds": ages_with_thirds,
+    "ages with a few rounded thirds": lambda rng, n: ages_with_thirds(rng, n).round(2),
+    "two far apart heaps": lambda rng, n: np.where(rng.random(n) < 0.5, rng.normal(-1e6, 1, n), rng.normal(1e6, 1, n)).round(1),
+    "with missing": lambda rng, n: np.where(rng.random(n) < 0.2, np.nan, rng.normal(80, 9, n).round(1)),
+    "integers with missing": lambda rng, n: np.where(rng.random(n) < 0.2, np.nan, rng.integers(0, 300, n)),
+    "all missing": lambda rng, n: np.full(n, np.nan),
+}
+
+
+def invent(name: str, seed: int, n: int = 600) -> pd.Series:
+    return pd.Series(INVENTED[name](np.random.default_rng(seed), n), name="x")
+
+
+def fit(values: pd.Series, n_levels: int = N_LEVELS, people=None, **kwargs) -> QuantileLevels:
+    people = np.arange(len(values)) if people is None else people
+    # A quantity with two values counts as binary: here it is asked for as a number.
+    return QuantileLevels.fit(infer_column(values, keep_integer=True), values, people, n_levels, **kwargs)
+
+
+@pytest.mark.parametrize("name", INVENTED)
+def test_levels_survive_decoding_and_encoding(name):
+    for seed in SEEDS:
+        values = invent(name, seed)
+        levels = fit(values)
+        codes = levels.encode(values)
+        for draw in range(3):
+            decoded = levels.decode(codes, np.random.default_rng(draw))
+            np.testing.assert_array_equal(levels.encode(decoded), codes)
+
+
+@pytest.mark.parametrize("name", INVENTED)
+def test_decode_stays_in_the_range_and_the_decimals_of_training(name):
+    for seed in SEEDS:
+        values = invent(name, seed)
+        levels = fit(values)
+        decoded = levels.decode(levels.encode(values), np.random.default_rng(0)).astype(float)
+        np.testing.assert_array_equal(decoded.isna(), values.isna())
+        if values.isna().all():
+            continue
+        assert decoded.min() >= values.min() and decoded.max() <= values.max()
+        if levels.column.decimals is not None:
+            np.testing.assert_array_equal(decoded, decoded.round(levels.column.decimals))
+
+
+@pytest.mark.parametrize("name", [name for name in INVENTED if name != "all missing"])
+def test_decode_keeps_the_distribution(name):
+    for seed in SEEDS:
+        values = invent(name, seed)
+        levels = fit(values)
+        decoded = levels.decode(levels.encode(values), np.random.default_rng(0))
+        # Inside a level a draw may err, at most by the mass of the level, and every level holds about 1/32.
+        assert ks_2samp(values.dropna(), decoded.dropna().astype(float)).statistic < 1 / N_LEVELS
+
+
+@pytest.mark.parametrize("name", INVENTED)
+@pytest.mark.parametrize("n_levels", [2, 8, 32, 100])
+def test_n_levels_is_respected(name, n_levels):
+    values = invent(name, 0)
+    levels = fit(values, n_levels)
+    n_distinct = values.nunique()
+    n_found = levels.n_levels - levels.missing
+    assert len(levels.counts) == levels.n_levels and levels.counts.sum() == len(values)
+    if n_distinct <= n_levels:
+        assert n_found == n_distinct
+    else:
+        # A frequent value stands alone and parts the light values left and right of it.
+        assert 0.5 * n_levels <= n_found <= 2 * n_levels or n_found <= 3
+
+
+@pytest.mark.parametrize("name", INVENTED)
+def test_counts_are_those_of_the_training_rows(name):
+    values = invent(name, 1)
+    levels = fit(values)
+    np.testing.assert_array_equal(np.bincount(levels.encode(values), minlength=levels.n_levels), levels.counts)
+
+
+@pytest.mark.parametrize("name", INVENTED)
+def test_levels_survive_json(name):
+    values = invent(name, 2)
+    levels = fit(values)
+    again = QuantileLevels.from_dict(levels.column, json.loads(json.dumps(levels.to_dict())))
+    codes = levels.encode(values)
+    np.testing.assert_array_equal(again.encode(values), codes)
+    first, second = (one.decode(codes, np.random.default_rng(7)) for one in (levels, again))
+    pd.testing.assert_series_equal(first, second, check_exact=True)
+    np.testing.assert_array_equal(again.features(), levels.features())
+    np.testing.assert_array_equal(again.basis(), levels.basis())
+    assert again.labels() == levels.labels() and len(levels.labels()) == levels.n_levels
+
+
+@pytest.mark.parametrize("name", INVENTED)
+def test_features_and_basis_are_finite_and_tell_levels_apart(name):
+    levels = fit(invent(name, 0))
+    for block in (levels.features(), levels.basis()):
+        assert block.shape[0] == levels.n_levels and np.isfinite(block).all()
+    if levels.n_levels > 1:
+        assert len(np.unique(levels.features(), axis=0)) == levels.n_levels
+
+
+@pytest.mark.parametrize("name", ["few values", "as many values as levels", "constant"])
+def test_columns_of_few_values_come_back_exactly(name):
+    values = invent(name, 0)
+    levels = fit(values)
+    decoded = levels.decode(levels.encode(values), np.random.default_rng(0))
+    np.testing.assert_array_equal(decoded.astype(float), values)
+
+
+@pytest.mark.parametrize("name", ["spike at zero", "spike and unrounded", "nearly constant"])
+def test_spikes_come_back_exactly(name):
+    values = invent(name, 0)
+    levels = fit(values)
+    decoded = levels.decode(levels.encode(values), np.random.default_rng(0))
+    np.testing.assert_array_equal(decoded == 0, values == 0)
+
+
+def test_lone_values_are_not_reproduced():
+    values = pd.Series(np.random.default_rng(0).normal(0, 1, 2000), name="x")
+    decoded = fit(values).decode(np.repeat(np.arange(N_LEVELS), 100), np.random.default_rng(1))
+    # Only the two ends of the range can be met, where a draw falls on the outermost knot.
+    assert decoded.isin(values).sum() <= 2
+
+
+def test_values_that_three_people_share_may_be_reproduced():
+    rng = np.random.default_rng(0)
+    lone, shared = rng.normal(0, 1, 500), np.repeat(rng.normal(0, 1, 100), 3)
+    values = pd.Series(np.concatenate([lone, shared]), name="x")
+    levels = fit(values)
+    decoded = levels.decode(levels.encode(values), np.random.default_rng(1))
+    assert decoded.isin(shared).mean() == pytest.approx(300 / 800, abs=0.06)
+    assert not decoded[~decoded.isin(shared)].isin(lone).any()
+
+
+def test_repeated_values_of_one_person_count_once():
+    rng = np.random.default_rng(0)
+    values = pd.Series(np.repeat(rng.normal(0, 1, 200), 4), name="x")
+    codes = fit(values).encode(values)
+    as_rows = fit(values).decode(codes, np.random.default_rng(1))
+    as_people = fit(values, people=np.repeat(np.arange(200), 4)).decode(codes, np.random.default_rng(1))
+    assert as_rows.isin(values).all()
+    assert not as_people.isin(values).any()
+
+
+def test_decode_draws_on_the_grid_that_most_values_use():
+    values = invent("thousands, a few finer", 0, n=2000)
+    levels = fit(values)
+    decoded = levels.decode(levels.encode(values), np.random.default_rng(0))
+    assert (decoded % 1000 == 0).mean() == pytest.approx((values % 1000 == 0).mean(), abs=0.05)
+    ages = ages_with_thirds(np.random.default_rng(0), 2000).round(2)
+    levels = fit(pd.Series(ages, name="age"))
+    decoded = levels.decode(levels.encode(pd.Series(ages)), np.random.default_rng(0))
+    assert (decoded == decoded.round()).mean() == pytest.approx(0.98, abs=0.02)
+
+
+def test_values_beyond_the_training_range_get_the_outermost_level():
+    values = invent("measurements", 0)
+    levels = fit(values)
+    codes = levels.encode(pd.Series([-1e9, values.min() - 1, values.max() + 1, 1e9]))
+    np.testing.assert_array_equal(codes, [0, 0, levels.n_levels - 1, levels.n_levels - 1])
+
+
+def test_levels_are_ordered_as_the_values_are():
+    values = invent("heavy tail", 0).sort_values()
+    codes = fit(values).encode(values)
+    assert (np.diff(codes) >= 0).all() and codes[0] == 0
+
+
+def test_missing_is_the_last_level():
+    values = invent("with missing", 0)
+    levels = fit(values)
+    np.testing.assert_array_equal(levels.encode(values) == levels.n_levels - 1, values.isna())
+    assert levels.labels()[-1] == "missing"
+
+
+def test_missing_is_refused_where_no_training_row_has_it():
+    levels = fit(invent("measurements", 0))
+    with pytest.raises(ValueError, match="'x' was complete in training, got 1 missing"):
+        levels.encode(pd.Series([100.0, np.nan]))
+
+
+def test_decode_gives_integers_as_integers():
+    complete, gappy = invent("integers", 0), invent("integers with missing", 0)
+    for values, dtype in ((complete, "int64"), (gappy, "Int64")):
+        levels = fit(values)
+        assert levels.decode(levels.encode(values), np.random.default_rng(0)).dtype == dtype
+
+
+def text(values) -> pd.Series:
+    return pd.Series(values, name="x", dtype=object)
+
+
+DISCRETE = {
+    "texts": text(["b", "a", "c", "a"]),
+    "texts with missing": text(["b", None, "c", "a"]),
+    "one text": text(["a", "a"]),
+    "one text with missing": text(["a", None]),
+    "0 and 1": pd.Series([0, 1, 1], name="x"),
+    "0 and 1 with missing": pd.Series([0.0, np.nan, 1.0], name="x"),
+    "nullable 0 and 1": pd.Series([0, None, 1], name="x", dtype="Int64"),
+    "fractions with missing": pd.Series([0.5, np.nan, 1.5], name="x"),
+    "switches": pd.Series([True, False, True], name="x"),
+    "switches with missing": text([True, None, False]),
+    "many texts": text([f"code {i % 300}" for i in range(900)]),
+}
+
+
+@pytest.mark.parametrize("values", DISCRETE.values(), ids=DISCRETE)
+def test_categories_come_back_as_they_were(values):
+    column = infer_column(values)
+    levels = CategoryLevels.fit(column, values)
+    levels = CategoryLevels.from_dict(column, json.loads(json.dumps(levels.to_dict())))
+    codes = levels.encode(values)
+    decoded = levels.decode(codes, np.random.default_rng(0))
+    np.testing.assert_array_equal(decoded.isna(), values.isna())
+    assert decoded.dropna().tolist() == values.dropna().tolist()
+    assert [type(value) for value in decoded.dropna().tolist()] == [type(c) for c in map(_category(column), values.dropna())]
+    np.testing.assert_array_equal(levels.encode(decoded), codes)
+    np.testing.assert_array_equal(np.bincount(codes, minlength=levels.n_levels), levels.counts)
+    assert len(levels.labels()) == levels.n_levels == len(levels.features()) == len(levels.basis())
+
+
+def _category(column):
+    return lambda value: next(category for category in column.categories if category == value)
+
+
+def test_unknown_category_is_refused_by_name():
+    levels = CategoryLevels.fit(infer_column(text(["a", "b"])), text(["a", "b"]))
+    with pytest.raises(ValueError, match=r"'x' must hold one of \['a', 'b'\], got 'z', which no training row has"):
+        levels.encode(text(["a", "z"]))
+    with pytest.raises(ValueError, match="'x' was complete in training, got 1 missing"):
+        levels.encode(text(["a", None]))
+
+
+def test_only_categories_of_training_rows_are_levels():
+    column = infer_column(text(["a", "b", "c", None]))
+    levels = CategoryLevels.fit(column, text(["c", "a"]))
+    assert levels.categories == ("a", "c") and levels.n_levels == 2
+
+
+def test_a_discrete_column_without_any_training_value_comes_back_missing():
+    column = infer_column(text(["a", "b", None]))
+    levels = CategoryLevels.fit(column, text([None, None]))
+    decoded = levels.decode(levels.encode(text([None, None])), np.random.default_rng(0))
+    assert decoded.isna().all() and levels.n_levels == 1

@@ -1,0 +1,200 @@
+"""AutoregressivePolicy and RecordRolloutBuffer: one distribution, whichever way it is asked for."""
+
+import numpy as np
+import pytest
+import torch
+from gymnasium import spaces
+from sb3_contrib import MaskablePPO
+from stable_baselines3 import PPO
+
+from envs.record_vec_env import RecordVecEnv
+from rlsyn.autoregressive import MaskedNetwork
+from rlsyn.encoding import Encoding
+from rlsyn.policy import AutoregressivePolicy
+from rlsyn.rollout import RecordRolloutBuffer
+from rlsyn.schema import infer_schema
+
+
+@pytest.fixture
+def encoding(patients):
+    return Encoding.fit(patients, infer_schema(patients, label="died"), n_levels=8)
+
+
+def make_ppo(encoding, n=16, reward_fn=None, **kwargs):
+    env = RecordVecEnv(encoding.n_levels, n, reward_fn, copy_observations=False)
+    d = len(encoding.levels)
+    defaults = {"n_steps": d, "batch_size": n * d, "gamma": 1.0, "seed": 0, "device": "cpu", "ent_coef": 0.0}
+    return PPO(
+        AutoregressivePolicy,
+        env,
+        rollout_buffer_class=RecordRolloutBuffer,
+        policy_kwargs={"encoding": encoding, "n_hidden": 32},
+        **{**defaults, **kwargs},
+    )
+
+
+@pytest.fixture
+def policy(encoding):
+    """A policy with weights that make every attribute depend on all before it."""
+    made = make_ppo(encoding).policy
+    with torch.no_grad():
+        for parameter in [*made.actor.network.parameters(), *made.critic.parameters()]:
+            parameter.normal_(std=0.1)
+    return made
+
+
+@pytest.fixture
+def records(encoding, patients):
+    return torch.as_tensor(encoding.encode(patients))
+
+
+def test_untrained_policy_draws_the_marginals(encoding):
+    sampled = make_ppo(encoding).policy.sample(20_000).numpy()
+    for i, marginal in enumerate(encoding.marginals()):
+        shares = np.bincount(sampled[:, i], minlength=len(marginal)) / len(sampled)
+        assert np.abs(shares - marginal).max() < 0.02
+
+
+def test_outputs_depend_on_earlier_attributes_only():
+    in_attribute = np.repeat(np.arange(6), 3)
+    network = MaskedNetwork(in_attribute, [2] * 6, n_hidden=40)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.normal_()
+    vectors = torch.randn(5, 18, requires_grad=True)
+    outputs = network(vectors).view(5, 6, 2)
+    for attribute in range(6):
+        (gradient,) = torch.autograd.grad(outputs[:, attribute].sum(), vectors, retain_graph=True)
+        reached = gradient.abs().sum(0).view(6, 3).sum(1) > 0
+        assert reached.tolist() == [earlier < attribute for earlier in range(6)]
+
+
+def test_stepwise_and_whole_record_log_probabilities_agree(policy, encoding, records):
+    expected = policy.log_probabilities(records)
+    expected_values = policy.critic(policy.vectors(records))
+    observations = torch.zeros_like(records)
+    torch.manual_seed(0)
+    for attribute in range(records.shape[1]):
+        distribution = policy.get_distribution(observations)
+        stepwise = distribution.log_prob(records[:, attribute])
+        assert torch.allclose(stepwise, expected[:, attribute], atol=1e-5)
+        assert torch.allclose(policy.predict_values(observations)[:, 0], expected_values[:, attribute], atol=1e-5)
+        observations[:, attribute] = records[:, attribute] + 1
+
+
+def test_forward_returns_what_evaluate_actions_returns(policy):
+    env = make_ppo(policy._encoding).env
+    observations = torch.as_tensor(env.reset())
+    steps = []
+    for _ in range(policy.n_attributes):
+        levels, values, log_probabilities = policy(observations)
+        steps.append((levels, values.flatten(), log_probabilities))
+        observations = torch.as_tensor(env.step(levels.numpy())[0])
+    drawn = torch.stack([step[0] for step in steps], dim=1)
+    values, log_probabilities, _ = policy.evaluate_actions(drawn + 1, drawn.flatten())
+    assert torch.allclose(values, torch.stack([step[1] for step in steps], dim=1).flatten(), atol=1e-5)
+    assert torch.allclose(log_probabilities, torch.stack([step[2] for step in steps], dim=1).flatten(), atol=1e-5)
+
+
+def test_forward_notices_when_observations_do_not_follow_from_its_last_step(policy, records):
+    half = records.shape[1] // 2
+    for rows in (records[:8], records[8:16]):
+        observations = rows + 1
+        observations[:, half:] = 0
+        _, _, log_probability = policy(observations, deterministic=True)
+        expected = torch.log_softmax(policy._logits(observations - 1, policy.actor), dim=-1).max(1).values
+        assert torch.allclose(log_probability, expected, atol=1e-5)
+
+
+def test_forward_refuses_records_filled_in_unequally(policy, records):
+    observations = records[:2] + 1
+    observations[0, 2:], observations[1, 3:] = 0, 0
+    with pytest.raises(ValueError, match="equally far"):
+        policy(observations)
+
+
+def test_probabilities_of_all_records_sum_to_one():
+    import pandas as pd
+
+    table = pd.DataFrame({"a": [0, 1] * 20, "b": ["x", "y", "z", "x"] * 10, "c": [1, 2, 3, 4, 5] * 8})
+    encoding = Encoding.fit(table, infer_schema(table))
+    made = make_ppo(encoding).policy
+    with torch.no_grad():
+        for parameter in made.actor.network.parameters():
+            parameter.normal_()
+    every = torch.cartesian_prod(*[torch.arange(int(n)) for n in encoding.n_levels])
+    assert made.log_probabilities(every).sum(1).exp().sum().item() == pytest.approx(1, abs=1e-5)
+
+
+def test_relative_entropy_is_zero_at_the_reference_and_positive_elsewhere(policy, records):
+    flat = records.flatten()
+    assert (policy.evaluate_actions(records + 1, flat)[2] < 1e-6).all()
+    assert policy.evaluate_actions(records + 1, flat)[2].min() < -1e-3
+    policy.set_reference()
+    assert policy.evaluate_actions(records + 1, flat)[2].abs().max() < 1e-6
+
+
+def test_conditions_on_the_first_attributes_are_kept_and_conditional(policy):
+    sampled = policy.sample(500, given={0: 1})
+    assert (sampled[:, 0] == 1).all()
+
+
+def test_generator_makes_samples_repeat(policy):
+    first, second, other = (policy.sample(50, generator=torch.Generator().manual_seed(seed)) for seed in (3, 3, 4))
+    assert torch.equal(first, second)
+    assert not torch.equal(first, other)
+
+
+def test_buffer_yields_the_records_that_were_drawn(encoding):
+    model = make_ppo(encoding, n=16)
+    d = len(encoding.levels)
+    model.learn(16 * d)
+    buffer = model.rollout_buffer
+    drawn = {tuple(record) for record in buffer.records()}
+    batches = list(buffer.get(4 * d))
+    assert [len(batch.observations) for batch in batches] == [4] * 4
+    assert {tuple(record) for batch in batches for record in (batch.observations - 1).tolist()} == drawn
+    assert all(torch.equal((batch.observations - 1).flatten(), batch.actions) for batch in batches)
+    assert sum(len(batch.advantages) for batch in batches) == 16 * d
+
+
+def test_buffer_memory_grows_with_steps_not_with_attributes():
+    def bytes_per_step(d):
+        space = spaces.MultiDiscrete([3] * d)
+        buffer = RecordRolloutBuffer(d, space, spaces.Discrete(2), device="cpu", n_envs=64)
+        return sum(value.nbytes for value in vars(buffer).values() if isinstance(value, np.ndarray)) / (64 * d)
+
+    assert bytes_per_step(400) == bytes_per_step(10)
+
+
+def test_buffer_refuses_steps_that_cut_records(encoding):
+    with pytest.raises(ValueError, match="multiple of the"):
+        make_ppo(encoding, n_steps=len(encoding.levels) + 1)
+
+
+def test_buffer_returns_are_the_terminal_reward(encoding):
+    model = make_ppo(encoding, reward_fn=lambda records: records[:, 0].astype(float), gae_lambda=1.0)
+    model.learn(16 * len(encoding.levels))
+    buffer = model.rollout_buffer
+    expected = np.repeat(buffer.records()[:, :1], len(encoding.levels), axis=1)
+    assert np.allclose(buffer._by_record(buffer.returns), expected, atol=1e-5)
+
+
+def test_unmodified_ppo_learns_a_joint_that_marginals_cannot(encoding):
+    """Reward 1 where the first two attributes agree; independent marginals reach about one half."""
+
+    def agree(records):
+        return (records[:, 0] == np.minimum(records[:, 1], 1)).astype(float)
+
+    model = make_ppo(encoding, n=128, reward_fn=agree, learning_rate=1e-2, n_epochs=4)
+    start = agree(model.policy.sample(2_000).numpy()).mean()
+    model.learn(30 * 128 * len(encoding.levels))
+    assert start < 0.75
+    assert agree(model.policy.sample(2_000).numpy()).mean() > 0.95
+
+
+@pytest.mark.parametrize("algorithm", [PPO, MaskablePPO], ids=["PPO", "MaskablePPO"])
+def test_stock_policy_trains_in_the_env(encoding, algorithm):
+    env = RecordVecEnv(encoding.n_levels, 4, lambda records: records[:, 0].astype(float), invalid_level="wrap")
+    model = algorithm("MlpPolicy", env, n_steps=32, batch_size=32, device="cpu", seed=0).learn(128)
+    assert model.num_timesteps == 128

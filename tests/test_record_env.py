@@ -1,0 +1,173 @@
+"""RecordEnv and RecordVecEnv: the checkers, the rules, and that both are one engine."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.utils.env_checker import check_env
+from stable_baselines3 import A2C, DQN, SAC
+from stable_baselines3.common.env_checker import check_env as check_sb3_env
+
+import envs  # noqa: F401 (registers the ids)
+from envs.record_env import RecordEnv
+from envs.record_vec_env import RecordVecEnv
+
+N_LEVELS = [3, 2, 5, 1]
+
+
+def sum_of_levels(records):
+    return records.sum(axis=1)
+
+
+@pytest.mark.parametrize("env_id", ["BreastCancer-v0", "Diabetes-v0", "AIREADI-v0", "MIMICIV-v0"])
+@pytest.mark.parametrize("action_space", ["discrete", "box"])
+def test_registered_env_passes_both_checkers(env_id, action_space):
+    env = gym.make(env_id, action_space=action_space, render_mode="ansi").unwrapped
+    check_env(env)
+    check_sb3_env(env)
+
+
+def test_table_env_reads_a_csv(patients, tmp_path):
+    patients.to_csv(tmp_path / "patients.csv", index=False)
+    env = gym.make("Table-v0", csv=tmp_path / "patients.csv", label="died")
+    observation, info = env.reset(seed=0)
+    assert info["attribute"] == "died"
+    assert len(observation) == patients.shape[1]
+
+
+def test_episode_fills_one_attribute_per_step_and_pays_at_the_end():
+    env = RecordEnv(N_LEVELS, reward_fn=sum_of_levels, names=["a", "b", "c", "d"])
+    observation, info = env.reset()
+    assert observation.tolist() == [0, 0, 0, 0]
+    assert info == {"attribute": "a"}
+    steps = [env.step(action) for action in (2, 1, 4, 0)]
+    assert [step[1] for step in steps] == [0, 0, 0, 7]
+    assert [step[2] for step in steps] == [False, False, False, True]
+    assert not any(step[3] for step in steps)
+    assert steps[1][0].tolist() == [3, 2, 0, 0]
+    assert steps[-1][4]["record"].tolist() == [2, 1, 4, 0]
+    assert steps[-1][4]["record"].dtype == np.int64
+
+
+@pytest.mark.parametrize("action", [-1, 3, 4])
+def test_invalid_level_raises_and_names_the_valid_ones(action):
+    env = RecordEnv(N_LEVELS)
+    env.reset()
+    with pytest.raises(ValueError, match="levels 0 to 2, got"):
+        env.step(action)
+
+
+def test_invalid_level_wraps_when_asked_to():
+    env = RecordEnv(N_LEVELS, invalid_level="wrap")
+    env.reset()
+    assert env.step(4)[0].tolist() == [2, 0, 0, 0]
+
+
+def test_step_after_the_end_raises():
+    env = RecordEnv([2])
+    env.reset()
+    env.step(1)
+    with pytest.raises(RuntimeError, match="reset"):
+        env.step(0)
+
+
+def test_masks_allow_the_levels_of_the_attribute_at_hand():
+    env, vec_env = RecordEnv(N_LEVELS), RecordVecEnv(N_LEVELS, 3)
+    env.reset()
+    vec_env.reset()
+    for n_levels in N_LEVELS:
+        assert env.action_masks().tolist() == [level < n_levels for level in range(5)]
+        assert (vec_env.action_masks() == env.action_masks()).all()
+        env.step(0)
+        vec_env.step(np.zeros(3, dtype=int))
+
+
+def test_random_actions_are_valid_levels():
+    env = RecordEnv(N_LEVELS)
+    for seed in range(20):
+        env.reset(seed=seed)
+        for _ in N_LEVELS:
+            env.step(env.action_space.sample())
+
+
+def test_seed_makes_random_actions_repeat():
+    env = RecordEnv([30, 30, 30])
+
+    def draw():
+        env.reset(seed=5)
+        return [int(env.action_space.sample()) for _ in range(10)]
+
+    assert draw() == draw()
+
+
+def test_render_shows_what_is_filled_in():
+    labels = [["low", "mid", "high"], ["no", "yes"], list("vwxyz"), ["-"]]
+    env = RecordEnv(N_LEVELS, names=["a", "b", "c", "d"], labels=labels, render_mode="ansi")
+    env.reset()
+    env.step(2)
+    assert env.render() == "a  high\nb  <\nc  .\nd  ."
+
+
+def test_box_action_is_the_inverse_cumulative_share():
+    marginals = [np.array([0.2, 0.5, 0.3]), np.array([0.5, 0.5])]
+    env = RecordVecEnv([3, 2], 4, action_space="box", marginals=marginals)
+    env.reset()
+    # Cumulative shares 0, .19, .21 and 1.
+    observations = env.step(np.array([[-1.0], [-0.62], [-0.58], [1.0]]))[0]
+    assert (observations[:, 0] - 1).tolist() == [0, 0, 1, 2]
+
+
+def test_uniform_box_actions_give_the_marginals():
+    marginals = [np.array([0.1, 0.6, 0.3])]
+    env = RecordVecEnv([3], 20_000, action_space="box", marginals=marginals)
+    env.reset()
+    infos = env.step(np.random.default_rng(0).uniform(-1, 1, (20_000, 1)))[3]
+    shares = np.bincount([info["record"][0] for info in infos]) / 20_000
+    assert np.allclose(shares, marginals[0], atol=0.015)
+
+
+@pytest.mark.parametrize("action_space", ["discrete", "box"])
+def test_both_envs_give_the_same_records_and_rewards_for_the_same_actions(action_space):
+    rng = np.random.default_rng(0)
+    marginals = [rng.dirichlet(np.ones(n)) for n in N_LEVELS]
+    n = 16
+    if action_space == "box":
+        actions = rng.uniform(-1, 1, (len(N_LEVELS), n, 1)).astype(np.float32)
+    else:
+        actions = np.stack([rng.integers(levels, size=n) for levels in N_LEVELS])
+    vec_env = RecordVecEnv(N_LEVELS, n, sum_of_levels, action_space, marginals)
+    assert (vec_env.reset() == 0).all()
+    together = [vec_env.step(action) for action in actions]
+    for i in range(n):
+        env = RecordEnv(N_LEVELS, sum_of_levels, action_space, marginals)
+        env.reset()
+        for t in range(len(N_LEVELS)):
+            observation, reward, terminated, _, info = env.step(actions[t][i])
+            assert reward == together[t][1][i]
+            assert terminated == together[t][2][i]
+            if not terminated:
+                assert observation.tolist() == together[t][0][i].tolist()
+        assert info["record"].tolist() == together[-1][3][i]["record"].tolist()
+        assert observation.tolist() == together[-1][3][i]["terminal_observation"].tolist()
+    assert (together[-1][0] == 0).all(), "a finished episode must reset by itself"
+
+
+def test_vec_env_returns_arrays_of_its_own_unless_told_not_to():
+    copying, sharing = RecordVecEnv(N_LEVELS, 2), RecordVecEnv(N_LEVELS, 2, copy_observations=False)
+    for env, changes in ((copying, False), (sharing, True)):
+        before = env.reset()
+        env.step(np.array([1, 1]))
+        assert bool(before.any()) == changes
+
+
+@pytest.mark.parametrize("bad", [{"n_levels": []}, {"n_levels": [0]}, {"action_space": "continuous"}, {"marginals": [[1]]}])
+def test_impossible_arguments_raise(bad):
+    with pytest.raises(ValueError):
+        RecordEnv(**{"n_levels": [2, 2], **bad})
+
+
+@pytest.mark.parametrize(("algorithm", "kwargs"), [(A2C, {}), (DQN, {"learning_starts": 10}), (SAC, {"learning_starts": 10})])
+def test_stock_algorithms_train_in_the_env(algorithm, kwargs):
+    space = "box" if algorithm is SAC else "discrete"
+    env = RecordVecEnv(N_LEVELS, 2, sum_of_levels, space, invalid_level="wrap")
+    model = algorithm("MlpPolicy", env, device="cpu", seed=0, **kwargs).learn(60)
+    assert model.num_timesteps >= 60

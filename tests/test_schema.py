@@ -1,0 +1,195 @@
+"""The schema of a table is inferred from its values, survives YAML, and refuses what cannot be learned."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rlsyn.schema import Column, Schema, count_decimals, infer_column, infer_schema, unknown_name
+
+DAYS = pd.date_range("2019-01-01", periods=60)
+
+
+def text(values) -> pd.Series:
+    return pd.Series(values, dtype=object)
+
+
+KINDS = {
+    "decimals": (pd.Series([1.5, 2.25, 3.0, 7.125]), "numeric", ()),
+    "unrounded": (pd.Series([0.1, 1 / 3, 2 / 7]), "numeric", ()),
+    "whole numbers": (pd.Series([3, 1, 2, 40]), "integer", ()),
+    "whole numbers written as floats": (pd.Series([3.0, 1.0, np.nan, 40.0]), "integer", ()),
+    "nullable integers": (pd.Series([3, None, 7, 9], dtype="Int64"), "integer", ()),
+    "0 and 1": (pd.Series([0, 1, 1, 0]), "binary", (0, 1)),
+    "0 and 1 with missing": (pd.Series([0.0, 1.0, np.nan]), "binary", (0, 1)),
+    "1 and 2": (pd.Series([2, 1, 2]), "binary", (1, 2)),
+    "two fractions": (pd.Series([0.5, 1.5, 0.5]), "binary", (0.5, 1.5)),
+    "switches": (pd.Series([True, False, True]), "binary", (False, True)),
+    "switches with missing": (text([True, None, False]), "binary", (False, True)),
+    "two texts": (text(["yes", "no", None, "yes"]), "binary", ("no", "yes")),
+    "texts": (text(["b", "a", "c", "a"]), "categorical", ("a", "b", "c")),
+    "texts that contain numbers": (text(["10-20", "20-30", "30-40"]), "categorical", ("10-20", "20-30", "30-40")),
+    "declared categories": (pd.Series(["low", "high", "mid"], dtype="category"), "categorical", ("high", "low", "mid")),
+    "constant number": (pd.Series([7.0, 7.0, 7.0]), "integer", ()),
+    "constant text": (text(["CH", "CH"]), "categorical", ("CH",)),
+    "all missing": (pd.Series([np.nan, np.nan]), "numeric", ()),
+    "all missing text": (text([None, None]), "numeric", ()),
+}
+
+REFUSED = {
+    "dates": pd.Series(DAYS),
+    "periods": pd.Series(DAYS.to_period("M")),
+    "dates as text": text(DAYS.strftime("%Y-%m-%d")),
+    "dates as text, repeated": text(list(DAYS.strftime("%d.%m.%Y")[:6]) * 10),
+    "times as text": text(DAYS.strftime("%Y-%m-%d %H:%M:%S")),
+    "dates in words": text(DAYS.strftime("%d %b %Y")),
+    "identifiers": text([f"patient-{i:04d}" for i in range(60)]),
+    "identifiers with missing": text([f"patient-{i:04d}" if i % 7 else None for i in range(60)]),
+    "row numbers": pd.Series(range(1, 61)),
+    "free text": text([f"came with {'pain and ' * (i % 50)}fever for a long time before" for i in range(60)]),
+    "infinite": pd.Series([1.5, np.inf] * 30),
+    "infinite downwards": pd.Series([1.5, -np.inf, 2.5] * 20),
+    "ten thousand categories": text([f"code {i % 10_000}" for i in range(20_001)]),
+}
+
+
+@pytest.mark.parametrize(("values", "kind", "categories"), KINDS.values(), ids=KINDS)
+def test_infer_column_tells_kind_and_categories(values, kind, categories):
+    column = infer_column(values.rename("x"))
+    assert (column.kind, column.categories) == (kind, categories)
+    assert [type(category) for category in column.categories] == [type(category) for category in categories]
+    assert column.missing == values.isna().any()
+
+
+@pytest.mark.parametrize("values", REFUSED.values(), ids=REFUSED)
+def test_infer_column_refuses_with_name_and_remedy(values):
+    with pytest.raises(ValueError, match=r"'the column'.*--drop 'the column'"):
+        infer_column(values.rename("the column"))
+
+
+def test_infer_column_accepts_counts_in_order_of_rows_that_repeat():
+    assert infer_column(pd.Series(np.repeat(np.arange(30), 2), name="ward")).kind == "integer"
+
+
+def test_infer_column_accepts_a_thousand_categories():
+    column = infer_column(pd.Series([f"code {i % 1000}" for i in range(5000)], name="code"))
+    assert len(column.categories) == 1000
+
+
+@pytest.mark.parametrize(
+    ("values", "decimals"),
+    [([1.0, 20.0], 0), ([1.5, 2.0], 1), ([0.1 + 0.2], 1), ([1e-7, 1.0], 7), ([123456.789], 3), ([1 / 3], None)],
+    ids=["whole", "one", "rounding error", "seven", "large", "unrounded"],
+)
+def test_count_decimals_counts_digits_after_the_point(values, decimals):
+    assert count_decimals(np.array(values)) == decimals
+
+
+def test_infer_schema_describes_the_patients(patients):
+    schema = infer_schema(patients, label="died", units={"age": "years"})
+    kinds = {column.name: column.kind for column in schema.columns}
+    assert kinds == {
+        "age": "numeric",
+        "steps": "integer",
+        "n_visits": "integer",
+        "sex": "binary",
+        "smoker": "binary",
+        "site": "categorical",
+        "country": "categorical",
+        "never_measured": "numeric",
+        "died": "binary",
+    }
+    assert {column.name for column in schema.columns if column.missing} == {"n_visits", "smoker", "never_measured"}
+    assert schema["age"].decimals == 1 and schema["age"].unit == "years" and schema["steps"].unit == ""
+    assert schema["site"].categories == ("Basel", "Bern", "Chur", "Genf", "Zug")
+    schema.validate(patients)
+
+
+def test_infer_schema_leaves_the_group_out_of_the_columns(patients):
+    table = patients.assign(patient=[f"p{i // 2}" for i in range(len(patients))])
+    schema = infer_schema(table, label="died", group="patient")
+    assert schema.group == "patient" and "patient" not in schema.names
+
+
+def test_infer_schema_keeps_two_valued_integers_where_asked(patients):
+    assert infer_schema(patients, integers=["sex"])["sex"].kind == "integer"
+
+
+BAD_TABLES = {
+    "one row": (lambda t: t.head(1), {}, "at least 20 rows"),
+    "duplicate names": (lambda t: t.set_axis(["age", "age", *t.columns[2:]], axis=1), {}, r"\['age'\] more than once"),
+    "numbers for names": (lambda t: t.set_axis(range(t.shape[1]), axis=1), {}, "must be text"),
+    "absent label": (lambda t: t, {"label": "dead"}, "Unknown label column 'dead'. Did you mean 'died'"),
+    "constant label": (lambda t: t, {"label": "country"}, "'country' must vary"),
+    "incomplete label": (lambda t: t, {"label": "smoker"}, "'smoker' must be known in every row, got 20 missing"),
+    "absent group": (lambda t: t, {"group": "sight"}, "Unknown group column 'sight'. Did you mean 'site'"),
+    "incomplete group": (lambda t: t, {"group": "smoker"}, "'smoker' must be known in every row, got 20 missing"),
+    "label that is the group": (lambda t: t, {"label": "site", "group": "site"}, "site"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "roles", "message"), BAD_TABLES.values(), ids=BAD_TABLES)
+def test_infer_schema_refuses(patients, spoil, roles, message):
+    with pytest.raises(ValueError, match=message):
+        infer_schema(spoil(patients), **roles)
+
+
+def test_schema_survives_yaml(patients, tmp_path):
+    table = patients.assign(
+        consent=[True, False] * 100,
+        dose=[0.5, 1.5] * 100,
+        answer=["yes", "no", "null", "1", "1.0"] * 40,
+        unrounded=np.linspace(0, 1, 200) / 3,
+        patient=np.arange(200) // 2,
+    ).rename(columns={"steps": "Schritte: täglich"})
+    schema = infer_schema(table, label="died", group="patient", units={"age": "years", "dose": "µg"})
+    schema.write(tmp_path / "schema.yaml")
+    again = Schema.read(tmp_path / "schema.yaml")
+    assert again == schema
+    for before, after in zip(schema.columns, again.columns, strict=True):
+        assert [type(category) for category in before.categories] == [type(category) for category in after.categories]
+
+
+INVALID_VALUES = {
+    "absent column": (lambda t: t.drop(columns="age"), "lacks column 'age'"),
+    "unknown category": (lambda t: t.assign(site="Wien"), r"'site' must hold one of .*Basel.*, got \['Wien'\]"),
+    "unknown number for a category": (lambda t: t.assign(sex=2), "'sex' must hold one of"),
+    "missing where none may be": (lambda t: t.assign(age=t["age"].where(t["age"] < 60)), "'age' may not be missing"),
+    "text for a number": (lambda t: t.assign(age="old"), "'age' must hold numbers, got 'old'"),
+    "infinite": (lambda t: t.assign(age=np.inf), "'age' must hold finite numbers"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "message"), INVALID_VALUES.values(), ids=INVALID_VALUES)
+def test_validate_refuses(patients, spoil, message):
+    schema = infer_schema(patients, label="died")
+    with pytest.raises(ValueError, match=message):
+        schema.validate(spoil(patients))
+
+
+def test_validate_accepts_categories_that_became_floats(patients):
+    schema = infer_schema(patients)
+    schema.validate(patients.astype({"sex": float, "died": float, "n_visits": float}))
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: Column("x", "ordinal"), "'x': kind must be one of"),
+        (lambda: Column("x", "categorical"), "'x': binary and categorical columns list their categories"),
+        (lambda: Column("x", "numeric", ("a",)), "'x': binary and categorical columns list their categories"),
+        (lambda: Schema(()), "at least one column"),
+        (lambda: Schema((Column("x", "numeric"), Column("x", "integer"))), r"unique, got \['x'\]"),
+        (lambda: Schema((Column("x", "numeric"),), label="y"), "Unknown column 'y'"),
+        (lambda: Schema((Column("x", "numeric"),), group="x"), "cannot be generated as well"),
+    ],
+    ids=["kind", "no categories", "needless categories", "no column", "duplicate", "label", "group"],
+)
+def test_schema_refuses_what_contradicts_itself(make, message):
+    with pytest.raises(ValueError, match=message):
+        make()
+
+
+def test_unknown_name_proposes_the_closest_or_lists_the_known():
+    assert unknown_name("column", "agee", ["age", "sex"]) == "Unknown column 'agee'. Did you mean 'age'?"
+    assert unknown_name("column", "zzz", ["age", "sex"]) == "Unknown column 'zzz'. Choose one of: age, sex."
+    assert "c19, ..." in unknown_name("column", "zzz", [f"c{i}" for i in range(30)])
