@@ -39,10 +39,7 @@ def make_record_env(
     Raises:
         ValueError: See `rlsyn.datasets.load` and `Encoding.fit`.
     """
-    if csv is not None:
-        data = from_table(read_table(csv), label, seed=seed)
-    else:
-        data = load(dataset, data_dir, seed)
+    data = load(dataset, data_dir, seed) if csv is None else from_table(read_table(csv), label, seed=seed)
     encoding = Encoding.fit(data.train, data.schema, n_levels, order)
     return RecordEnv(
         encoding.n_levels,

@@ -188,7 +188,9 @@ class RecordEnv(gym.Env[np.ndarray, Any]):
         render_mode: str | None = None,
     ) -> None:
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise ValueError(f"render_mode must be None or one of {self.metadata['render_modes']}, got {render_mode!r}.")
+            raise ValueError(
+                f"render_mode must be None or one of {self.metadata['render_modes']}, got {render_mode!r}."
+            )
         self._engine = RecordEngine(n_levels, 1, reward_fn, action_space, marginals, invalid_level)
         self.observation_space, self.action_space = self._engine.observation_space, self._engine.action_space
         self.names = list(names) if names is not None else [f"attribute {i}" for i in range(len(n_levels))]
@@ -204,7 +206,9 @@ class RecordEnv(gym.Env[np.ndarray, Any]):
     def reward_fn(self, reward_fn: RewardFn | None) -> None:
         self._engine.reward_fn = reward_fn
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
         """The empty record."""
         super().reset(seed=seed)
         if seed is not None:
@@ -226,13 +230,16 @@ class RecordEnv(gym.Env[np.ndarray, Any]):
         """Valid actions `(n_actions,)` bool, for MaskablePPO."""
         return self._engine.masks()
 
-    def render(self) -> str | None:  # type: ignore[override]  # Gymnasium types frames, not text
+    def render(self) -> str | None:
         """The record being filled in, one attribute per line."""
         if self.render_mode is None:
             return None
         record = self._engine.records()[0]
         width = max(len(name) for name in self.names)
-        return "\n".join(f"{name:<{width}}  {self._word(i, level)}" for i, (name, level) in enumerate(zip(self.names, record, strict=True)))
+        return "\n".join(
+            f"{name:<{width}}  {self._word(i, level)}"
+            for i, (name, level) in enumerate(zip(self.names, record, strict=True))
+        )
 
     def _word(self, attribute: int, level: int) -> str:
         if level < 0:

@@ -1,7 +1,7 @@
 """Train RLSyn on a table and leave synthetic records: the main job.
 
-    python experiments/run_ppo.py --env AIREADI-v0
-    python experiments/run_ppo.py --csv patients.csv --label died
+python experiments/run_ppo.py --env AIREADI-v0
+python experiments/run_ppo.py --csv patients.csv --label died
 """
 
 from __future__ import annotations
@@ -64,13 +64,20 @@ def _run(
     model: RLSyn, dataset: Dataset, run_dir: Path, options: dict[str, Any], *, resume: bool, progress: bool
 ) -> int:
     print(f"{dataset.title}: {dataset.source}")
-    print(f"{len(dataset.train):,} training rows, {len(dataset.test):,} test rows, {len(dataset.schema.columns)} columns.")
+    print(
+        f"{len(dataset.train):,} training rows, {len(dataset.test):,} test rows, {len(dataset.schema.columns)} columns."
+    )
     print(f"Run directory: {run_dir}   (watch it: tensorboard --logdir {run_dir.parent.parent})", flush=True)
     signal.signal(signal.SIGTERM, _interrupt)
     start = time.perf_counter()
     try:
         model.fit(
-            dataset.train, schema=dataset.schema, run_dir=run_dir, resume=resume, progress_bar=progress, title=dataset.title
+            dataset.train,
+            schema=dataset.schema,
+            run_dir=run_dir,
+            resume=resume,
+            progress_bar=progress,
+            title=dataset.title,
         )
         print(f"Trained in {time.perf_counter() - start:.0f} s.", flush=True)
         synthetic = model.sample(options["n_samples"] or len(dataset.train))
@@ -148,7 +155,19 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
 def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
     """What the run to be resumed was asked for; `-n` may be raised, the table may be named again."""
     config = read_config(arguments.resume)
-    names = ("env", "csv", "label", "group", "test_csv", "drop", "data_dir", "algo", "n_samples", "report", "parameters")
+    names = (
+        "env",
+        "csv",
+        "label",
+        "group",
+        "test_csv",
+        "drop",
+        "data_dir",
+        "algo",
+        "n_samples",
+        "report",
+        "parameters",
+    )
     absent = [name for name in names if name not in config]
     if absent:
         raise ValueError(f"{arguments.resume} was not begun by this command: its config.yaml lacks {absent}.")
@@ -183,7 +202,11 @@ def _run_dir(arguments: argparse.Namespace, options: dict[str, Any], dataset: Da
         # A run that goes on is not finished.
         (run_dir / "synthetic.csv").unlink(missing_ok=True)
     else:
-        run_dir = named_run_dir(arguments.run_dir) if arguments.run_dir else new_run_dir(arguments.log_dir, "rlsyn", options["env"])
+        run_dir = (
+            named_run_dir(arguments.run_dir)
+            if arguments.run_dir
+            else new_run_dir(arguments.log_dir, "rlsyn", options["env"])
+        )
     write_config(run_dir, dataset, RLSyn.method, options)
     return run_dir
 
@@ -210,11 +233,17 @@ def _parser() -> argparse.ArgumentParser:
     train.add_argument("-n", "--n-timesteps", type=int, metavar="N", help="environment steps (default: 150 rollouts)")
     train.add_argument("--seed", type=int, help="seed of split and training (default: 0)")
     train.add_argument("--device", help="auto, cpu or cuda (default: auto)")
-    train.add_argument("--warm-start", action=argparse.BooleanOptionalAction, help="clone the real records first (default: yes)")
-    train.add_argument("-params", nargs="+", default=[], metavar="NAME:VALUE", help="parameters of RLSyn, e.g. kl_coef:0.1")
+    train.add_argument(
+        "--warm-start", action=argparse.BooleanOptionalAction, help="clone the real records first (default: yes)"
+    )
+    train.add_argument(
+        "-params", nargs="+", default=[], metavar="NAME:VALUE", help="parameters of RLSyn, e.g. kl_coef:0.1"
+    )
     train.add_argument("--config", metavar="FILE", help="YAML file of parameters")
     output = parser.add_argument_group("what to leave")
-    output.add_argument("--n-samples", type=int, metavar="N", help="synthetic records (default: as many as training rows)")
+    output.add_argument(
+        "--n-samples", type=int, metavar="N", help="synthetic records (default: as many as training rows)"
+    )
     output.add_argument("--log-dir", default="lightning_logs", metavar="DIR", help="where runs are numbered")
     output.add_argument("--run-dir", metavar="DIR", help="this very folder instead")
     output.add_argument("--resume", metavar="RUN", help="go on with an interrupted run")

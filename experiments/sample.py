@@ -1,7 +1,7 @@
 """Draw more synthetic records from a finished run.
 
-    python experiments/sample.py lightning_logs/rlsyn/AIREADI-v0_1 -n 1000 -o more.csv
-    python experiments/sample.py RUN -n 1000 -o more.csv --where "type_2_diabetes=1"
+python experiments/sample.py lightning_logs/rlsyn/AIREADI-v0_1 -n 1000 -o more.csv
+python experiments/sample.py RUN -n 1000 -o more.csv --where "type_2_diabetes=1"
 """
 
 from __future__ import annotations
@@ -68,7 +68,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-n", type=int, default=1000, help="number of records (default: 1000)")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="CSV file to write")
     parser.add_argument("--seed", type=int, default=1, help="the same seed draws the same records (default: 1)")
-    parser.add_argument("--where", nargs="+", default=[], metavar="COLUMN=VALUE", help="values that the records must have")
+    parser.add_argument(
+        "--where", nargs="+", default=[], metavar="COLUMN=VALUE", help="values that the records must have"
+    )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     return parser
 

@@ -1,6 +1,6 @@
 """Environment steps per second, update included: RLSyn's policy and buffer against stock Stable-Baselines3, in one run.
 
-    python experiments/throughput.py --n-attributes 31 108 412 1485 --threads 2
+python experiments/throughput.py --n-attributes 31 108 412 1485 --threads 2
 """
 
 from __future__ import annotations
@@ -46,16 +46,38 @@ def main() -> int:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     table = Table(title=f"Environment steps per second, update included ({arguments.threads} threads)")
-    for name in ("attributes", "learner", "at once", "steps/s", "records/s", "rollout buffer", "bytes per step", "ratio"):
+    for name in (
+        "attributes",
+        "learner",
+        "at once",
+        "steps/s",
+        "records/s",
+        "rollout buffer",
+        "bytes per step",
+        "ratio",
+    ):
         table.add_column(name, justify="right")
     for n_attributes in arguments.n_attributes:
         encoding = invented_encoding(n_attributes)
-        stock = [(n, *measure(stock_ppo(encoding, n, arguments.device), n, encoding, 1 + arguments.n_rollouts // 5)) for n in arguments.n_envs]
-        ours = [(n, *measure(record_ppo(encoding, n, arguments.device), n, encoding, arguments.n_rollouts)) for n in arguments.n_records]
+        stock = [
+            (n, *measure(stock_ppo(encoding, n, arguments.device), n, encoding, 1 + arguments.n_rollouts // 5))
+            for n in arguments.n_envs
+        ]
+        ours = [
+            (n, *measure(record_ppo(encoding, n, arguments.device), n, encoding, arguments.n_rollouts))
+            for n in arguments.n_records
+        ]
         best = max(speed for _, speed, _ in stock)
         for learner, rows in (("stock MlpPolicy", stock), ("RLSyn", ours)):
             for n, speed, memory in rows:
-                cells = (n_attributes, learner, n, f"{speed:,.0f}", f"{speed / n_attributes:,.0f}", f"{memory / 1e6:,.1f} MB")
+                cells = (
+                    n_attributes,
+                    learner,
+                    n,
+                    f"{speed:,.0f}",
+                    f"{speed / n_attributes:,.0f}",
+                    f"{memory / 1e6:,.1f} MB",
+                )
                 table.add_row(*map(str, cells), f"{memory / (n * n_attributes):,.0f}", f"{speed / best:.1f} x")
         table.add_section()
     Console(width=120).print(table)

@@ -76,7 +76,11 @@ class MaskedNetwork(nn.Module):
         Fills in the hidden units that became final, so it must be called for every attribute in turn.
         """
         first, second = hidden
-        n_inputs, before, now = self._n_inputs[attribute], self._n_units[max(attribute - 1, 0)], self._n_units[attribute]
+        n_inputs, before, now = (
+            self._n_inputs[attribute],
+            self._n_units[max(attribute - 1, 0)],
+            self._n_units[attribute],
+        )
         known = vectors[:, :n_inputs]
         if now > before:
             rows = slice(before, now)
@@ -175,7 +179,9 @@ class LevelHeads(nn.Module):
     def relative_entropy(self, log_probabilities: list[Tensor], reference: list[Tensor]) -> Tensor:
         """KL(policy || reference) `(n, n_attributes)` in nats, summed over the levels of each attribute."""
         n = log_probabilities[0].shape[1]
-        result = torch.empty((n, len(self.bucket_of)), dtype=log_probabilities[0].dtype, device=log_probabilities[0].device)
+        result = torch.empty(
+            (n, len(self.bucket_of)), dtype=log_probabilities[0].dtype, device=log_probabilities[0].device
+        )
         for i, (values, others) in enumerate(zip(log_probabilities, reference, strict=True)):
             result[:, self._bucket(i).attributes] = (values.exp() * (values - others)).sum(-1).T
         return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,9 @@ class Discriminator(LightningModule):
         Espinosa-Dice et al., 2025, arXiv:2512.21395 (same loss, no dropout).
     """
 
+    _attribute: Tensor
+    _table: Tensor
+
     def __init__(
         self,
         encoding: Encoding,
@@ -49,7 +53,7 @@ class Discriminator(LightningModule):
         self.register_buffer("_table", torch.as_tensor(table), persistent=False)
         widths = [len(attribute), *[n_hidden] * n_layers]
         layers: list[nn.Module] = []
-        for n_in, n_out in zip(widths[:-1], widths[1:], strict=True):
+        for n_in, n_out in pairwise(widths):
             layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(0.2), nn.Dropout(dropout)]
         self.network = nn.Sequential(*layers, nn.Linear(n_hidden, 1))
 

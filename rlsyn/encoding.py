@@ -78,9 +78,7 @@ class Encoding:
 
     def decode(self, records: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
         """Table of records, in the schema's order, with values drawn inside numeric levels."""
-        columns = {
-            levels.column.name: levels.decode(records[:, i], rng) for i, levels in enumerate(self.levels)
-        }
+        columns = {levels.column.name: levels.decode(records[:, i], rng) for i, levels in enumerate(self.levels)}
         return pd.DataFrame({name: columns[name] for name in self.schema.names})
 
     def marginals(self) -> list[np.ndarray]:

@@ -46,7 +46,12 @@ class CategoryLevels:
         seen = np.flatnonzero(counts)
         n_missing = int((codes < 0).sum())
         categories = tuple(column.categories[i] for i in seen)
-        return cls(column, categories, np.append(counts[seen], [n_missing] if n_missing else []).astype(np.int64), n_missing > 0)
+        return cls(
+            column,
+            categories,
+            np.append(counts[seen], [n_missing] if n_missing else []).astype(np.int64),
+            n_missing > 0,
+        )
 
     @property
     def n_levels(self) -> int:
@@ -287,15 +292,19 @@ class QuantileLevels:
         is_spike = np.zeros(self.n_levels, dtype=bool)
         for level, interval in enumerate(self.bins):
             is_spike[level] = len(interval.knots) == 0 and self.counts[level] >= SPIKE_SHARE * self.counts.sum()
-        flagged = np.flatnonzero(is_spike | self._is_missing()) if self.n_levels > N_FREE_LEVELS else []
-        if self.n_levels <= N_FREE_LEVELS and self.missing:
-            flagged = [self.n_levels - 1]
+        flagged = np.flatnonzero(self._is_missing() | (is_spike & (self.n_levels > N_FREE_LEVELS)))
         return [(np.arange(self.n_levels) == level).astype(float) for level in flagged]
 
     def to_dict(self) -> dict[str, Any]:
         """The levels as plain lists and numbers."""
         bins = [
-            [interval.lower, interval.upper, interval.atoms.tolist(), interval.atom_shares.tolist(), interval.knots.tolist()]
+            [
+                interval.lower,
+                interval.upper,
+                interval.atoms.tolist(),
+                interval.atom_shares.tolist(),
+                interval.knots.tolist(),
+            ]
             for interval in self.bins
         ]
         arrays = {name: getattr(self, name).tolist() for name in ("counts", "grid", "grid_shares", "centers")}
@@ -304,7 +313,9 @@ class QuantileLevels:
     @classmethod
     def from_dict(cls, column: Column, fields: dict[str, Any]) -> QuantileLevels:
         """The inverse of `to_dict`."""
-        bins = tuple(Bin(low, high, *(np.array(part, dtype=float) for part in parts)) for low, high, *parts in fields["bins"])
+        bins = tuple(
+            Bin(low, high, *(np.array(part, dtype=float) for part in parts)) for low, high, *parts in fields["bins"]
+        )
         return cls(
             column,
             bins,

@@ -79,6 +79,9 @@ class AutoregressivePolicy(ActorCriticPolicy):
         kwargs: Further arguments of `ActorCriticPolicy`.
     """
 
+    _in_attribute: Tensor
+    _table: Tensor
+
     def __init__(
         self,
         observation_space: spaces.Space,
@@ -108,7 +111,7 @@ class AutoregressivePolicy(ActorCriticPolicy):
         self.critic = MaskedNetwork(in_attribute, [1] * self.n_attributes, self._n_hidden_critic)
         self.optimizer = self.optimizer_class(
             [*self.actor.parameters(), *self.critic.parameters()],
-            lr=lr_schedule(1),
+            lr=lr_schedule(1),  # type: ignore[call-arg]  # the base class of optimizers takes none
             **self.optimizer_kwargs,
         )
 

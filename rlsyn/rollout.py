@@ -21,12 +21,15 @@ class RecordRolloutBuffer(RolloutBuffer):
     steps. Use with `AutoregressivePolicy`, which evaluates all steps of a record at once.
 
     Raises:
+        TypeError: The observation space is not that of the record environment.
         ValueError: `n_steps` is no multiple of the number of attributes, so that records would be cut.
     """
 
-    def __init__(self, buffer_size: int, observation_space: spaces.Space, action_space: spaces.Space, **kwargs: Any) -> None:
+    def __init__(
+        self, buffer_size: int, observation_space: spaces.Space, action_space: spaces.Space, **kwargs: Any
+    ) -> None:
         if not isinstance(observation_space, spaces.MultiDiscrete):
-            raise ValueError(f"Expected the observation space of the record environment, got {observation_space}.")
+            raise TypeError(f"Expected the observation space of the record environment, got {observation_space}.")
         self.n_attributes = len(observation_space.nvec)
         if buffer_size % self.n_attributes:
             raise ValueError(
@@ -67,7 +70,7 @@ class RecordRolloutBuffer(RolloutBuffer):
         """The finished records `(n, n_attributes)` int64 of the rollout."""
         return self._by_record(self.actions).astype(np.int64)
 
-    def get(self, batch_size: int | None = None) -> Generator[RolloutBufferSamples, None, None]:  # type: ignore[override]  # SB3 returns the same
+    def get(self, batch_size: int | None = None) -> Generator[RolloutBufferSamples, None, None]:
         """Minibatches of whole records, in random order, on the device.
 
         Args:

@@ -32,7 +32,9 @@ def new_run_dir(log_dir: str | Path, method: str, env: str) -> Path:
     """
     parent = Path(log_dir) / method
     _make(parent)
-    numbers = [int(found[1]) for path in parent.iterdir() if (found := re.fullmatch(rf"{re.escape(env)}_(\d+)", path.name))]
+    numbers = [
+        int(found[1]) for path in parent.iterdir() if (found := re.fullmatch(rf"{re.escape(env)}_(\d+)", path.name))
+    ]
     number = max(numbers, default=0) + 1
     while True:
         try:
@@ -52,7 +54,9 @@ def named_run_dir(path: str | Path) -> Path:
     """
     folder = Path(path)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"--run-dir must be new or empty, {folder} is not. Choose another, or go on with --resume {folder}.")
+        raise ValueError(
+            f"--run-dir must be new or empty, {folder} is not. Choose another, or go on with --resume {folder}."
+        )
     _make(folder)
     return folder
 
@@ -104,7 +108,9 @@ def read_config(run_dir: str | Path) -> dict[str, Any]:
     """
     path = Path(run_dir) / "config.yaml"
     if not path.is_file():
-        raise FileNotFoundError(f"Expected a run directory with a config.yaml, found none in {run_dir}. Check the path.")
+        raise FileNotFoundError(
+            f"Expected a run directory with a config.yaml, found none in {run_dir}. Check the path."
+        )
     config = yaml.safe_load(path.read_text())
     if not isinstance(config, dict) or "parameters" not in config:
         raise ValueError(f"Expected the config.yaml of a run, {path} is something else.")
@@ -159,8 +165,12 @@ def read_parameters(path: str | Path, env: str) -> dict[str, Any]:
         blocks = yaml.safe_load(path.read_text()) or {}
     except yaml.YAMLError as error:
         raise ValueError(f"Expected YAML in {path}: {str(error).splitlines()[0]}.") from error
-    if not isinstance(blocks, dict) or not all(isinstance(block, dict) for block in blocks.values() if block is not None):
-        raise ValueError(f"Expected blocks ('default:', '{env}:') of parameters in {path}, got {type(blocks).__name__}.")
+    if not isinstance(blocks, dict) or not all(
+        isinstance(block, dict) for block in blocks.values() if block is not None
+    ):
+        raise ValueError(
+            f"Expected blocks ('default:', '{env}:') of parameters in {path}, got {type(blocks).__name__}."
+        )
     return merge(_numbers(blocks.get("default") or {}), _numbers(blocks.get(env) or {}))
 
 

@@ -129,7 +129,9 @@ class Schema:
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Schema:
         """The inverse of `to_dict`."""
-        columns = [Column(**{**column, "categories": tuple(column.get("categories", ()))}) for column in fields["columns"]]
+        columns = [
+            Column(**{**column, "categories": tuple(column.get("categories", ()))}) for column in fields["columns"]
+        ]
         return cls(tuple(columns), fields.get("label"), fields.get("group"))
 
 
@@ -158,7 +160,9 @@ def infer_schema(
     """
     names = list(table.columns)
     if not all(isinstance(name, str) for name in names):
-        raise ValueError(f"Column names must be text, got {[n for n in names if not isinstance(n, str)][:5]}. Rename them.")
+        raise ValueError(
+            f"Column names must be text, got {[n for n in names if not isinstance(n, str)][:5]}. Rename them."
+        )
     duplicates = sorted({name for name in names if names.count(name) > 1})
     if duplicates:
         raise ValueError(f"Column names must be unique, got {duplicates} more than once. Rename them in the file.")
@@ -243,7 +247,9 @@ def _infer_text(name: str, present: pd.Series, missing: bool) -> Column:
     n_distinct = int(texts.nunique())
     example = str(texts.iloc[0])[:40]
     if n_distinct > 2 and _looks_like_dates(texts):
-        raise ValueError(_refusal(name, "holds dates", example, "or turn them into numbers (an age, days since a visit) "))
+        raise ValueError(
+            _refusal(name, "holds dates", example, "or turn them into numbers (an age, days since a visit) ")
+        )
     if n_distinct == len(texts) and n_distinct >= MIN_ROWS:
         raise ValueError(_refusal(name, "has a different text in every row (an identifier or free text)", example))
     if n_distinct > MAX_CATEGORIES:
@@ -251,7 +257,9 @@ def _infer_text(name: str, present: pd.Series, missing: bool) -> Column:
             _refusal(name, f"has {n_distinct:,} different texts, at most {MAX_CATEGORIES:,} are categories", example)
         )
     if n_distinct > 20 and (n_distinct > 0.5 * len(texts) or texts.str.len().mean() > 60):
-        raise ValueError(_refusal(name, f"has {n_distinct:,} different texts in {len(texts):,} rows (free text)", example))
+        raise ValueError(
+            _refusal(name, f"has {n_distinct:,} different texts in {len(texts):,} rows (free text)", example)
+        )
     return Column(name, "binary" if n_distinct == 2 else "categorical", _to_categories(present), missing=missing)
 
 

@@ -44,11 +44,22 @@ PPO_DEFAULTS: dict[str, Any] = {
     "max_grad_norm": 0.5,
 }
 """Where the project departs from SB3's defaults, or wants them in sight."""
-_PPO_RESERVED = ["policy", "env", "n_steps", "batch_size", "gamma", "ent_coef", "policy_kwargs", "seed", "device", "verbose"]
+_PPO_RESERVED = [
+    "policy",
+    "env",
+    "n_steps",
+    "batch_size",
+    "gamma",
+    "ent_coef",
+    "policy_kwargs",
+    "seed",
+    "device",
+    "verbose",
+]
 _PPO_RESERVED += ["rollout_buffer_class", "rollout_buffer_kwargs", "tensorboard_log", "_init_setup_model"]
 """Arguments of PPO that follow from the environment or from RLSyn's own."""
 WARM_UP_SHARE = 0.1
-"""Share of PPO over which its learning rate rises: Adam's first steps are full-size noise."""
+"""Share of PPO over which its learning rate rises (Adam's first steps are full-size noise); then it falls to nothing."""
 
 
 class RLSyn:
@@ -308,7 +319,9 @@ class RLSyn:
         folder = Path(path)
         checkpoint = latest_checkpoint(folder)
         if not (folder / "config.yaml").is_file() or checkpoint is None:
-            raise FileNotFoundError(f"Expected a saved model or a run directory with a checkpoint, found none in {folder}.")
+            raise FileNotFoundError(
+                f"Expected a saved model or a run directory with a checkpoint, found none in {folder}."
+            )
         parameters = yaml.safe_load((folder / "config.yaml").read_text())["parameters"]
         model = cls(**{**parameters, "device": device})
         encoding = Encoding.read(checkpoint.parent / "encoding.json")
@@ -339,7 +352,7 @@ class RLSyn:
             rollout_buffer_class=RecordRolloutBuffer,
             policy_kwargs={"encoding": encoding, **self.policy_kwargs},
             device=self.device,
-            **{**arguments, "learning_rate": _warmed_up(arguments["learning_rate"])},
+            **{**arguments, "learning_rate": _scheduled(arguments["learning_rate"])},
         )
 
     def _total_timesteps(self) -> int:
@@ -429,7 +442,10 @@ def _device(name: str) -> torch.device:
     return torch.device(name)
 
 
-def _warmed_up(learning_rate: float | Callable[[float], float]) -> float | Callable[[float], float]:
+def _scheduled(learning_rate: float | Callable[[float], float]) -> float | Callable[[float], float]:
+    """The learning rate as a function of the share of training that remains: it rises, then falls to nothing."""
     if callable(learning_rate):
         return learning_rate
-    return lambda remaining: learning_rate * min(1.0, (1 - remaining) / WARM_UP_SHARE + 0.01)
+    return lambda remaining: (
+        learning_rate * min((1 - remaining) / WARM_UP_SHARE + 0.01, remaining / (1 - WARM_UP_SHARE))
+    )

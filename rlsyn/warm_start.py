@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
 from rlsyn.policy import AutoregressivePolicy
-
 
 MAX_GRAD_NORM = 100.0
 """Only a step gone astray is cut."""
@@ -74,7 +74,10 @@ def behaviour_clone(
     validation = torch.as_tensor(records[is_validation], device=policy.device)
     start = best = _log_likelihood(policy, validation)
     best_state, best_epoch, epoch = deepcopy(policy.actor.state_dict()), 0, 0
-    for optimizer in (_gradient_descent(policy, learning_rate), torch.optim.Adam(policy.actor.parameters(), fine_tuning_rate)):
+    for optimizer in (
+        _gradient_descent(policy, learning_rate),
+        torch.optim.Adam(policy.actor.parameters(), fine_tuning_rate),
+    ):
         policy.actor.load_state_dict(best_state)
         last = epoch = best_epoch
         while epoch < last + n_epochs and epoch < max(best_epoch, last) + patience:
@@ -83,7 +86,7 @@ def behaviour_clone(
             for rows in order.split(batch_size):
                 loss = -policy.log_probabilities(train[rows], dropout).sum(1).mean()
                 optimizer.zero_grad(set_to_none=True)
-                loss.backward()  # type: ignore[no-untyped-call]  # torch types it so
+                loss.backward()
                 torch.nn.utils.clip_grad_norm_(policy.actor.parameters(), MAX_GRAD_NORM)
                 optimizer.step()
             reached = _log_likelihood(policy, validation)
@@ -94,11 +97,10 @@ def behaviour_clone(
 
 
 def _gradient_descent(policy: AutoregressivePolicy, learning_rate: float) -> torch.optim.Optimizer:
-    """Momentum gradient descent; the direct path learns ten times as fast as the hidden layers, the simple before the
-    crooked."""
+    """Momentum gradient descent; the hidden layers learn at a tenth of the rate, the simple before the crooked."""
     direct = [*policy.actor.network.direct.parameters(), *policy.actor.heads.parameters()]
     hidden = [value for value in policy.actor.parameters() if all(value is not other for other in direct)]
-    groups = [{"params": direct}, {"params": hidden, "lr": learning_rate / 10}]
+    groups: list[dict[str, Any]] = [{"params": direct}, {"params": hidden, "lr": learning_rate / 10}]
     return torch.optim.SGD(groups, lr=learning_rate, momentum=0.9, nesterov=True)
 
 

@@ -159,13 +159,17 @@ def test_vec_env_returns_arrays_of_its_own_unless_told_not_to():
         assert bool(before.any()) == changes
 
 
-@pytest.mark.parametrize("bad", [{"n_levels": []}, {"n_levels": [0]}, {"action_space": "continuous"}, {"marginals": [[1]]}])
+@pytest.mark.parametrize(
+    "bad", [{"n_levels": []}, {"n_levels": [0]}, {"action_space": "continuous"}, {"marginals": [[1]]}]
+)
 def test_impossible_arguments_raise(bad):
     with pytest.raises(ValueError):
         RecordEnv(**{"n_levels": [2, 2], **bad})
 
 
-@pytest.mark.parametrize(("algorithm", "kwargs"), [(A2C, {}), (DQN, {"learning_starts": 10}), (SAC, {"learning_starts": 10})])
+@pytest.mark.parametrize(
+    ("algorithm", "kwargs"), [(A2C, {}), (DQN, {"learning_starts": 10}), (SAC, {"learning_starts": 10})]
+)
 def test_stock_algorithms_train_in_the_env(algorithm, kwargs):
     space = "box" if algorithm is SAC else "discrete"
     env = RecordVecEnv(N_LEVELS, 2, sum_of_levels, space, invalid_level="wrap")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -21,7 +21,10 @@ DATASETS = ("AIREADI-v0", "MIMICIV-v0", "BreastCancer-v0", "Diabetes-v0", "Table
 """Ids of the environments; `Table-v0` is a table of one's own."""
 
 _BUNDLED: dict[str, tuple[Callable[[], tuple[pd.DataFrame, Schema]], str]] = {
-    "BreastCancer-v0": (breast_cancer, "Breast Cancer Wisconsin (Diagnostic), UCI 17, as in scikit-learn; real patients."),
+    "BreastCancer-v0": (
+        breast_cancer,
+        "Breast Cancer Wisconsin (Diagnostic), UCI 17, as in scikit-learn; real patients.",
+    ),
     "Diabetes-v0": (diabetes, "Diabetes progression (Efron et al., 2004), as in scikit-learn; real patients."),
 }
 _COHORTS: dict[str, tuple[Callable[[str | Path | None], tuple[pd.DataFrame, Schema]], str]] = {
@@ -45,7 +48,9 @@ def load(name: str, data_dir: str | Path | None = None, seed: int = 0, test_size
     if name in _COHORTS:
         loader, title = _COHORTS[name]
         table, schema = loader(data_dir)
-        source = f"Real: {title}, read from {data_dir}." if data_dir else f"SIMULATED, no real patient: modelled on {title}."
+        source = (
+            f"Real: {title}, read from {data_dir}." if data_dir else f"SIMULATED, no real patient: modelled on {title}."
+        )
         return _split(name, table, schema, source, seed, test_size, simulated=data_dir is None)
     if name == "Table-v0":
         raise ValueError("Table-v0 is a table of your own: give it with --csv FILE [--label COLUMN].")
@@ -84,6 +89,5 @@ def from_table(
 def _split(
     name: str, table: pd.DataFrame, schema: Schema, source: str, seed: int, test_size: float, simulated: bool = False
 ) -> Dataset:
-    train, test = split_rows(table, schema, test_size, seed)
-    parts = (table.iloc[rows].reset_index(drop=True) for rows in (train, test))
-    return Dataset(name, *parts, schema, source, simulated)
+    train, test = (table.iloc[rows].reset_index(drop=True) for rows in split_rows(table, schema, test_size, seed))
+    return Dataset(name, train, test, schema, source, simulated)

@@ -8,7 +8,9 @@ import pandas as pd
 from rlsyn.schema import Schema
 
 
-def split_rows(table: pd.DataFrame, schema: Schema, test_size: float = 0.3, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+def split_rows(
+    table: pd.DataFrame, schema: Schema, test_size: float = 0.3, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the train and of the test rows, both ascending.
 
     Whole groups (people) go to one side. Groups are drawn within strata of the label: of its classes, or of its
@@ -32,7 +34,8 @@ def split_rows(table: pd.DataFrame, schema: Schema, test_size: float = 0.3, seed
         is_test[rng.permutation(candidates)[:n_test]] = True
     if is_test.all() or not is_test.any():
         is_test[:] = False
-        is_test[rng.permutation(len(members))[: max(1, round(test_size * len(members)))]] = True
+        n_test = int(np.clip(round(test_size * len(members)), 1, len(members) - 1))
+        is_test[rng.permutation(len(members))[:n_test]] = True
     test = np.sort(np.concatenate([np.asarray(rows) for rows, chosen in zip(members, is_test, strict=True) if chosen]))
     return np.setdiff1d(np.arange(len(table)), test), test
 

@@ -29,7 +29,9 @@ def read_table(path: str | Path, drop: Sequence[str] = ()) -> pd.DataFrame:
         raise FileNotFoundError(f"Expected a CSV or Parquet file, found none at {path}. Check the path.")
     table = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
     if table.empty:
-        raise ValueError(f"Expected a table with rows, got {table.shape[0]} rows and {table.shape[1]} columns in {path}.")
+        raise ValueError(
+            f"Expected a table with rows, got {table.shape[0]} rows and {table.shape[1]} columns in {path}."
+        )
     for name in drop:
         if name not in table:
             raise ValueError(unknown_name("column to drop", name, list(table.columns)))
@@ -54,12 +56,16 @@ def _read_csv(path: Path) -> pd.DataFrame:
         duplicates = sorted({name for name in header if header.count(name) > 1})
         if duplicates:
             # pandas would rename the second to "name.1" in silence.
-            raise ValueError(f"Column names must be unique, {path} has {duplicates} more than once. Rename them in the file.")
+            raise ValueError(
+                f"Column names must be unique, {path} has {duplicates} more than once. Rename them in the file."
+            )
         return pd.read_csv(path, sep=separator)
     except EmptyDataError as error:
         raise ValueError(f"Expected a table with a header and rows, {path} is empty.") from error
     except (ParserError, UnicodeDecodeError, OSError, EOFError) as error:
-        raise ValueError(f"Expected a comma-separated text file, {path} cannot be read: {str(error).splitlines()[0]}") from error
+        raise ValueError(
+            f"Expected a comma-separated text file, {path} cannot be read: {str(error).splitlines()[0]}"
+        ) from error
 
 
 def _read_header(path: Path, separator: str) -> list[str]:

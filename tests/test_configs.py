@@ -1,0 +1,52 @@
+"""Every block of every YAML in experiments/configs is a set of arguments that its method's constructor takes."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+from stable_baselines3 import PPO
+
+from rlsyn.arguments import check_arguments
+from rlsyn.datasets import DATASETS
+from rlsyn.discriminator import Discriminator
+from rlsyn.policy import AutoregressivePolicy
+from rlsyn.runs import read_parameters
+from rlsyn.synthesizer import RLSyn
+from rlsyn.warm_start import behaviour_clone
+
+CONFIGS = Path(__file__).parents[1] / "experiments" / "configs"
+METHODS: dict[str, Callable] = {"rlsyn": RLSyn}
+GROUPS: dict[str, Callable] = {
+    "policy_kwargs": AutoregressivePolicy,
+    "discriminator_kwargs": Discriminator,
+    "warm_start_kwargs": behaviour_clone,
+    "ppo_kwargs": PPO,
+}
+FILES = sorted(CONFIGS.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_config_is_named_after_a_method_and_its_blocks_after_environments(path):
+    blocks = yaml.safe_load(path.read_text())
+    assert path.stem in METHODS, f"{path.name} must be named after a method: {', '.join(METHODS)}."
+    assert "default" in blocks and set(blocks) <= {"default", *DATASETS}
+
+
+@pytest.mark.parametrize("env", DATASETS)
+@pytest.mark.parametrize("path", FILES, ids=[path.stem for path in FILES])
+def test_config_binds_to_the_constructor(path, env):
+    parameters = read_parameters(path, env)
+    METHODS[path.stem](**parameters)
+    for group, function in GROUPS.items():
+        check_arguments(function, parameters.get(group) or {}, f"{group}.")
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_constructor_refuses_an_unknown_name_in_a_group(group):
+    with pytest.raises(ValueError, match=rf"Unknown parameter '{group}\.no_such_name'"):
+        RLSyn(**{group: {"no_such_name": 1}})
+
+
+def test_there_is_a_config_for_each_method():
+    assert {path.stem for path in FILES} == set(METHODS)

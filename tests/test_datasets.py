@@ -1,0 +1,207 @@
+"""Tables are read, and divided into train and test rows by person."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rlsyn.datasets import DATASETS, from_table, load, read_table, split_rows
+from rlsyn.encoding import Encoding
+from rlsyn.schema import infer_schema
+
+PUBLIC_TABLES = Path(__file__).parents[2] / "shared" / "data" / "public"
+
+
+def with_people(patients: pd.DataFrame) -> pd.DataFrame:
+    return patients.assign(patient=[f"p{i // 3}" for i in range(len(patients))])
+
+
+def test_split_parts_the_rows(patients):
+    train, test = split_rows(patients, infer_schema(patients, label="died"))
+    assert sorted([*train, *test]) == list(range(len(patients)))
+    assert (np.diff(train) > 0).all() and (np.diff(test) > 0).all()
+
+
+def test_split_keeps_people_together(patients):
+    table = with_people(patients)
+    schema = infer_schema(table, label="died", group="patient")
+    for seed in range(10):
+        train, test = split_rows(table, schema, seed=seed)
+        assert not set(table["patient"].iloc[train]) & set(table["patient"].iloc[test])
+
+
+@pytest.mark.parametrize("label", [None, "died", "age", "site"])
+def test_split_holds_out_the_share_asked_for(make_patients, label):
+    table = make_patients(1000)
+    schema = infer_schema(table, label=label)
+    for test_size in (0.1, 0.3, 0.5):
+        _, test = split_rows(table, schema, test_size)
+        assert len(test) / len(table) == pytest.approx(test_size, abs=0.01)
+
+
+def test_split_keeps_the_distribution_of_the_label(make_patients):
+    table = make_patients(1000)
+    for seed in range(5):
+        train, test = split_rows(table, infer_schema(table, label="died"), seed=seed)
+        assert table["died"].iloc[test].mean() == pytest.approx(table["died"].iloc[train].mean(), abs=0.01)
+        train, test = split_rows(table, infer_schema(table, label="age"), seed=seed)
+        quintiles = pd.qcut(table["age"].rank(method="first"), 5, labels=False)
+        shares = quintiles.iloc[test].value_counts(normalize=True)
+        np.testing.assert_allclose(shares, 0.2, atol=0.01)
+
+
+def test_split_repeats_itself_with_the_same_seed(patients):
+    schema = infer_schema(patients, label="died")
+    first, again, other = (split_rows(patients, schema, seed=seed)[1] for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("test_size", [0.001, 0.999], ids=["almost none", "almost all"])
+def test_split_leaves_no_side_empty(patients, test_size):
+    train, test = split_rows(patients, infer_schema(patients), test_size)
+    assert len(train) and len(test)
+
+
+def test_split_refuses_a_single_person(patients):
+    table = patients.assign(patient="p1")
+    with pytest.raises(ValueError, match="At least two groups .* got 1 in 'patient'"):
+        split_rows(table, infer_schema(table, group="patient"))
+
+
+def test_breast_cancer_is_the_published_table():
+    dataset = load("BreastCancer-v0")
+    table = pd.concat([dataset.train, dataset.test])
+    assert table.shape == (569, 31) and len(dataset.test) == pytest.approx(0.3 * 569, abs=2)
+    assert dataset.schema.label == "diagnosis" and not dataset.simulated
+    assert table["diagnosis"].mean() == pytest.approx(212 / 569)
+    malignant, benign = (table.loc[table["diagnosis"] == label, "mean_radius"].mean() for label in (1, 0))
+    assert malignant == pytest.approx(17.46, abs=0.01) and benign == pytest.approx(12.15, abs=0.01)
+
+
+def test_diabetes_is_the_published_table():
+    dataset = load("Diabetes-v0")
+    table = pd.concat([dataset.train, dataset.test])
+    assert table.shape == (442, 11) and dataset.schema.label == "progression" and not dataset.simulated
+    assert dataset.schema["sex"].kind == "binary" and dataset.schema["progression"].kind == "integer"
+    assert dataset.schema["bmi"].unit == "kg/m2" and table["progression"].mean() == pytest.approx(152.13, abs=0.01)
+
+
+@pytest.mark.parametrize("name", ["BreastCancer-v0", "Diabetes-v0"])
+def test_load_repeats_itself_with_the_same_seed(name):
+    first, again, other = (load(name, seed=seed).train for seed in (0, 0, 1))
+    pd.testing.assert_frame_equal(first, again)
+    assert not first.equals(other)
+
+
+@pytest.mark.parametrize("name", ["AIREADI-v0", "MIMICIV-v0"])
+def test_simulated_cohorts_say_so(name):
+    dataset = load(name)
+    assert dataset.simulated and dataset.title == f"SIMULATED {name}" and dataset.source.startswith("SIMULATED")
+
+
+def test_load_refuses_what_is_no_data_set(tmp_path):
+    with pytest.raises(ValueError, match="Unknown environment 'BreastCancer'. Did you mean 'BreastCancer-v0'"):
+        load("BreastCancer")
+    with pytest.raises(ValueError, match="--csv FILE"):
+        load("Table-v0")
+    with pytest.raises(ValueError, match="has no folder, got --data-dir"):
+        load("Diabetes-v0", tmp_path)
+    for name in ("AIREADI-v0", "MIMICIV-v0"):
+        with pytest.raises(NotImplementedError, match="cannot read .* yet"):
+            load(name, tmp_path)
+    assert set(DATASETS) >= {"AIREADI-v0", "MIMICIV-v0", "BreastCancer-v0", "Diabetes-v0", "Table-v0"}
+
+
+WRITERS = {
+    "csv": (".csv", lambda t, path: t.to_csv(path, index=False)),
+    "tsv": (".tsv", lambda t, path: t.to_csv(path, index=False, sep="\t")),
+    "csv.gz": (".csv.gz", lambda t, path: t.to_csv(path, index=False)),
+    "tsv.gz": (".tsv.gz", lambda t, path: t.to_csv(path, index=False, sep="\t")),
+    "csv with byte order mark": (".csv", lambda t, path: t.to_csv(path, index=False, encoding="utf-8-sig")),
+    "parquet": (".parquet", lambda t, path: t.to_parquet(path)),
+}
+
+
+@pytest.mark.parametrize(("suffix", "write"), WRITERS.values(), ids=WRITERS)
+def test_read_table_reads_the_same_table_from_every_format(patients, tmp_path, suffix, write):
+    table = patients.rename(columns={"site": "Ort, Größe"})
+    path = tmp_path / f"table{suffix}"
+    write(table, path)
+    found = read_table(path)
+    assert list(found.columns) == list(table.columns)
+    assert infer_schema(found, label="died") == infer_schema(table, label="died")
+    numbers = ["age", "steps", "n_visits", "sex", "died"]
+    pd.testing.assert_frame_equal(found[numbers].astype(float), table[numbers].astype(float))
+    assert found["smoker"].fillna("?").tolist() == table["smoker"].fillna("?").tolist()
+
+
+def test_read_table_drops_columns(patients, tmp_path):
+    patients.to_csv(tmp_path / "t.csv", index=False)
+    assert list(read_table(tmp_path / "t.csv", ["age", "site"]).columns) == list(patients.drop(columns=["age", "site"]))
+
+
+BAD_FILES = {
+    "empty": ("t.csv", b"", "t.csv is empty"),
+    "header only": ("t.csv", b"a,b\n", "got 0 rows and 2 columns"),
+    "duplicate names": ("t.csv", b"a,b,a\n1,2,3\n", r"unique, .*t.csv has \['a'\] more than once"),
+    "duplicate names in tabs": ("t.tsv", b"a\tb\ta\n1\t2\t3\n", r"has \['a'\] more than once"),
+    "ragged": ("t.csv", b"a,b\n1,2\n1,2,3\n1,2,3,4\n", "t.csv cannot be read"),
+    "binary": ("t.csv", bytes(range(128, 256)), "t.csv cannot be read"),
+    "gzip in name only": ("t.csv.gz", b"a,b\n1,2\n", "t.csv.gz cannot be read"),
+    "parquet in name only": ("t.parquet", b"a,b\n1,2\n", "Expected a Parquet file, .*t.parquet cannot be read"),
+}
+
+
+@pytest.mark.parametrize(("name", "content", "message"), BAD_FILES.values(), ids=BAD_FILES)
+def test_read_table_refuses_in_a_sentence(tmp_path, name, content, message):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(ValueError, match=message):
+        read_table(tmp_path / name)
+
+
+def test_read_table_refuses_an_absent_file_and_column(patients, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"none at .*t\.csv"):
+        read_table(tmp_path / "t.csv")
+    patients.to_csv(tmp_path / "t.csv", index=False)
+    with pytest.raises(ValueError, match="Unknown column to drop 'sight'. Did you mean 'site'"):
+        read_table(tmp_path / "t.csv", ["sight"])
+
+
+def test_from_table_holds_out_test_rows(patients):
+    dataset = from_table(with_people(patients), label="died", group="patient")
+    assert len(dataset.train) + len(dataset.test) == len(patients) and len(dataset.test) > 0
+    assert dataset.schema.group == "patient" and "patient" in dataset.train
+
+
+def test_from_table_takes_test_rows(patients, make_patients):
+    test = make_patients(50, seed=1)[list(reversed(patients.columns))].assign(more=1)
+    dataset = from_table(patients, label="died", test=test)
+    assert len(dataset.train) == 200 and len(dataset.test) == 50
+    assert list(dataset.test.columns) == list(dataset.train.columns) == dataset.schema.names
+    with pytest.raises(ValueError, match=r"the columns of the training table, it lacks \['age'\]"):
+        from_table(patients, label="died", test=test.drop(columns="age"))
+
+
+def test_from_table_refuses_test_rows_with_values_of_another_kind(patients):
+    with pytest.raises(ValueError, match="'age' must hold numbers, got 'old'"):
+        from_table(patients, label="died", test=patients.assign(age="old"))
+
+
+@pytest.mark.parametrize(
+    ("name", "label"),
+    [("heart_failure.csv", "DEATH_EVENT"), ("chronic_kidney_disease.csv", "class"), ("hypothyroid.csv", None)],
+)
+def test_public_tables_survive_encoding(name, label):
+    path = PUBLIC_TABLES / name
+    if not path.is_file():
+        pytest.skip(f"{name} is a public table that does not come with the project")
+    table = read_table(path)
+    schema = infer_schema(table, label=label)
+    encoding = Encoding.fit(table, schema)
+    records = encoding.encode(table)
+    decoded = encoding.decode(records, np.random.default_rng(0))
+    np.testing.assert_array_equal(encoding.encode(decoded), records)
+    schema.validate(decoded)
+    pd.testing.assert_frame_equal(decoded.isna(), table.isna())

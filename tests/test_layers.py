@@ -1,0 +1,122 @@
+"""The one rule of the house: a file imports only files on a lower floor, and siblings never know one another."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+HOUSE = ("rlsyn", "envs", "experiments")
+
+# From the ground up. Files of one floor are siblings. A new file takes a floor above everything that it imports.
+FLOORS = (
+    ("rlsyn.schema", "rlsyn.files", "rlsyn.checkpoints", "rlsyn.randomness"),
+    ("rlsyn.arguments", "rlsyn.levels", "rlsyn.autoregressive", "rlsyn.rollout"),
+    ("rlsyn.encoding",),
+    # Data sets.
+    (
+        *("rlsyn.datasets.dataset", "rlsyn.datasets.split", "rlsyn.datasets.table", "rlsyn.datasets.bundled"),
+        *("rlsyn.datasets.simulated_aireadi_tables", "rlsyn.datasets.simulated_mimic_tables"),
+    ),
+    ("rlsyn.datasets.simulated_aireadi_columns", "rlsyn.datasets.simulated_mimic"),
+    ("rlsyn.datasets.simulated_aireadi",),
+    ("rlsyn.datasets.aireadi", "rlsyn.datasets.mimic"),
+    ("rlsyn.datasets",),
+    # Environments.
+    ("envs", "envs.record_env"),
+    ("envs.record_vec_env", "envs.cohorts"),
+    # Evaluation.
+    ("rlsyn.evaluation.features",),
+    ("rlsyn.evaluation.marginals", "rlsyn.evaluation.association"),
+    ("rlsyn.evaluation.fidelity", "rlsyn.evaluation.utility", "rlsyn.evaluation.privacy", "rlsyn.evaluation.plots"),
+    ("rlsyn.evaluation",),
+    # The method.
+    ("rlsyn.policy", "rlsyn.discriminator", "rlsyn.sampling"),
+    ("rlsyn.rewards.realism", "rlsyn.warm_start", "rlsyn.callbacks"),
+    ("rlsyn.rewards",),
+    ("rlsyn.synthesizer",),
+    ("rlsyn",),  # shows the public class
+    # A run.
+    ("rlsyn.runs",),
+    ("experiments.run_ppo", "experiments.sample", "experiments.throughput"),
+)
+MAX_LINES = 450
+
+
+def module_name(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+FILES = {module_name(path): path for room in HOUSE for path in sorted((ROOT / room).rglob("*.py"))}
+FLOOR_OF = {name: number for number, floor in enumerate(FLOORS) for name in floor}
+
+
+def imported_modules(name: str, source: str) -> set[str]:
+    """Files of the house that a file imports, those for type checking only and those inside functions included."""
+    found = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            package = name.split(".") if FILES[name].name == "__init__.py" else name.split(".")[:-1]
+            base = package[: len(package) - node.level + 1] if node.level else []
+            module = ".".join([*base, *([node.module] if node.module else [])])
+            # `from rlsyn.evaluation import fidelity` imports the file fidelity.py, `evaluate` the package.
+            found |= {f"{module}.{a.name}" if f"{module}.{a.name}" in FILES else module for a in node.names}
+    return {module for module in found if module.split(".")[0] in HOUSE} - {name}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_file_has_a_floor(name):
+    assert name in FLOOR_OF, (
+        f"{FILES[name].relative_to(ROOT)} has no floor. Add {name!r} to FLOORS in tests/test_layers.py, on the lowest "
+        "floor that is above everything it imports; if there is none, it imports too much."
+    )
+
+
+def test_floors_hold_only_files_that_exist_and_each_once():
+    names = [name for floor in FLOORS for name in floor]
+    assert sorted(names) == sorted(set(names))
+    assert set(names) <= set(FILES), f"Take {sorted(set(names) - set(FILES))} out of FLOORS in tests/test_layers.py."
+
+
+@pytest.mark.parametrize("name", [name for name in FILES if name in FLOOR_OF])
+def test_file_imports_only_lower_floors(name):
+    for other in sorted(imported_modules(name, FILES[name].read_text())):
+        assert other in FILES, f"{name} imports {other}, which does not exist."
+        assert FLOOR_OF.get(other, -1) < FLOOR_OF[name], (
+            f"{name} (floor {FLOOR_OF[name]}) imports {other} (floor {FLOOR_OF[other]}): a file imports only files on a "
+            "lower floor. Hand the thing in as an argument, or move what both need to a file below."
+        )
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from rlsyn.synthesizer import RLSyn",
+        "import rlsyn.synthesizer",
+        "import rlsyn.synthesizer as s",
+        "from rlsyn import synthesizer",
+        "from . import synthesizer",
+        "from .synthesizer import RLSyn",
+        "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from rlsyn.synthesizer import RLSyn",
+        "def late():\n    from rlsyn.synthesizer import RLSyn",
+    ],
+    ids=["from", "plain", "renamed", "from package", "from dot", "relative", "for types", "inside a function"],
+)
+def test_no_form_of_import_goes_unseen(source):
+    assert imported_modules("rlsyn.schema", source) == {"rlsyn.synthesizer"}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_file_is_no_drawer_for_odds_and_ends(name):
+    assert FILES[name].stem not in ("utils", "util", "common", "helpers", "helper", "misc", "tools"), (
+        f"{name}: name the file after what is in it."
+    )
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_file_can_be_read_in_one_sitting(name):
+    n_lines = len(FILES[name].read_text().splitlines())
+    assert n_lines <= MAX_LINES, f"{name} has {n_lines} lines, at most {MAX_LINES}: part it into two files."

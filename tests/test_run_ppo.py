@@ -1,0 +1,206 @@
+"""The command line, as a person calls it: wrong input is refused in one line, a run is complete and can be repeated.
+
+Each test starts Python anew, so what is cheap to check inside one process is checked in the tests of the files below.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+
+from rlsyn.schema import Schema, infer_schema
+
+ROOT = Path(__file__).parents[1]
+COMMAND = [sys.executable, "experiments/run_ppo.py"]
+TINY = ["--no-report", "--device", "cpu"]
+TINY_PARAMETERS = ["n_records:64", "n_discriminator_warm_up:5", "warm_start_kwargs.n_epochs:2"]
+N_COLUMNS = 9
+ROLLOUT = 64 * N_COLUMNS
+PATIENCE = 90
+"""Seconds after which a run that should have begun is taken for hung."""
+
+
+def start(*arguments: object) -> subprocess.Popen:
+    return subprocess.Popen(
+        [*COMMAND, *map(str, arguments)],
+        cwd=ROOT,
+        env={**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess:
+    process = start(*arguments)
+    out, err = process.communicate()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def train(run_dir: Path, *arguments: object, n_rollouts: int = 2, n_columns: int = N_COLUMNS) -> subprocess.CompletedProcess:
+    n_steps = 64 * n_columns * n_rollouts
+    return run(*arguments, "-n", n_steps, "--run-dir", run_dir, *TINY, "-params", *TINY_PARAMETERS)
+
+
+@pytest.fixture
+def csv(patients, tmp_path) -> Path:
+    patients.to_csv(tmp_path / "patients.csv", index=False)
+    return tmp_path / "patients.csv"
+
+
+def with_column(values):
+    return lambda table: table.assign(visit=values)
+
+
+# What is done to the table, the arguments (CSV and DIR stand for the table and an empty folder), and what is said.
+OF_CSV = ["--csv", "CSV", "--label", "died"]
+REFUSED = {
+    "empty file": (lambda t: "", OF_CSV, "is empty"),
+    "one row": (lambda t: t.head(1), OF_CSV, "at least 20 rows to learn from, got 1"),
+    "duplicate names": (lambda t: t.set_axis(["age", "age", *t.columns[2:]], axis=1), OF_CSV, "['age'] more than once"),
+    "absent label": (None, ["--csv", "CSV", "--label", "dead"], "'dead'. Did you mean 'died'?"),
+    "incomplete label": (None, ["--csv", "CSV", "--label", "smoker"], "'smoker' must be known in every row, got 20 missing"),
+    "constant label": (None, ["--csv", "CSV", "--label", "country"], "'country' must vary, got 'CH' in every row"),
+    "10,000 categories": (
+        lambda t: pd.concat([t] * 60, ignore_index=True).assign(visit=[f"code {i % 10_000}" for i in range(12_000)]),
+        OF_CSV,
+        "'visit' has 10,000 different texts",
+    ),
+    "infinite values": (with_column([1.5, np.inf, 2.5, -np.inf] * 50), OF_CSV, "'visit' must hold finite numbers, got 100"),
+    "dates": (with_column(pd.date_range("2019-01-01", periods=200)), OF_CSV, "'visit' holds dates"),
+    "identifiers": (with_column([f"patient-{i:03d}" for i in range(200)]), OF_CSV, "'visit' has a different text in every row"),
+    "no such file": (None, ["--csv", "DIR/none.csv", "--label", "died"], "found none at"),
+    "test rows of another kind": (
+        lambda t: t,
+        [*OF_CSV, "--test-csv", "CSV.test.csv"],
+        "'age' must hold numbers, got 'old'",
+    ),
+    "unknown environment": (None, ["--env", "BreastCancr-v0"], "'BreastCancr-v0'. Did you mean 'BreastCancer-v0'?"),
+    "table and environment": (None, ["--csv", "CSV", "--env", "BreastCancer-v0"], "--csv goes with --env Table-v0"),
+    "release that cannot be read": (None, ["--env", "AIREADI-v0", "--data-dir", "DIR"], "cannot read an AI-READI release yet"),
+    "neither table nor environment": (None, [], "Expected --env ID or --csv FILE"),
+    "unknown parameter": (None, [*OF_CSV, "-params", "kl_coeff:0.1"], "'kl_coeff'. Did you mean 'kl_coef'?"),
+    "malformed parameter": (None, [*OF_CSV, "-params", "kl_coef=0.1"], "must be written name:value, got 'kl_coef=0.1'"),
+    "text for a number": (None, [*OF_CSV, "-params", "kl_coef:abc"], "'kl_coef' must be a number"),
+    "nothing for a number": (None, [*OF_CSV, "-params", "kl_coef:"], "'kl_coef' must be a number"),
+    "number for a group": (None, [*OF_CSV, "-params", "ppo_kwargs:5"], "'ppo_kwargs' must be a group of parameters"),
+    "text for the number of steps": (None, [*OF_CSV, "-n", "many"], "many"),
+    "fewer steps than a rollout": (None, [*OF_CSV, "-n", "100"], "at least one rollout, 1024 records x 9 attributes"),
+    "run directory below a file": (None, [*OF_CSV, "--run-dir", "CSV/run"], "cannot be written to"),
+    "log directory that cannot be made": (None, [*OF_CSV, "--log-dir", "/proc/none"], "cannot be written to"),
+    "resuming what is no run": (None, ["--resume", "DIR"], "Expected a run directory with a config.yaml, found none in"),
+}
+
+
+@pytest.mark.parametrize(("spoil", "arguments", "message"), REFUSED.values(), ids=REFUSED)
+def test_wrong_input_is_refused_in_one_line(patients, tmp_path, spoil, arguments, message):
+    table = patients if spoil is None else spoil(patients)
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    if isinstance(table, str):
+        (folder / "t.csv").write_text(table)
+    else:
+        table.to_csv(folder / "t.csv", index=False)
+        patients.assign(age="old").to_csv(folder / "t.csv.test.csv", index=False)
+    before = sorted(path.name for path in tmp_path.rglob("*"))
+    arguments = [text.replace("CSV", str(folder / "t.csv")).replace("DIR", str(folder)) for text in arguments]
+    if "--run-dir" not in arguments and "--log-dir" not in arguments:
+        arguments += ["--log-dir", str(tmp_path / "runs")]
+    result = run(*arguments)
+    assert result.returncode == 2, result.stderr
+    assert len(result.stderr.splitlines()) == 1 and message in result.stderr, result.stderr
+    assert result.stderr.startswith("run_ppo.py: error: ")
+    assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+def test_bundled_table_leaves_a_complete_run(tmp_path):
+    run_dir = tmp_path / "run"
+    result = train(run_dir, "--env", "BreastCancer-v0", n_rollouts=1, n_columns=31)
+    assert result.returncode == 0, result.stderr
+    names = {path.name for path in run_dir.iterdir()}
+    assert names >= {"config.yaml", "schema.yaml", "progress.csv", "metrics.csv", "metrics.json", "synthetic.csv", "checkpoints"}
+    assert not [name for name in names if name.endswith(".part")]
+    assert len(list(run_dir.glob("events.out.tfevents.*"))) == 1 and list((run_dir / "checkpoints").glob("*.pt"))
+    config = yaml.safe_load((run_dir / "config.yaml").read_text())
+    assert config["env"] == "BreastCancer-v0" and config["simulated"] is False and config["n_train"] + config["n_test"] == 569
+    assert config["parameters"]["total_timesteps"] == 64 * 31 and config["parameters"]["n_records"] == 64
+    assert config["parameters"]["warm_start_kwargs"] == {"n_epochs": 2} and "run_ppo.py" in config["command"]
+    schema, synthetic = Schema.read(run_dir / "schema.yaml"), pd.read_csv(run_dir / "synthetic.csv")
+    assert list(synthetic.columns) == schema.names and len(synthetic) == config["n_train"]
+    schema.validate(synthetic)
+    metrics = pd.read_csv(run_dir / "metrics.csv")
+    assert {"family", "metric", "value", "goal", "reference"} <= set(metrics.columns)
+    assert len(pd.read_json(run_dir / "metrics.json")) == len(metrics) > 0
+    assert "SIMULATED" not in result.stdout and str(run_dir / "synthetic.csv") in result.stdout.replace("\n", "")
+
+
+def test_own_table_comes_back_with_its_kinds_categories_decimals_and_missing(csv, patients, tmp_path):
+    arguments = ["--csv", csv, "--label", "died", "--n-samples", 500]
+    result = train(tmp_path / "run", *arguments)
+    assert result.returncode == 0, result.stderr
+    table, synthetic = pd.read_csv(csv), pd.read_csv(tmp_path / "run" / "synthetic.csv")
+    assert list(synthetic.columns) == list(table.columns) and len(synthetic) == 500
+    assert [dtype.kind for dtype in synthetic.dtypes] == [dtype.kind for dtype in table.dtypes]
+    schema = infer_schema(table, label="died")
+    assert Schema.read(tmp_path / "run" / "schema.yaml") == schema
+    schema.validate(synthetic)
+    assert {c.name for c in infer_schema(synthetic).columns if c.missing} == {"n_visits", "smoker", "never_measured"}
+    assert synthetic["never_measured"].isna().all() and (synthetic["country"] == "CH").all()
+    assert infer_schema(synthetic)["age"].decimals == 1 and 0.1 < (synthetic["steps"] == 0).mean() < 0.6
+    assert (synthetic["n_visits"].dropna() % 1 == 0).all() and set(synthetic["site"]) <= set(schema["site"].categories)
+
+    again, other = (train(tmp_path / f"seed {seed}", *arguments, "--seed", seed) for seed in (0, 1))
+    assert again.returncode == other.returncode == 0
+    first, second, third = (tmp_path / name / "synthetic.csv" for name in ("run", "seed 0", "seed 1"))
+    assert first.read_bytes() == second.read_bytes()
+    assert first.read_bytes() != third.read_bytes()
+
+
+def test_simulated_cohort_says_that_it_is_simulated(tmp_path):
+    parameters = ["n_records:16", "n_discriminator_warm_up:5", "warm_start_kwargs.n_epochs:1"]
+    arguments = ["--env", "AIREADI-v0", "-n", 16 * 108, "--n-samples", 200, "--log-dir", tmp_path]
+    result = run(*arguments, *TINY, "-params", *parameters)
+    assert result.returncode == 0, result.stderr
+    run_dir = tmp_path / "rlsyn" / "AIREADI-v0_1"
+    config = yaml.safe_load((run_dir / "config.yaml").read_text())
+    assert config["simulated"] is True and config["source"].startswith("SIMULATED")
+    assert result.stdout.startswith("SIMULATED AIREADI-v0") and result.stdout.count("SIMULATED") >= 2
+    synthetic = pd.read_csv(run_dir / "synthetic.csv")
+    assert synthetic.shape == (200, 108) and "participant_id" not in synthetic
+
+
+def test_interrupted_run_can_be_resumed_with_the_same_table_only(csv, patients, tmp_path):
+    run_dir = tmp_path / "run"
+    arguments = ["--csv", csv, "--label", "died", "-n", 100_000 * ROLLOUT, "--run-dir", run_dir, *TINY]
+    process = start(*arguments, "-params", *TINY_PARAMETERS)
+    progress, begun = run_dir / "progress.csv", time.monotonic()
+    while not (progress.is_file() and len(progress.read_text().splitlines()) > 2):
+        assert process.poll() is None, process.communicate()[1]
+        assert time.monotonic() - begun < PATIENCE, "The run did not begin."
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate()
+    assert process.returncode == 130 and f"--resume {run_dir}" in err and "Traceback" not in err, err
+    assert not (run_dir / "synthetic.csv").exists()
+    (checkpoint,) = (run_dir / "checkpoints").glob("*.pt")
+    n_done = int(checkpoint.stem.removeprefix("state_"))
+    assert n_done >= ROLLOUT
+
+    before = {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()}
+    patients.rename(columns={"age": "years"}).to_csv(csv, index=False)
+    result = run("--resume", run_dir)
+    assert result.returncode == 2 and "another schema" in result.stderr and len(result.stderr.splitlines()) == 1
+    assert {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()} == before
+
+    patients.to_csv(csv, index=False)
+    result = run("--resume", run_dir, "-n", n_done + 2 * ROLLOUT)
+    assert result.returncode == 0, result.stderr
+    assert len(pd.read_csv(run_dir / "synthetic.csv")) == yaml.safe_load((run_dir / "config.yaml").read_text())["n_train"]
+    assert (run_dir / "checkpoints" / f"state_{n_done + 2 * ROLLOUT:012d}.pt").is_file()

@@ -1,0 +1,209 @@
+"""RLSyn's contract: fit, sample, conditions, save and load, what is logged, and that PPO helps."""
+
+import logging
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from rlsyn.synthesizer import RLSyn
+
+TINY = {"n_records": 32, "warm_start_kwargs": {"n_epochs": 5}, "n_discriminator_warm_up": 10, "batch_records": 32}
+
+
+def tiny(patients, n_rollouts=2, **kwargs):
+    return RLSyn(total_timesteps=n_rollouts * 32 * patients.shape[1], **{**TINY, **kwargs})
+
+
+@pytest.fixture(scope="module")
+def fitted(make_patients):
+    patients = make_patients()
+    return tiny(patients).fit(patients, label="died")
+
+
+def test_sample_has_columns_kinds_categories_and_decimals_of_the_table(fitted, patients):
+    synthetic = fitted.sample(300)
+    assert list(synthetic) == list(patients)
+    assert len(synthetic) == 300
+    fitted.schema.validate(synthetic)
+    assert pd.api.types.is_integer_dtype(synthetic["steps"])
+    assert synthetic["n_visits"].dtype == "Int64"
+    assert synthetic["never_measured"].isna().all()
+    assert set(synthetic["site"]) <= set(patients["site"])
+    assert (synthetic["age"] == synthetic["age"].round(1)).all()
+    assert (synthetic["country"] == "CH").all()
+    assert synthetic["smoker"].isna().any()
+
+
+def test_same_seed_gives_the_same_model_and_sample(fitted, patients):
+    again = tiny(patients).fit(patients, label="died")
+    pd.testing.assert_frame_equal(again.sample(100), fitted.sample(100))
+    pd.testing.assert_frame_equal(fitted.sample(100, seed=7), fitted.sample(100, seed=7))
+    assert not fitted.sample(100, seed=7).equals(fitted.sample(100, seed=8))
+
+
+def test_fit_leaves_the_global_generators_as_they_were(patients):
+    torch.manual_seed(11)
+    np.random.seed(11)  # noqa: NPY002
+    expected = torch.rand(1), np.random.rand()  # noqa: NPY002
+    torch.manual_seed(11)
+    np.random.seed(11)  # noqa: NPY002
+    tiny(patients, 1).fit(patients, label="died").sample(5)
+    assert (torch.rand(1), np.random.rand()) == expected  # noqa: NPY002
+
+
+def test_saved_model_samples_the_same_after_loading(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    loaded = RLSyn.load(tmp_path / "model")
+    pd.testing.assert_frame_equal(loaded.sample(200), fitted.sample(200))
+    pd.testing.assert_frame_equal(loaded.sample(50, policy="warm_start"), fitted.sample(50, policy="warm_start"))
+    assert loaded.schema == fitted.schema
+    assert loaded.warm_start_result == fitted.warm_start_result
+
+
+def test_saved_model_holds_no_pickled_object(fitted, tmp_path):
+    fitted.save(tmp_path / "model")
+    state = torch.load(next((tmp_path / "model" / "checkpoints").glob("*.pt")), weights_only=True)
+    assert {"policy", "optimizer", "discriminator", "random"} <= set(state)
+
+
+def test_condition_on_the_first_attribute_is_exact(fitted):
+    synthetic = fitted.sample(200, where={"died": 1})
+    assert (synthetic["died"] == 1).all()
+    assert fitted.acceptance_rate == 1.0
+
+
+def test_condition_elsewhere_is_met_and_its_acceptance_rate_reported(fitted, patients):
+    synthetic = fitted.sample(100, where={"site": "Chur", "died": 0})
+    assert (synthetic["site"] == "Chur").all()
+    assert (synthetic["died"] == 0).all()
+    assert 0.02 < fitted.acceptance_rate < 0.6
+
+
+def test_condition_on_a_number_sets_the_number(fitted, patients):
+    assert (fitted.sample(20, where={"steps": 0})["steps"] == 0).all()
+    assert fitted.sample(20, where={"n_visits": None})["n_visits"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("where", "message"),
+    [
+        ({"sit": "Chur"}, "Did you mean 'site'"),
+        ({"site": "Paris"}, "Paris"),
+        ({"age": 500}, "no value 500"),
+        ({"age": "old"}, "must be a number"),
+        ({"age": None}, "complete in training"),
+    ],
+    ids=["column", "category", "range", "text", "missing"],
+)
+def test_impossible_conditions_raise(fitted, where, message):
+    with pytest.raises(ValueError, match=message):
+        fitted.sample(5, where=where)
+
+
+def test_condition_that_is_too_rare_raises_with_the_share_found(fitted):
+    with pytest.raises(ValueError, match="of 4096 drawn records met the conditions"):
+        fitted.sample(4_000, where={"site": "Zug"}, max_draws=4_000)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"kl_coeff": 0.1}, "unexpected keyword"),
+        ({"n_levels": 1}, "at least 2"),
+        ({"kl_coef": -1}, "not be negative"),
+        ({"reward": "linear"}, "log_sigmoid"),
+        ({"device": "tpu"}, "auto"),
+        ({"discriminator_kwargs": {"r1_gama": 1}}, "r1_gamma"),
+        ({"ppo_kwargs": {"n_epoch": 1}}, "n_epochs"),
+        ({"ppo_kwargs": {"ent_coef": 1}}, "Unknown parameter"),
+        ({"policy_kwargs": {"n_hidden": "wide"}}, "n_hidden"),
+        ({"warm_start_kwargs": {"patience": "long"}}, "whole number"),
+    ],
+)
+def test_impossible_arguments_raise(kwargs, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        RLSyn(**kwargs)
+
+
+def test_budget_below_one_rollout_raises(patients):
+    with pytest.raises(ValueError, match="at least one rollout"):
+        RLSyn(total_timesteps=10).fit(patients, label="died")
+
+
+@pytest.mark.parametrize("call", [lambda model: model.sample(1), lambda model: model.save("nowhere")])
+def test_use_before_fit_raises(call):
+    with pytest.raises(RuntimeError, match="fit"):
+        call(RLSyn())
+
+
+def test_load_of_something_else_raises(tmp_path):
+    with pytest.raises(FileNotFoundError, match="saved model"):
+        RLSyn.load(tmp_path)
+
+
+def test_run_directory_has_curves_figures_and_checkpoints(patients, tmp_path):
+    tiny(patients, 3).fit(patients, label="died", run_dir=tmp_path)
+    events = EventAccumulator(str(tmp_path)).Reload()
+    scalars, images = set(events.Tags()["scalars"]), set(events.Tags()["images"])
+    assert {"rollout/ep_rew_mean", "train/approx_kl", "time/fps", "policy/entropy", "policy/kl_to_reference"} <= scalars
+    assert {
+        f"discriminator/{name}" for name in ("loss", "accuracy_real", "accuracy_synthetic", "reward_mean")
+    } <= scalars
+    assert {"fidelity/ks_mean", "fidelity/association_difference"} <= scalars
+    assert images == {"fidelity/marginals", "fidelity/association"}
+    rollout = 32 * patients.shape[1]
+    assert [event.step for event in events.Scalars("policy/entropy")] == [rollout, 2 * rollout, 3 * rollout]
+    assert len(pd.read_csv(tmp_path / "progress.csv")) == 3
+    assert (tmp_path / "checkpoints" / "encoding.json").is_file()
+
+
+def test_resumed_fit_goes_on_from_the_checkpoint(patients, tmp_path):
+    tiny(patients, 2).fit(patients, label="died", run_dir=tmp_path)
+    model = tiny(patients, 4).fit(patients, label="died", run_dir=tmp_path, resume=True)
+    assert model.model.num_timesteps == 4 * 32 * patients.shape[1]
+    assert model.warm_start_result is not None
+
+
+def test_without_ppo_the_warm_start_is_the_result(patients):
+    model = RLSyn(total_timesteps=0, **TINY).fit(patients, label="died")
+    pd.testing.assert_frame_equal(model.sample(50), model.sample(50, policy="warm_start"))
+
+
+def test_without_warm_start_training_begins_at_the_marginals(patients, caplog):
+    with caplog.at_level(logging.INFO):
+        model = tiny(patients, 1, warm_start=False).fit(patients, label="died")
+    assert model.warm_start_result is None
+    assert "Warm start" not in caplog.text
+
+
+@pytest.mark.parametrize("reward", ["logit", "sigmoid", "log_sigmoid"])
+def test_every_reward_form_trains(patients, reward):
+    synthetic = tiny(patients, 1, reward=reward).fit(patients, label="died").sample(20)
+    assert len(synthetic) == 20
+
+
+def test_group_column_is_used_and_not_generated(patients):
+    table = patients.assign(person=np.repeat(np.arange(50), 4))
+    model = tiny(patients, 1).fit(table, label="died", group="person")
+    assert "person" not in model.sample(5)
+
+
+def test_table_without_a_label_can_be_learned(patients):
+    assert len(tiny(patients, 1).fit(patients.drop(columns="died")).sample(5)) == 5
+
+
+@pytest.mark.slow
+def test_ppo_alone_learns_a_joint_that_the_marginals_do_not_hold():
+    """Without a warm start the policy begins at independent marginals, where both rules hold half of the time."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"a": rng.integers(2, size=300), "noise": rng.normal(size=300).round(2)})
+    table["same"], table["other"] = table["a"], 1 - table["a"]
+    model = RLSyn(order="table", warm_start=False, kl_coef=0.02, total_timesteps=100 * 1024 * 4).fit(table)
+    before, after = (model.sample(4_000, policy=policy) for policy in ("warm_start", "trained"))
+    for rule in (lambda drawn: drawn["same"] == drawn["a"], lambda drawn: drawn["other"] != drawn["a"]):
+        assert rule(before).mean() < 0.6
+        assert rule(after).mean() > 0.85
+    assert abs(after["a"].mean() - table["a"].mean()) < 0.1
