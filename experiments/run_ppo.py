@@ -20,6 +20,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from rlsyn.arguments import check_arguments
 from rlsyn.datasets import DATASETS, Dataset, from_table, load, read_table
 from rlsyn.evaluation import evaluate
 from rlsyn.files import write_whole
@@ -50,6 +51,7 @@ def main(argv: list[str] | None = None) -> int:
     torch.set_num_threads(min(4, torch.get_num_threads()))
     try:
         options = _resumed(arguments) if arguments.resume else _options(arguments)
+        check_arguments(RLSyn, options["parameters"])
         dataset = _dataset(options)
         model = RLSyn(**options["parameters"])
         model.prepare(dataset.train, dataset.schema)
@@ -107,18 +109,19 @@ def _score(model: RLSyn, dataset: Dataset, synthetic: pd.DataFrame, *, slow: boo
 
 
 def _print_scores(scores: pd.DataFrame, dataset: Dataset) -> None:
-    table = Table(title=f"{dataset.title}, test rows {len(dataset.test):,}", title_justify="left")
+    title = f"{dataset.title}: synthetic records against {len(dataset.test):,} held-out rows"
+    table = Table(title=title, title_justify="left")
     for name in ("family", "metric"):
         table.add_column(name)
-    for name in ("warm start", "RLSyn", "real"):
+    for name in ("warm start", "RLSyn", "real", "goal"):
         table.add_column(name, justify="right")
-    table.add_column("goal")
-    table.add_column("note", overflow="fold")
     for row in scores.to_dict("records"):
         values = [row[name] for name in ("warm_start", "value", "reference")]
-        shown = ["-" if pd.isna(value) else f"{value:.4g}" if value >= 10 else f"{value:.3f}" for value in values]
-        table.add_row(row["family"], row["metric"], *shown, str(row["goal"]), str(row["note"] or ""))
-    Console().print(table)
+        shown = ["-" if pd.isna(value) else f"{value:.0f}" if value >= 10 else f"{value:.3f}" for value in values]
+        table.add_row(row["family"], row["metric"], *shown, str(row["goal"]))
+    Console(width=None if sys.stdout.isatty() else 100).print(table)
+    for row in scores[scores["value"].isna()].to_dict("records"):
+        print(f"{row['metric']}: {row['note']}")
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -215,11 +218,15 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        description="Train a generator of synthetic records by reinforcement learning.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
+    parser = _Parser(description="Train a generator of synthetic records by reinforcement learning.", allow_abbrev=False)
     data = parser.add_argument_group("what to learn")
     data.add_argument("--env", metavar="ID", help=f"environment: {', '.join(DATASETS)}")
     data.add_argument("--data-dir", metavar="DIR", help="folder of the real AI-READI or MIMIC-IV release")

@@ -30,6 +30,8 @@ class MaskedNetwork(nn.Module):
         Germain, Gregor, Murray, Larochelle: MADE, 2015, arXiv:1502.03509.
     """
 
+    out_attribute: Tensor
+
     def __init__(self, in_attribute: np.ndarray, out_sizes: Sequence[int], n_hidden: int) -> None:
         super().__init__()
         width, n_attributes = len(in_attribute), len(out_sizes)
@@ -42,6 +44,7 @@ class MaskedNetwork(nn.Module):
         for linear in (self.last, self.direct):
             nn.init.zeros_(linear.weight)
         nn.init.zeros_(self.last.bias)
+        self.register_buffer("out_attribute", torch.as_tensor(out_attribute), persistent=False)
         self._add_mask("first", degree[:, None] >= in_attribute[None, :])
         self._add_mask("second", degree[:, None] >= degree[None, :])
         self._add_mask("last", out_attribute[:, None] > degree[None, :])
@@ -63,6 +66,10 @@ class MaskedNetwork(nn.Module):
         first = F.dropout(F.silu(self._linear("first", vectors)), dropout, training=dropout > 0)
         second = F.dropout(F.silu(self._linear("second", first)), dropout, training=dropout > 0) + first
         return self._linear("last", second) + self._linear("direct", vectors)
+
+    def linear(self, vectors: Tensor) -> Tensor:
+        """Outputs of the direct path alone: those of `forward` while the last layer is zero, as it is at first."""
+        return self._linear("direct", vectors) + self.last.bias
 
     def start(self, n: int) -> tuple[Tensor, Tensor]:
         """Empty hidden layers of `n` records for `step`."""
@@ -185,6 +192,10 @@ class LevelHeads(nn.Module):
         for i, (values, others) in enumerate(zip(log_probabilities, reference, strict=True)):
             result[:, self._bucket(i).attributes] = (values.exp() * (values - others)).sum(-1).T
         return result
+
+    def parameters_by_attribute(self) -> list[tuple[Tensor, Tensor]]:
+        """The parameters, each with the attribute that its rows belong to."""
+        return [(bias, self._bucket(i).attributes) for i, bias in enumerate(self.biases)]
 
     def step_logits(self, outputs: Tensor, attribute: int) -> Tensor:
         """Logits `(n, n_levels)` of one attribute from its own outputs."""

@@ -41,6 +41,15 @@ class Actor(nn.Module):
         log_probabilities: list[Tensor] = self.heads(self.network(vectors, dropout))
         return log_probabilities
 
+    def linear(self, vectors: Tensor) -> list[Tensor]:
+        """What `forward` gives while the hidden layers are silent, as they are in a new actor."""
+        log_probabilities: list[Tensor] = self.heads(self.network.linear(vectors))
+        return log_probabilities
+
+    def linear_parameters(self) -> list[tuple[Tensor, Tensor]]:
+        """The weights of the linear path, each with the attribute that its rows belong to: no two share a row."""
+        return [(self.network.direct.weight, self.network.out_attribute), *self.heads.parameters_by_attribute()]
+
     def step_logits(self, vectors: Tensor, hidden: tuple[Tensor, Tensor], attribute: int) -> Tensor:
         """Logits `(n, n_levels)` of one attribute."""
         return self.heads.step_logits(self.network.step(vectors, hidden, attribute), attribute)

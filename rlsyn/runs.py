@@ -111,7 +111,10 @@ def read_config(run_dir: str | Path) -> dict[str, Any]:
         raise FileNotFoundError(
             f"Expected a run directory with a config.yaml, found none in {run_dir}. Check the path."
         )
-    config = yaml.safe_load(path.read_text())
+    try:
+        config = yaml.safe_load(path.read_text())
+    except yaml.YAMLError:
+        config = None
     if not isinstance(config, dict) or "parameters" not in config:
         raise ValueError(f"Expected the config.yaml of a run, {path} is something else.")
     return config

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
@@ -244,6 +244,8 @@ def unknown_name(what: str, name: str, known: Sequence[str]) -> str:
 
 def _infer_text(name: str, present: pd.Series, missing: bool) -> Column:
     texts = present.astype(str)
+    if not all(isinstance(value, Hashable) for value in present):
+        raise ValueError(_refusal(name, "holds lists", str(texts.iloc[0])[:40]))
     n_distinct = int(texts.nunique())
     example = str(texts.iloc[0])[:40]
     if n_distinct > 2 and _looks_like_dates(texts):
@@ -315,7 +317,8 @@ def _validate_column(column: Column, values: pd.Series) -> None:
     if not column.missing and len(present) < len(values):
         raise ValueError(f"Column {column.name!r} may not be missing, got {len(values) - len(present)} missing values.")
     if column.is_discrete:
-        unknown = sorted(set(map(str, present.unique())) - {str(v) for v in column.categories} - _float_names(column))
+        categories, names = set(column.categories), {str(category) for category in column.categories}
+        unknown = sorted({str(v) for v in present.unique() if v not in categories and str(v) not in names})
         if unknown:
             known = list(column.categories)[:10]
             raise ValueError(f"Column {column.name!r} must hold one of {known}, got {unknown[:5]}.")
@@ -323,8 +326,3 @@ def _validate_column(column: Column, values: pd.Series) -> None:
         raise ValueError(f"Column {column.name!r} must hold numbers, got {present.iloc[0]!r}.")
     elif np.isinf(present.to_numpy(dtype=float)).any():
         raise ValueError(f"Column {column.name!r} must hold finite numbers, got infinite ones.")
-
-
-def _float_names(column: Column) -> set[str]:
-    # 0/1 columns with missing values come as 0.0/1.0.
-    return {str(float(value)) for value in column.categories if isinstance(value, (int, float))}

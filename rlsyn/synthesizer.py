@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from envs.record_vec_env import RecordVecEnv
 from rlsyn.arguments import check_arguments
 from rlsyn.callbacks import CheckpointCallback, DiscriminatorCallback, MonitorCallback
 from rlsyn.checkpoints import latest_checkpoint, read_checkpoint, write_checkpoint
+from rlsyn.device import torch_device
 from rlsyn.discriminator import Discriminator, DiscriminatorTrainer
 from rlsyn.encoding import Encoding
 from rlsyn.files import plain, write_whole
@@ -28,6 +29,7 @@ from rlsyn.randomness import global_seed, random_state, set_random_state
 from rlsyn.rewards.realism import RealismReward, RewardForm
 from rlsyn.rollout import RecordRolloutBuffer
 from rlsyn.sampling import draw_until, to_levels
+from rlsyn.schedule import scheduled
 from rlsyn.schema import Schema, infer_schema
 from rlsyn.warm_start import WarmStartResult, behaviour_clone
 
@@ -58,8 +60,6 @@ _PPO_RESERVED = [
 ]
 _PPO_RESERVED += ["rollout_buffer_class", "rollout_buffer_kwargs", "tensorboard_log", "_init_setup_model"]
 """Arguments of PPO that follow from the environment or from RLSyn's own."""
-WARM_UP_SHARE = 0.1
-"""Share of PPO over which its learning rate rises (Adam's first steps are full-size noise); then it falls to nothing."""
 
 
 class RLSyn:
@@ -123,6 +123,7 @@ class RLSyn:
         device: str = "auto",
     ) -> None:
         self.parameters = {name: value for name, value in locals().items() if name != "self"}
+        check_arguments(RLSyn, self.parameters)
         self.n_levels, self.order, self.total_timesteps = n_levels, order, total_timesteps
         self.n_records, self.batch_records, self.warm_start = n_records, batch_records, warm_start
         self.kl_coef, self.reward, self.seed = kl_coef, reward, seed
@@ -130,7 +131,7 @@ class RLSyn:
         self.discriminator_batch_size = discriminator_batch_size
         self.policy_kwargs, self.discriminator_kwargs = dict(policy_kwargs or {}), dict(discriminator_kwargs or {})
         self.warm_start_kwargs, self.ppo_kwargs = dict(warm_start_kwargs or {}), dict(ppo_kwargs or {})
-        self.device = _device(device)
+        self.device = torch_device(device)
         self._check()
         self.warm_start_result: WarmStartResult | None = None
         self.acceptance_rate = 1.0
@@ -140,16 +141,13 @@ class RLSyn:
         self._pool: DiscriminatorCallback | None = None
 
     def _check(self) -> None:
-        check_arguments(RLSyn, self.parameters)
         check_arguments(AutoregressivePolicy, self.policy_kwargs, "policy_kwargs.", _POLICY_RESERVED)
         check_arguments(Discriminator, self.discriminator_kwargs, "discriminator_kwargs.", ["encoding"])
         check_arguments(behaviour_clone, self.warm_start_kwargs, "warm_start_kwargs.", _CLONING_RESERVED)
         check_arguments(PPO, self.ppo_kwargs, "ppo_kwargs.", _PPO_RESERVED)
-        for name, least in (("n_levels", 2), ("n_records", 2), ("batch_records", 1), ("n_discriminator_steps", 0)):
-            if getattr(self, name) < least:
-                raise ValueError(f"Parameter {name!r} must be at least {least}, got {getattr(self, name)}.")
-        if self.kl_coef < 0:
-            raise ValueError(f"Parameter 'kl_coef' must not be negative, got {self.kl_coef}.")
+        for name, least in _LEAST.items():
+            if self.parameters[name] is not None and self.parameters[name] < least:
+                raise ValueError(f"Parameter {name!r} must be at least {least}, got {self.parameters[name]}.")
         RealismReward(None, self.reward)  # type: ignore[arg-type]  # only its form is checked here
 
     @property
@@ -352,7 +350,7 @@ class RLSyn:
             rollout_buffer_class=RecordRolloutBuffer,
             policy_kwargs={"encoding": encoding, **self.policy_kwargs},
             device=self.device,
-            **{**arguments, "learning_rate": _scheduled(arguments["learning_rate"])},
+            **{**arguments, "learning_rate": scheduled(arguments["learning_rate"])},
         )
 
     def _total_timesteps(self) -> int:
@@ -365,8 +363,7 @@ class RLSyn:
         self.warm_start_result = behaviour_clone(self.policy, records, people, **arguments)
         self.policy.set_reference()
         logger.info(
-            "Warm start: %d epochs, validation log-likelihood per attribute %.3f (independent attributes %.3f).",
-            self.warm_start_result.n_epochs,
+            "Warm start: validation log-likelihood per attribute %.3f (independent attributes %.3f).",
             self.warm_start_result.log_likelihood,
             self.warm_start_result.log_likelihood_marginals,
         )
@@ -428,24 +425,7 @@ class RLSyn:
         set_random_state(state["random"])
 
 
+_LEAST = {"n_levels": 2, "total_timesteps": 0, "n_records": 2, "batch_records": 1, "kl_coef": 0, "seed": 0}
+_LEAST |= {"n_discriminator_steps": 0, "n_discriminator_warm_up": 0, "discriminator_batch_size": 1}
 _POLICY_RESERVED = ["observation_space", "action_space", "lr_schedule", "encoding", "kwargs"]
 _CLONING_RESERVED = ["policy", "records", "people", "seed"]
-
-
-def _device(name: str) -> torch.device:
-    if name not in ("auto", "cpu", "cuda") and not name.startswith("cuda:"):
-        raise ValueError(f"device must be 'auto', 'cpu' or 'cuda', got {name!r}.")
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    if name != "cpu" and not torch.cuda.is_available():
-        raise ValueError(f"device {name!r} was asked for, but torch finds no GPU. Use --device cpu or auto.")
-    return torch.device(name)
-
-
-def _scheduled(learning_rate: float | Callable[[float], float]) -> float | Callable[[float], float]:
-    """The learning rate as a function of the share of training that remains: it rises, then falls to nothing."""
-    if callable(learning_rate):
-        return learning_rate
-    return lambda remaining: (
-        learning_rate * min((1 - remaining) / WARM_UP_SHARE + 0.01, remaining / (1 - WARM_UP_SHARE))
-    )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from rlsyn.policy import AutoregressivePolicy
 
+LADDER = (1.0, 3.0, 10.0)
+"""Learning rates of gradient descent, as multiples of the first: attributes that follow from others climb on."""
 MAX_GRAD_NORM = 100.0
 """Only a step gone astray is cut."""
 
@@ -20,7 +22,7 @@ class WarmStartResult:
     """What behaviour cloning came to.
 
     Args:
-        n_epochs: Epochs of the policy that was kept.
+        n_epochs: Epochs of fine-tuning that were kept.
         log_likelihood: Mean log-likelihood of an attribute of a validation record, in nats.
         log_likelihood_marginals: The same of independent attributes: where it began.
     """
@@ -34,6 +36,7 @@ def behaviour_clone(
     policy: AutoregressivePolicy,
     records: np.ndarray,
     people: np.ndarray | None = None,
+    n_linear_epochs: int = 50,
     n_epochs: int = 300,
     patience: int = 10,
     batch_size: int = 128,
@@ -43,25 +46,30 @@ def behaviour_clone(
     validation_size: float = 0.15,
     seed: int = 0,
 ) -> WarmStartResult:
-    """Maximise the likelihood of real records in two phases; each stops early, the best epoch by validation is kept.
+    """Maximise the likelihood of real records, first attribute by attribute, then as a whole.
 
-    First plain gradient descent with momentum, whose steps are as large as the evidence: stopped early it shrinks what
-    few rows do not show, where Adam moves noise and signal at one speed (on 630 simulated participants it gains four
-    times as much likelihood). Then Adam, which goes on where the rows are many or strongly related, and is dropped
-    where they are not.
+    First the direct, linear path learns by plain gradient descent. Its steps are as large as the evidence, where
+    Adam's move noise and signal at one speed, and each attribute stops by itself when validation people say so: one
+    that nothing predicts after an epoch, a ratio of two others after a hundred. That is ridge regression with a
+    penalty of its own for every attribute; on few rows it gains several times the likelihood of Adam on all weights.
+    Then Adam trains the whole network, which helps where the rows are many or strongly related; it stops early too.
 
     Args:
-        policy: Trained in place.
+        policy: A new policy, trained in place.
         records: Real records `(n, n_attributes)`.
         people: The person each record belongs to: a person's records are either trained on or validated on.
-        n_epochs: Epochs at most, of each phase.
-        patience: Epochs without a better validation likelihood before a phase stops.
+        n_linear_epochs: Epochs at most on each of the three learning rates of the linear path.
+        n_epochs: Epochs at most of fine-tuning.
+        patience: Epochs without a better validation likelihood before an attribute, or fine-tuning, stops.
         batch_size: Records per step.
-        learning_rate: Of gradient descent, for the log-likelihood of a whole record.
+        learning_rate: First rate of gradient descent, for the log-likelihood of a whole record.
         fine_tuning_rate: Of Adam.
-        dropout: Share of hidden units dropped.
+        dropout: Share of hidden units dropped in fine-tuning.
         validation_size: Share of the people that are validated on.
         seed: Seed of the validation split and of the order of records.
+
+    Raises:
+        ValueError: Nobody is left to train on, or to validate on.
     """
     rng = np.random.default_rng(seed)
     is_validation = _choose_people(people if people is not None else np.arange(len(records)), validation_size, rng)
@@ -70,44 +78,89 @@ def behaviour_clone(
             f"Early stopping needs people to train on and people to validate on, got validation_size={validation_size} "
             f"of {len(records)} records."
         )
-    train = torch.as_tensor(records[~is_validation], device=policy.device)
-    validation = torch.as_tensor(records[is_validation], device=policy.device)
-    start = best = _log_likelihood(policy, validation)
-    best_state, best_epoch, epoch = deepcopy(policy.actor.state_dict()), 0, 0
-    for optimizer in (
-        _gradient_descent(policy, learning_rate),
-        torch.optim.Adam(policy.actor.parameters(), fine_tuning_rate),
-    ):
-        policy.actor.load_state_dict(best_state)
-        last = epoch = best_epoch
-        while epoch < last + n_epochs and epoch < max(best_epoch, last) + patience:
-            epoch += 1
-            order = torch.as_tensor(rng.permutation(len(train)), device=policy.device)
-            for rows in order.split(batch_size):
-                loss = -policy.log_probabilities(train[rows], dropout).sum(1).mean()
-                optimizer.zero_grad(set_to_none=True)
-                loss.backward()
-                torch.nn.utils.clip_grad_norm_(policy.actor.parameters(), MAX_GRAD_NORM)
-                optimizer.step()
-            reached = _log_likelihood(policy, validation)
+    train, validation = (
+        torch.as_tensor(records[rows], device=policy.device) for rows in (~is_validation, is_validation)
+    )
+    cloning = _Cloning(policy, train, validation, batch_size, patience, rng)
+    start = cloning.log_likelihood()
+    for multiple in LADDER:
+        cloning.fit_attributes(learning_rate * multiple, n_linear_epochs)
+    best_epoch = cloning.fine_tune(fine_tuning_rate, n_epochs, dropout)
+    return WarmStartResult(best_epoch, cloning.log_likelihood(), start)
+
+
+@dataclass
+class _Cloning:
+    """The two ways of learning records; each leaves the policy at its best by the validation records."""
+
+    policy: AutoregressivePolicy
+    train: Tensor
+    validation: Tensor
+    batch_size: int
+    patience: int
+    rng: np.random.Generator
+
+    @torch.no_grad()
+    def log_likelihood(self) -> float:
+        """Mean log-likelihood of an attribute of a validation record."""
+        return float(self.policy.log_probabilities(self.validation).mean())
+
+    def fit_attributes(self, learning_rate: float, n_epochs: int) -> None:
+        """Gradient descent on the linear path; every attribute keeps its own best epoch."""
+        owned = self.policy.actor.linear_parameters()
+        optimizer = torch.optim.SGD([value for value, _ in owned], lr=learning_rate, momentum=0.9, nesterov=True)
+        best, kept = self._attribute_likelihoods(), [value.detach().clone() for value, _ in owned]
+        best_epoch = torch.zeros_like(best, dtype=torch.int64)
+        is_active = torch.ones_like(best, dtype=torch.bool)
+        for epoch in range(1, n_epochs + 1):
+            for records in self._batches():
+                self._step(optimizer, self._linear_log_probabilities(records) * is_active)
+            reached = self._attribute_likelihoods()
+            is_better = is_active & (reached > best)
+            best, best_epoch[is_better] = torch.where(is_better, reached, best), epoch
+            for (value, attribute), copy in zip(owned, kept, strict=True):
+                rows = is_better[attribute]
+                copy[rows] = value.detach()[rows]
+            is_active = epoch - best_epoch < self.patience
+            if not is_active.any():
+                break
+        with torch.no_grad():
+            for (value, _), copy in zip(owned, kept, strict=True):
+                value.copy_(copy)
+
+    def fine_tune(self, learning_rate: float, n_epochs: int, dropout: float) -> int:
+        """Adam on the whole network; returns the epoch that was kept."""
+        actor = self.policy.actor
+        optimizer = torch.optim.Adam(actor.parameters(), learning_rate)
+        best, best_epoch, kept = self.log_likelihood(), 0, deepcopy(actor.state_dict())
+        for epoch in range(1, n_epochs + 1):
+            for records in self._batches():
+                self._step(optimizer, self.policy.log_probabilities(records, dropout))
+            reached = self.log_likelihood()
             if reached > best:
-                best, best_epoch, best_state = reached, epoch, deepcopy(policy.actor.state_dict())
-    policy.actor.load_state_dict(best_state)
-    return WarmStartResult(best_epoch, best, start)
+                best, best_epoch, kept = reached, epoch, deepcopy(actor.state_dict())
+            if epoch - best_epoch >= self.patience:
+                break
+        actor.load_state_dict(kept)
+        return best_epoch
 
+    def _batches(self) -> tuple[Tensor, ...]:
+        order = torch.as_tensor(self.rng.permutation(len(self.train)), device=self.train.device)
+        return self.train[order].split(self.batch_size)
 
-def _gradient_descent(policy: AutoregressivePolicy, learning_rate: float) -> torch.optim.Optimizer:
-    """Momentum gradient descent; the hidden layers learn at a tenth of the rate, the simple before the crooked."""
-    direct = [*policy.actor.network.direct.parameters(), *policy.actor.heads.parameters()]
-    hidden = [value for value in policy.actor.parameters() if all(value is not other for other in direct)]
-    groups: list[dict[str, Any]] = [{"params": direct}, {"params": hidden, "lr": learning_rate / 10}]
-    return torch.optim.SGD(groups, lr=learning_rate, momentum=0.9, nesterov=True)
+    def _step(self, optimizer: torch.optim.Optimizer, log_probabilities: Tensor) -> None:
+        optimizer.zero_grad(set_to_none=True)
+        (-log_probabilities.sum(1).mean()).backward()
+        torch.nn.utils.clip_grad_norm_(self.policy.actor.parameters(), MAX_GRAD_NORM)
+        optimizer.step()
 
+    def _linear_log_probabilities(self, records: Tensor) -> Tensor:
+        actor = self.policy.actor
+        return actor.heads.chosen(actor.linear(self.policy.vectors(records)), records)
 
-@torch.no_grad()
-def _log_likelihood(policy: AutoregressivePolicy, records: torch.Tensor) -> float:
-    parts = [policy.log_probabilities(part).mean(1) for part in records.split(4096)]
-    return float(torch.cat(parts).mean())
+    @torch.no_grad()
+    def _attribute_likelihoods(self) -> Tensor:
+        return self._linear_log_probabilities(self.validation).mean(0)
 
 
 def _choose_people(people: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:

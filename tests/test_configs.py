@@ -48,5 +48,18 @@ def test_constructor_refuses_an_unknown_name_in_a_group(group):
         RLSyn(**{group: {"no_such_name": 1}})
 
 
+@pytest.mark.parametrize("group", GROUPS)
+@pytest.mark.parametrize("value", [5, "abc", [1]], ids=["number", "text", "list"])
+def test_constructor_refuses_what_is_no_group(group, value):
+    with pytest.raises(ValueError, match=f"'{group}' must be a group of parameters"):
+        RLSyn(**{group: value})
+
+
+@pytest.mark.parametrize("name", ["kl_coef", "n_levels", "n_records", "batch_records", "warm_start", "seed", "order"])
+def test_constructor_refuses_nothing_where_a_value_is_needed(name):
+    with pytest.raises(ValueError, match=f"'{name}' must be .* got None"):
+        RLSyn(**{name: None})
+
+
 def test_there_is_a_config_for_each_method():
     assert {path.stem for path in FILES} == set(METHODS)

@@ -66,7 +66,7 @@ def test_split_leaves_no_side_empty(patients, test_size):
 
 def test_split_refuses_a_single_person(patients):
     table = patients.assign(patient="p1")
-    with pytest.raises(ValueError, match="At least two groups .* got 1 in 'patient'"):
+    with pytest.raises(ValueError, match=r"At least two groups .* got 1 in 'patient'"):
         split_rows(table, infer_schema(table, group="patient"))
 
 
@@ -102,14 +102,14 @@ def test_simulated_cohorts_say_so(name):
 
 
 def test_load_refuses_what_is_no_data_set(tmp_path):
-    with pytest.raises(ValueError, match="Unknown environment 'BreastCancer'. Did you mean 'BreastCancer-v0'"):
+    with pytest.raises(ValueError, match=r"Unknown environment 'BreastCancer'. Did you mean 'BreastCancer-v0'"):
         load("BreastCancer")
     with pytest.raises(ValueError, match="--csv FILE"):
         load("Table-v0")
     with pytest.raises(ValueError, match="has no folder, got --data-dir"):
         load("Diabetes-v0", tmp_path)
     for name in ("AIREADI-v0", "MIMICIV-v0"):
-        with pytest.raises(NotImplementedError, match="cannot read .* yet"):
+        with pytest.raises(NotImplementedError, match=r"cannot read .* yet"):
             load(name, tmp_path)
     assert set(DATASETS) >= {"AIREADI-v0", "MIMICIV-v0", "BreastCancer-v0", "Diabetes-v0", "Table-v0"}
 
@@ -142,6 +142,12 @@ def test_read_table_drops_columns(patients, tmp_path):
     assert list(read_table(tmp_path / "t.csv", ["age", "site"]).columns) == list(patients.drop(columns=["age", "site"]))
 
 
+def test_read_table_sees_a_column_as_a_whole(tmp_path):
+    # Long enough for pandas to read it in pieces, of which only the last holds a letter.
+    (tmp_path / "t.csv").write_text("\n".join(["code,padding", *["1,some text to fill the buffer"] * 50_000, "x,end"]))
+    assert read_table(tmp_path / "t.csv")["code"].unique().tolist() == ["1", "x"]
+
+
 BAD_FILES = {
     "empty": ("t.csv", b"", "t.csv is empty"),
     "header only": ("t.csv", b"a,b\n", "got 0 rows and 2 columns"),
@@ -165,7 +171,7 @@ def test_read_table_refuses_an_absent_file_and_column(patients, tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none at .*t\.csv"):
         read_table(tmp_path / "t.csv")
     patients.to_csv(tmp_path / "t.csv", index=False)
-    with pytest.raises(ValueError, match="Unknown column to drop 'sight'. Did you mean 'site'"):
+    with pytest.raises(ValueError, match=r"Unknown column to drop 'sight'. Did you mean 'site'"):
         read_table(tmp_path / "t.csv", ["sight"])
 
 

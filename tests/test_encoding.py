@@ -78,7 +78,7 @@ def test_encoding_knows_only_the_training_rows(patients):
     age = encoding.names.index("age")
     outside = encoding.encode(train.assign(age=np.where(np.arange(len(train)) % 2, 0.0, 200.0)))[:, age]
     np.testing.assert_array_equal(outside, np.where(np.arange(len(train)) % 2, 0, encoding.n_levels[age] - 1))
-    with pytest.raises(ValueError, match="'site' must hold one of .*got 'Zug', which no training row has"):
+    with pytest.raises(ValueError, match=r"'site' must hold one of .*got 'Zug', which no training row has"):
         encoding.encode(patients)
 
 

@@ -10,7 +10,7 @@ HOUSE = ("rlsyn", "envs", "experiments")
 
 # From the ground up. Files of one floor are siblings. A new file takes a floor above everything that it imports.
 FLOORS = (
-    ("rlsyn.schema", "rlsyn.files", "rlsyn.checkpoints", "rlsyn.randomness"),
+    ("rlsyn.schema", "rlsyn.files", "rlsyn.checkpoints", "rlsyn.randomness", "rlsyn.device", "rlsyn.schedule"),
     ("rlsyn.arguments", "rlsyn.levels", "rlsyn.autoregressive", "rlsyn.rollout"),
     ("rlsyn.encoding",),
     # Data sets.

@@ -47,10 +47,14 @@ INVENTED = {
     "thousands": lambda rng, n: rng.integers(50, 450, n) * 1000.0,
     "thousands, a few finer": lambda rng, n: np.where(rng.random(n) < 0.95, 1000.0, 10.0) * rng.integers(50, 450, n),
     "halves": lambda rng, n: rng.integers(0, 400, n) / 2,
-    "mixed precision": lambda rng, n: np.where(rng.random(n) < 0.7, rng.normal(60, 9, n).round(), rng.normal(60, 9, n).round(2)),
+    "mixed precision": lambda rng, n: np.where(
+        rng.random(n) < 0.7, rng.normal(60, 9, n).round(), rng.normal(60, 9, n).round(2)
+    ),
     "ages with a few thirds": ages_with_thirds,
     "ages with a few rounded thirds": lambda rng, n: ages_with_thirds(rng, n).round(2),
-    "two far apart heaps": lambda rng, n: np.where(rng.random(n) < 0.5, rng.normal(-1e6, 1, n), rng.normal(1e6, 1, n)).round(1),
+    "two far apart heaps": lambda rng, n: np.where(
+        rng.random(n) < 0.5, rng.normal(-1e6, 1, n), rng.normal(1e6, 1, n)
+    ).round(1),
     "with missing": lambda rng, n: np.where(rng.random(n) < 0.2, np.nan, rng.normal(80, 9, n).round(1)),
     "integers with missing": lambda rng, n: np.where(rng.random(n) < 0.2, np.nan, rng.integers(0, 300, n)),
     "all missing": lambda rng, n: np.full(n, np.nan),
@@ -262,7 +266,9 @@ def test_categories_come_back_as_they_were(values):
     decoded = levels.decode(codes, np.random.default_rng(0))
     np.testing.assert_array_equal(decoded.isna(), values.isna())
     assert decoded.dropna().tolist() == values.dropna().tolist()
-    assert [type(value) for value in decoded.dropna().tolist()] == [type(c) for c in map(_category(column), values.dropna())]
+    assert [type(value) for value in decoded.dropna().tolist()] == [
+        type(c) for c in map(_category(column), values.dropna())
+    ]
     np.testing.assert_array_equal(levels.encode(decoded), codes)
     np.testing.assert_array_equal(np.bincount(codes, minlength=levels.n_levels), levels.counts)
     assert len(levels.labels()) == levels.n_levels == len(levels.features()) == len(levels.basis())

@@ -1,6 +1,6 @@
 """The command line, as a person calls it: wrong input is refused in one line, a run is complete and can be repeated.
 
-Each test starts Python anew, so what is cheap to check inside one process is checked in the tests of the files below.
+Each test starts Python anew, so what can be checked inside one process is checked in the tests of the files below.
 """
 
 import os
@@ -23,7 +23,7 @@ TINY = ["--no-report", "--device", "cpu"]
 TINY_PARAMETERS = ["n_records:64", "n_discriminator_warm_up:5", "warm_start_kwargs.n_epochs:2"]
 N_COLUMNS = 9
 ROLLOUT = 64 * N_COLUMNS
-PATIENCE = 90
+PATIENCE = 300
 """Seconds after which a run that should have begun is taken for hung."""
 
 
@@ -44,7 +44,9 @@ def run(*arguments: object) -> subprocess.CompletedProcess:
     return subprocess.CompletedProcess(process.args, process.returncode, out, err)
 
 
-def train(run_dir: Path, *arguments: object, n_rollouts: int = 2, n_columns: int = N_COLUMNS) -> subprocess.CompletedProcess:
+def train(
+    run_dir: Path, *arguments: object, n_rollouts: int = 2, n_columns: int = N_COLUMNS
+) -> subprocess.CompletedProcess:
     n_steps = 64 * n_columns * n_rollouts
     return run(*arguments, "-n", n_steps, "--run-dir", run_dir, *TINY, "-params", *TINY_PARAMETERS)
 
@@ -66,36 +68,52 @@ REFUSED = {
     "one row": (lambda t: t.head(1), OF_CSV, "at least 20 rows to learn from, got 1"),
     "duplicate names": (lambda t: t.set_axis(["age", "age", *t.columns[2:]], axis=1), OF_CSV, "['age'] more than once"),
     "absent label": (None, ["--csv", "CSV", "--label", "dead"], "'dead'. Did you mean 'died'?"),
-    "incomplete label": (None, ["--csv", "CSV", "--label", "smoker"], "'smoker' must be known in every row, got 20 missing"),
+    "incomplete label": (
+        None,
+        ["--csv", "CSV", "--label", "smoker"],
+        "'smoker' must be known in every row, got 20 missing",
+    ),
     "constant label": (None, ["--csv", "CSV", "--label", "country"], "'country' must vary, got 'CH' in every row"),
     "10,000 categories": (
         lambda t: pd.concat([t] * 60, ignore_index=True).assign(visit=[f"code {i % 10_000}" for i in range(12_000)]),
         OF_CSV,
         "'visit' has 10,000 different texts",
     ),
-    "infinite values": (with_column([1.5, np.inf, 2.5, -np.inf] * 50), OF_CSV, "'visit' must hold finite numbers, got 100"),
+    "infinite values": (
+        with_column([1.5, np.inf, 2.5, -np.inf] * 50),
+        OF_CSV,
+        "'visit' must hold finite numbers, got 100",
+    ),
     "dates": (with_column(pd.date_range("2019-01-01", periods=200)), OF_CSV, "'visit' holds dates"),
-    "identifiers": (with_column([f"patient-{i:03d}" for i in range(200)]), OF_CSV, "'visit' has a different text in every row"),
+    "identifiers": (
+        with_column([f"patient-{i:03d}" for i in range(200)]),
+        OF_CSV,
+        "'visit' has a different text in every row",
+    ),
     "no such file": (None, ["--csv", "DIR/none.csv", "--label", "died"], "found none at"),
     "test rows of another kind": (
-        lambda t: t,
+        None,
         [*OF_CSV, "--test-csv", "CSV.test.csv"],
         "'age' must hold numbers, got 'old'",
     ),
     "unknown environment": (None, ["--env", "BreastCancr-v0"], "'BreastCancr-v0'. Did you mean 'BreastCancer-v0'?"),
     "table and environment": (None, ["--csv", "CSV", "--env", "BreastCancer-v0"], "--csv goes with --env Table-v0"),
-    "release that cannot be read": (None, ["--env", "AIREADI-v0", "--data-dir", "DIR"], "cannot read an AI-READI release yet"),
-    "neither table nor environment": (None, [], "Expected --env ID or --csv FILE"),
+    "release that cannot be read": (
+        None,
+        ["--env", "AIREADI-v0", "--data-dir", "DIR"],
+        "cannot read an AI-READI release yet",
+    ),
     "unknown parameter": (None, [*OF_CSV, "-params", "kl_coeff:0.1"], "'kl_coeff'. Did you mean 'kl_coef'?"),
     "malformed parameter": (None, [*OF_CSV, "-params", "kl_coef=0.1"], "must be written name:value, got 'kl_coef=0.1'"),
     "text for a number": (None, [*OF_CSV, "-params", "kl_coef:abc"], "'kl_coef' must be a number"),
-    "nothing for a number": (None, [*OF_CSV, "-params", "kl_coef:"], "'kl_coef' must be a number"),
-    "number for a group": (None, [*OF_CSV, "-params", "ppo_kwargs:5"], "'ppo_kwargs' must be a group of parameters"),
     "text for the number of steps": (None, [*OF_CSV, "-n", "many"], "many"),
-    "fewer steps than a rollout": (None, [*OF_CSV, "-n", "100"], "at least one rollout, 1024 records x 9 attributes"),
+    "fewer steps than a rollout": (None, [*OF_CSV, "-n", "100"], "at least one rollout, 64 records x 9 attributes"),
     "run directory below a file": (None, [*OF_CSV, "--run-dir", "CSV/run"], "cannot be written to"),
-    "log directory that cannot be made": (None, [*OF_CSV, "--log-dir", "/proc/none"], "cannot be written to"),
-    "resuming what is no run": (None, ["--resume", "DIR"], "Expected a run directory with a config.yaml, found none in"),
+    "resuming what is no run": (
+        None,
+        ["--resume", "DIR"],
+        "Expected a run directory with a config.yaml, found none in",
+    ),
 }
 
 
@@ -109,11 +127,13 @@ def test_wrong_input_is_refused_in_one_line(patients, tmp_path, spoil, arguments
     else:
         table.to_csv(folder / "t.csv", index=False)
         patients.assign(age="old").to_csv(folder / "t.csv.test.csv", index=False)
+    # What is not refused is at least over soon.
+    (tmp_path / "tiny.yaml").write_text(f"default: {{n_records: 64, total_timesteps: {ROLLOUT}, warm_start: false}}")
     before = sorted(path.name for path in tmp_path.rglob("*"))
     arguments = [text.replace("CSV", str(folder / "t.csv")).replace("DIR", str(folder)) for text in arguments]
-    if "--run-dir" not in arguments and "--log-dir" not in arguments:
+    if "--run-dir" not in arguments:
         arguments += ["--log-dir", str(tmp_path / "runs")]
-    result = run(*arguments)
+    result = run(*arguments, "--config", tmp_path / "tiny.yaml")
     assert result.returncode == 2, result.stderr
     assert len(result.stderr.splitlines()) == 1 and message in result.stderr, result.stderr
     assert result.stderr.startswith("run_ppo.py: error: ")
@@ -122,15 +142,30 @@ def test_wrong_input_is_refused_in_one_line(patients, tmp_path, spoil, arguments
 
 def test_bundled_table_leaves_a_complete_run(tmp_path):
     run_dir = tmp_path / "run"
-    result = train(run_dir, "--env", "BreastCancer-v0", n_rollouts=1, n_columns=31)
+    config_file = tmp_path / "mine.yaml"
+    config_file.write_text("default: {kl_coef: 0.2, n_records: 32}\nBreastCancer-v0: {kl_coef: 4e-1}\n")
+    result = train(run_dir, "--env", "BreastCancer-v0", "--config", config_file, n_rollouts=1, n_columns=31)
     assert result.returncode == 0, result.stderr
     names = {path.name for path in run_dir.iterdir()}
-    assert names >= {"config.yaml", "schema.yaml", "progress.csv", "metrics.csv", "metrics.json", "synthetic.csv", "checkpoints"}
+    assert names >= {
+        "config.yaml",
+        "schema.yaml",
+        "progress.csv",
+        "metrics.csv",
+        "metrics.json",
+        "synthetic.csv",
+        "checkpoints",
+    }
     assert not [name for name in names if name.endswith(".part")]
     assert len(list(run_dir.glob("events.out.tfevents.*"))) == 1 and list((run_dir / "checkpoints").glob("*.pt"))
     config = yaml.safe_load((run_dir / "config.yaml").read_text())
-    assert config["env"] == "BreastCancer-v0" and config["simulated"] is False and config["n_train"] + config["n_test"] == 569
+    assert (
+        config["env"] == "BreastCancer-v0"
+        and config["simulated"] is False
+        and config["n_train"] + config["n_test"] == 569
+    )
     assert config["parameters"]["total_timesteps"] == 64 * 31 and config["parameters"]["n_records"] == 64
+    assert config["parameters"]["kl_coef"] == 0.4
     assert config["parameters"]["warm_start_kwargs"] == {"n_epochs": 2} and "run_ppo.py" in config["command"]
     schema, synthetic = Schema.read(run_dir / "schema.yaml"), pd.read_csv(run_dir / "synthetic.csv")
     assert list(synthetic.columns) == schema.names and len(synthetic) == config["n_train"]
@@ -202,5 +237,7 @@ def test_interrupted_run_can_be_resumed_with_the_same_table_only(csv, patients, 
     patients.to_csv(csv, index=False)
     result = run("--resume", run_dir, "-n", n_done + 2 * ROLLOUT)
     assert result.returncode == 0, result.stderr
-    assert len(pd.read_csv(run_dir / "synthetic.csv")) == yaml.safe_load((run_dir / "config.yaml").read_text())["n_train"]
+    assert (
+        len(pd.read_csv(run_dir / "synthetic.csv")) == yaml.safe_load((run_dir / "config.yaml").read_text())["n_train"]
+    )
     assert (run_dir / "checkpoints" / f"state_{n_done + 2 * ROLLOUT:012d}.pt").is_file()

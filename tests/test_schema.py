@@ -46,6 +46,7 @@ REFUSED = {
     "identifiers with missing": text([f"patient-{i:04d}" if i % 7 else None for i in range(60)]),
     "row numbers": pd.Series(range(1, 61)),
     "free text": text([f"came with {'pain and ' * (i % 50)}fever for a long time before" for i in range(60)]),
+    "lists": text([[i % 3] for i in range(60)]),
     "infinite": pd.Series([1.5, np.inf] * 30),
     "infinite downwards": pd.Series([1.5, -np.inf, 2.5] * 20),
     "ten thousand categories": text([f"code {i % 10_000}" for i in range(20_001)]),
@@ -169,6 +170,7 @@ def test_validate_refuses(patients, spoil, message):
 def test_validate_accepts_categories_that_became_floats(patients):
     schema = infer_schema(patients)
     schema.validate(patients.astype({"sex": float, "died": float, "n_visits": float}))
+    schema.validate(patients.assign(sex=patients["sex"] * -1.0 * (patients["sex"] == 0)))  # a zero may be a -0.0
 
 
 @pytest.mark.parametrize(

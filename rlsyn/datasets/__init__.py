@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -83,6 +84,12 @@ def from_table(
     absent = [name for name in columns if name not in test]
     if absent:
         raise ValueError(f"The test table must have the columns of the training table, it lacks {absent[:10]}.")
+    # Test rows may miss values that are complete in training, but not hold what no classifier can read.
+    lenient = tuple(replace(column, missing=column.missing or column.name != label) for column in schema.columns)
+    try:
+        Schema(lenient, label, group).validate(test)
+    except ValueError as error:
+        raise ValueError(f"The test table does not fit the training table. {error}") from None
     return Dataset("Table-v0", table[columns], test[columns], schema, source)
 
 

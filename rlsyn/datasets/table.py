@@ -59,7 +59,8 @@ def _read_csv(path: Path) -> pd.DataFrame:
             raise ValueError(
                 f"Column names must be unique, {path} has {duplicates} more than once. Rename them in the file."
             )
-        return pd.read_csv(path, sep=separator)
+        # In pieces, pandas would take "1" for a number in one and for text in another.
+        return pd.read_csv(path, sep=separator, low_memory=False)
     except EmptyDataError as error:
         raise ValueError(f"Expected a table with a header and rows, {path} is empty.") from error
     except (ParserError, UnicodeDecodeError, OSError, EOFError) as error:
