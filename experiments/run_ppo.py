@@ -13,16 +13,13 @@ import sys
 import time
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pandas as pd
-import torch
 from rich.console import Console
 from rich.table import Table
 
-from rlsyn.arguments import check_arguments
 from rlsyn.datasets import DATASETS, Dataset, from_table, load, read_table
-from rlsyn.evaluation import evaluate
 from rlsyn.files import write_whole
 from rlsyn.runs import (
     check_same_table,
@@ -37,8 +34,11 @@ from rlsyn.runs import (
     write_config,
 )
 from rlsyn.schema import unknown_name
-from rlsyn.synthesizer import RLSyn
 
+if TYPE_CHECKING:
+    from rlsyn.synthesizer import RLSyn
+
+METHOD = "rlsyn"
 CONFIGS = Path(__file__).parent / "configs"
 ALGOS = ("ppo",)
 
@@ -47,19 +47,30 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     arguments = _parser().parse_args(argv)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    # A few wide matrices per step: more threads than this only wait for each other.
-    torch.set_num_threads(min(4, torch.get_num_threads()))
     try:
         options = _resumed(arguments) if arguments.resume else _options(arguments)
-        check_arguments(RLSyn, options["parameters"])
         dataset = _dataset(options)
-        model = RLSyn(**options["parameters"])
-        model.prepare(dataset.train, dataset.schema)
+        model = _model(options, dataset)
         run_dir = _run_dir(arguments, options, dataset)
     except (ValueError, OSError, NotImplementedError) as error:
         print(f"run_ppo.py: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return _run(model, dataset, run_dir, options, resume=bool(arguments.resume), progress=arguments.progress)
+
+
+def _model(options: dict[str, Any], dataset: Dataset) -> RLSyn:
+    # Torch and Lightning take seconds to import: a mistyped path is told before.
+    import torch
+
+    from rlsyn.arguments import check_arguments
+    from rlsyn.synthesizer import RLSyn
+
+    # A few wide matrices per step: more threads than this only wait for each other.
+    torch.set_num_threads(min(4, torch.get_num_threads()))
+    check_arguments(RLSyn, options["parameters"])
+    model = RLSyn(**options["parameters"])
+    model.prepare(dataset.train, dataset.schema)
+    return model
 
 
 def _run(
@@ -100,6 +111,8 @@ def _run(
 
 def _score(model: RLSyn, dataset: Dataset, synthetic: pd.DataFrame, *, slow: bool) -> pd.DataFrame:
     """Scores of the trained policy, with those of the warm start beside them in the column `warm_start`."""
+    from rlsyn.evaluation import evaluate
+
     print("Scoring the synthetic records ...", flush=True)
     scores = evaluate(dataset.train, dataset.test, synthetic, dataset.schema, seed=model.seed, slow=slow)
     before = model.sample(len(synthetic), policy="warm_start")
@@ -138,7 +151,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     for name in ("label", "group", "test_csv", "drop"):
         if getattr(arguments, name) and arguments.csv is None:
             raise ValueError(f"--{name.replace('_', '-')} goes with --csv FILE, got it with --env {env}.")
-    parameters = read_parameters(CONFIGS / "rlsyn.yaml", env)
+    parameters = read_parameters(CONFIGS / f"{METHOD}.yaml", env)
     if arguments.config:
         parameters = merge(parameters, read_parameters(arguments.config, env))
     parameters = merge(parameters, parse_parameters(arguments.params))
@@ -208,9 +221,9 @@ def _run_dir(arguments: argparse.Namespace, options: dict[str, Any], dataset: Da
         run_dir = (
             named_run_dir(arguments.run_dir)
             if arguments.run_dir
-            else new_run_dir(arguments.log_dir, "rlsyn", options["env"])
+            else new_run_dir(arguments.log_dir, METHOD, options["env"])
         )
-    write_config(run_dir, dataset, RLSyn.method, options)
+    write_config(run_dir, dataset, METHOD, options)
     return run_dir
 
 
@@ -226,7 +239,9 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(description="Train a generator of synthetic records by reinforcement learning.", allow_abbrev=False)
+    parser = _Parser(
+        description="Train a generator of synthetic records by reinforcement learning.", allow_abbrev=False
+    )
     data = parser.add_argument_group("what to learn")
     data.add_argument("--env", metavar="ID", help=f"environment: {', '.join(DATASETS)}")
     data.add_argument("--data-dir", metavar="DIR", help="folder of the real AI-READI or MIMIC-IV release")

@@ -11,6 +11,7 @@ import sys
 import time
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pandas as pd
 import torch
@@ -105,10 +106,25 @@ def record_ppo(encoding: Encoding, n: int, device: str) -> PPO:
     )  # fmt: skip
 
 
+class ScaledObservation(gym.ObservationWrapper):
+    """Levels as numbers from 0 to 1: the widest table then costs a stock policy one small matrix, not one-hot blocks."""
+
+    def __init__(self, env: RecordEnv) -> None:
+        super().__init__(env)
+        assert isinstance(env.observation_space, gym.spaces.MultiDiscrete)
+        self._scale = 1 / env.observation_space.nvec.astype(np.float32)
+        self.observation_space = gym.spaces.Box(0.0, 1.0, self._scale.shape, dtype=np.float32)
+
+    def observation(self, observation: np.ndarray) -> np.ndarray:
+        """The scaled observation."""
+        return observation * self._scale
+
+
 def stock_ppo(encoding: Encoding, n: int, device: str) -> PPO:
-    """PPO with SB3's own vectorised environment, policy and buffer, on the same environment and reward."""
+    """PPO with SB3's own vectorised environment, policy and buffer, on the same rules and reward."""
     reward = RealismReward(Discriminator(encoding))
-    env = DummyVecEnv([lambda: RecordEnv(encoding.n_levels, reward, invalid_level="wrap") for _ in range(n)])
+    make = lambda: ScaledObservation(RecordEnv(encoding.n_levels, reward, invalid_level="wrap"))  # noqa: E731
+    env = DummyVecEnv([make for _ in range(n)])
     return PPO("MlpPolicy", env, policy_kwargs={"net_arch": [256, 256]}, **_same(encoding, n, device))
 
 

@@ -9,12 +9,6 @@ from typing import Any
 import torch
 
 
-def latest_checkpoint(folder: Path) -> Path | None:
-    """The newest training state in a run directory or saved model; `None` if there is none."""
-    found = sorted((folder / "checkpoints").glob("state_*.pt"))
-    return found[-1] if found else None
-
-
 def write_checkpoint(folder: Path, state: dict[str, Any], n_steps: int, keep: int = 2) -> None:
     """Write a training state into a run directory or saved model, whole or not at all; the newest `keep` stay."""
     checkpoints = folder / "checkpoints"

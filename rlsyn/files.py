@@ -1,4 +1,4 @@
-"""What is written to disk: files that are there whole or not at all, values as YAML takes them."""
+"""Files of a run or a saved model: written whole or not at all, found again, and values as YAML takes them."""
 
 from __future__ import annotations
 
@@ -22,3 +22,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return [plain(item) for item in value] if isinstance(value, Sequence) and not isinstance(value, str) else value
+
+
+def latest_checkpoint(folder: Path) -> Path | None:
+    """The newest training state in a run directory or saved model; `None` if there is none."""
+    found = sorted((folder / "checkpoints").glob("state_*.pt"))
+    return found[-1] if found else None

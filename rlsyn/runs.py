@@ -16,9 +16,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from rlsyn.checkpoints import latest_checkpoint
 from rlsyn.datasets.dataset import Dataset
-from rlsyn.files import plain, write_whole
+from rlsyn.files import latest_checkpoint, plain, write_whole
 from rlsyn.schema import Schema
 
 VERSIONED = ("rlsyn", "torch", "lightning", "stable-baselines3", "gymnasium", "numpy", "pandas", "scikit-learn")

@@ -19,11 +19,11 @@ from stable_baselines3.common.logger import configure
 from envs.record_vec_env import RecordVecEnv
 from rlsyn.arguments import check_arguments
 from rlsyn.callbacks import CheckpointCallback, DiscriminatorCallback, MonitorCallback
-from rlsyn.checkpoints import latest_checkpoint, read_checkpoint, write_checkpoint
+from rlsyn.checkpoints import read_checkpoint, write_checkpoint
 from rlsyn.device import torch_device
 from rlsyn.discriminator import Discriminator, DiscriminatorTrainer
 from rlsyn.encoding import Encoding
-from rlsyn.files import plain, write_whole
+from rlsyn.files import latest_checkpoint, plain, write_whole
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.randomness import global_seed, random_state, set_random_state
 from rlsyn.rewards.realism import RealismReward, RewardForm
