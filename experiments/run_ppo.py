@@ -19,6 +19,7 @@ import pandas as pd
 from rich.console import Console
 from rich.table import Table
 
+from rlsyn.arguments import Parser
 from rlsyn.datasets import DATASETS, Dataset, from_table, load, read_table
 from rlsyn.files import write_whole
 from rlsyn.runs import (
@@ -231,17 +232,8 @@ def _interrupt(_signal: int, _frame: FrameType | None) -> NoReturn:
     raise KeyboardInterrupt
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        description="Train a generator of synthetic records by reinforcement learning.", allow_abbrev=False
-    )
+def _parser() -> Parser:
+    parser = Parser("Train a generator of synthetic records by reinforcement learning.")
     data = parser.add_argument_group("what to learn")
     data.add_argument("--env", metavar="ID", help=f"environment: {', '.join(DATASETS)}")
     data.add_argument("--data-dir", metavar="DIR", help="folder of the real AI-READI or MIMIC-IV release")

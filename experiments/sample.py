@@ -6,15 +6,14 @@ python experiments/sample.py RUN -n 1000 -o more.csv --where "type_2_diabetes=1"
 
 from __future__ import annotations
 
-import argparse
 import sys
 from pathlib import Path
 from typing import Any
 
+from rlsyn.arguments import Parser
 from rlsyn.files import write_whole
 from rlsyn.runs import is_finished, read_config
 from rlsyn.schema import Schema
-from rlsyn.synthesizer import RLSyn
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -25,8 +24,13 @@ def main(argv: list[str] | None = None) -> int:
         if not output.parent.is_dir():
             raise FileNotFoundError(f"The folder of the output file does not exist: {output.parent}. Make it first.")
         config = read_config(arguments.run)
+        where = parse_conditions(arguments.where, Schema.read(Path(arguments.run) / "schema.yaml"))
+        if arguments.n < 1:
+            raise ValueError(f"The number of records must be at least 1, got -n {arguments.n}.")
+        # Torch and Lightning take seconds to import: a mistyped column is told before.
+        from rlsyn.synthesizer import RLSyn
+
         model = RLSyn.load(arguments.run, device=arguments.device)
-        where = parse_conditions(arguments.where, model.schema)
         synthetic = model.sample(arguments.n, where, seed=arguments.seed)
         write_whole(output, synthetic.to_csv(index=False))
     except (ValueError, OSError) as error:
@@ -62,8 +66,8 @@ def parse_conditions(texts: list[str], schema: Schema) -> dict[str, Any]:
     return conditions
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(description="Draw synthetic records from a run.")
+def _parser() -> Parser:
+    parser = Parser("Draw synthetic records from a run.")
     parser.add_argument("run", metavar="RUN", help="run directory or saved model")
     parser.add_argument("-n", type=int, default=1000, help="number of records (default: 1000)")
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="CSV file to write")

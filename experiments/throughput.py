@@ -5,7 +5,6 @@ python experiments/throughput.py --n-attributes 31 108 412 1485 --threads 2
 
 from __future__ import annotations
 
-import argparse
 import resource
 import sys
 import time
@@ -23,6 +22,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from envs.record_env import RecordEnv
 from envs.record_vec_env import RecordVecEnv
+from rlsyn.arguments import Parser
 from rlsyn.discriminator import Discriminator
 from rlsyn.encoding import Encoding
 from rlsyn.policy import AutoregressivePolicy
@@ -37,7 +37,7 @@ N_EPOCHS = 2
 
 def main() -> int:
     """Measure and print; returns the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser = Parser("Measure environment steps per second, update included, against stock Stable-Baselines3.")
     parser.add_argument("--n-attributes", type=int, nargs="+", default=[31, 108, 412, 1485])
     parser.add_argument("--n-records", type=int, nargs="+", default=[256, 1024], help="records at once, RLSyn")
     parser.add_argument("--n-envs", type=int, nargs="+", default=[16, 64, 256], help="environments at once, stock SB3")
@@ -123,7 +123,7 @@ class ScaledObservation(gym.ObservationWrapper):
 def stock_ppo(encoding: Encoding, n: int, device: str) -> PPO:
     """PPO with SB3's own vectorised environment, policy and buffer, on the same rules and reward."""
     reward = RealismReward(Discriminator(encoding))
-    make = lambda: ScaledObservation(RecordEnv(encoding.n_levels, reward, invalid_level="wrap"))  # noqa: E731
+    make = lambda: ScaledObservation(RecordEnv(encoding.n_levels, reward, invalid_level="wrap"))
     env = DummyVecEnv([make for _ in range(n)])
     return PPO("MlpPolicy", env, policy_kwargs={"net_arch": [256, 256]}, **_same(encoding, n, device))
 

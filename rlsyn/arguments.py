@@ -1,11 +1,12 @@
-"""Checks of keyword arguments that come from outside: names and kinds of value, against a signature."""
+"""Arguments that come from outside: the command line, and keyword arguments checked against a signature."""
 
 from __future__ import annotations
 
+import argparse
 import inspect
 import re
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from rlsyn.schema import unknown_name
 
@@ -69,3 +70,14 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "Sequence": ("a list", lambda value: isinstance(value, (list, tuple))),
     "Mapping": ("a group of parameters", lambda value: isinstance(value, Mapping)),
 }
+
+
+class Parser(argparse.ArgumentParser):
+    """An `ArgumentParser` that says what is wrong in one line, and does not guess at abbreviated names."""
+
+    def __init__(self, description: str) -> None:
+        super().__init__(description=description, allow_abbrev=False)
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with code 2 and one line on standard error."""
+        self.exit(2, f"{self.prog}: error: {message} (see --help)\n")

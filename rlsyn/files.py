@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -13,6 +16,27 @@ def write_whole(path: Path, text: str) -> None:
     part = path.with_name(path.name + ".part")
     part.write_text(text, encoding="utf-8")
     os.replace(part, path)
+
+
+@contextmanager
+def rows_kept(path: Path) -> Iterator[None]:
+    """Within it the CSV file may be written anew; at the end the rows that it had before stand above the new ones."""
+    before = path.with_name(f"{path.stem}.before{path.suffix}")
+    _stack(before, path)  # a process that was killed may have left both
+    if path.exists():
+        os.replace(path, before)
+    try:
+        yield
+    finally:
+        _stack(before, path)
+
+
+def _stack(before: Path, path: Path) -> None:
+    if not before.exists():
+        return
+    tables = [pd.read_csv(part) for part in (before, path) if part.exists() and part.stat().st_size]
+    write_whole(path, pd.concat(tables).to_csv(index=False))
+    before.unlink()
 
 
 def plain(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,7 @@ from rlsyn.checkpoints import read_checkpoint, write_checkpoint
 from rlsyn.device import torch_device
 from rlsyn.discriminator import Discriminator, DiscriminatorTrainer
 from rlsyn.encoding import Encoding
-from rlsyn.files import latest_checkpoint, plain, write_whole
+from rlsyn.files import latest_checkpoint, plain, rows_kept, write_whole
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.randomness import global_seed, random_state, set_random_state
 from rlsyn.rewards.realism import RealismReward, RewardForm
@@ -33,7 +34,7 @@ from rlsyn.schedule import scheduled
 from rlsyn.schema import Schema, infer_schema
 from rlsyn.warm_start import WarmStartResult, behaviour_clone
 
-logger = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 N_ROLLOUTS = 150
 """Rollouts of the default training."""
@@ -362,7 +363,7 @@ class RLSyn:
         arguments = {"seed": self.seed, **self.warm_start_kwargs}
         self.warm_start_result = behaviour_clone(self.policy, records, people, **arguments)
         self.policy.set_reference()
-        logger.info(
+        _log.info(
             "Warm start: validation log-likelihood per attribute %.3f (independent attributes %.3f).",
             self.warm_start_result.log_likelihood,
             self.warm_start_result.log_likelihood_marginals,
@@ -392,8 +393,13 @@ class RLSyn:
         left = self._total_timesteps() - self.model.num_timesteps
         if left <= 0:
             return
-        self.model.set_logger(configure(str(run_dir) if run_dir else None, ["csv", "tensorboard"] if run_dir else []))
-        self.model.learn(left, CallbackList(callbacks), reset_num_timesteps=False, progress_bar=progress_bar)
+        with rows_kept(Path(run_dir) / "progress.csv") if run_dir else nullcontext():
+            logger = configure(str(run_dir) if run_dir else None, ["csv", "tensorboard"] if run_dir else [])
+            self.model.set_logger(logger)
+            try:
+                self.model.learn(left, CallbackList(callbacks), reset_num_timesteps=False, progress_bar=progress_bar)
+            finally:
+                logger.close()
 
     def _save_state(self, folder: Path, n_steps: int) -> None:
         assert self._trainer is not None

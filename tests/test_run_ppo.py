@@ -20,7 +20,12 @@ from rlsyn.schema import Schema, infer_schema
 ROOT = Path(__file__).parents[1]
 COMMAND = [sys.executable, "experiments/run_ppo.py"]
 TINY = ["--no-report", "--device", "cpu"]
-TINY_PARAMETERS = ["n_records:64", "n_discriminator_warm_up:5", "warm_start_kwargs.n_epochs:2"]
+TINY_PARAMETERS = [
+    "n_records:64",
+    "n_discriminator_warm_up:5",
+    "warm_start_kwargs.n_epochs:2",
+    "warm_start_kwargs.n_linear_epochs:3",
+]
 N_COLUMNS = 9
 ROLLOUT = 64 * N_COLUMNS
 PATIENCE = 300
@@ -166,7 +171,10 @@ def test_bundled_table_leaves_a_complete_run(tmp_path):
     )
     assert config["parameters"]["total_timesteps"] == 64 * 31 and config["parameters"]["n_records"] == 64
     assert config["parameters"]["kl_coef"] == 0.4
-    assert config["parameters"]["warm_start_kwargs"] == {"n_epochs": 2} and "run_ppo.py" in config["command"]
+    assert (
+        config["parameters"]["warm_start_kwargs"] == {"n_epochs": 2, "n_linear_epochs": 3}
+        and "run_ppo.py" in config["command"]
+    )
     schema, synthetic = Schema.read(run_dir / "schema.yaml"), pd.read_csv(run_dir / "synthetic.csv")
     assert list(synthetic.columns) == schema.names and len(synthetic) == config["n_train"]
     schema.validate(synthetic)
@@ -199,7 +207,12 @@ def test_own_table_comes_back_with_its_kinds_categories_decimals_and_missing(csv
 
 
 def test_simulated_cohort_says_that_it_is_simulated(tmp_path):
-    parameters = ["n_records:16", "n_discriminator_warm_up:5", "warm_start_kwargs.n_epochs:1"]
+    parameters = [
+        "n_records:16",
+        "n_discriminator_warm_up:5",
+        "warm_start_kwargs.n_epochs:1",
+        "warm_start_kwargs.n_linear_epochs:1",
+    ]
     arguments = ["--env", "AIREADI-v0", "-n", 16 * 108, "--n-samples", 200, "--log-dir", tmp_path]
     result = run(*arguments, *TINY, "-params", *parameters)
     assert result.returncode == 0, result.stderr

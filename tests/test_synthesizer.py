@@ -10,7 +10,12 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from rlsyn.synthesizer import RLSyn
 
-TINY = {"n_records": 32, "warm_start_kwargs": {"n_epochs": 5}, "n_discriminator_warm_up": 10, "batch_records": 32}
+TINY = {
+    "n_records": 32,
+    "warm_start_kwargs": {"n_epochs": 5, "n_linear_epochs": 5},
+    "n_discriminator_warm_up": 10,
+    "batch_records": 32,
+}
 
 
 def tiny(patients, n_rollouts=2, **kwargs):
@@ -113,7 +118,7 @@ def test_condition_that_is_too_rare_raises_with_the_share_found(fitted):
     [
         ({"kl_coeff": 0.1}, "unexpected keyword"),
         ({"n_levels": 1}, "at least 2"),
-        ({"kl_coef": -1}, "not be negative"),
+        ({"kl_coef": -1}, "at least 0, got -1"),
         ({"reward": "linear"}, "log_sigmoid"),
         ({"device": "tpu"}, "auto"),
         ({"discriminator_kwargs": {"r1_gama": 1}}, "r1_gamma"),
@@ -165,6 +170,9 @@ def test_resumed_fit_goes_on_from_the_checkpoint(patients, tmp_path):
     model = tiny(patients, 4).fit(patients, label="died", run_dir=tmp_path, resume=True)
     assert model.model.num_timesteps == 4 * 32 * patients.shape[1]
     assert model.warm_start_result is not None
+    steps = pd.read_csv(tmp_path / "progress.csv")["time/total_timesteps"]
+    assert steps.tolist() == [n * 32 * patients.shape[1] for n in (1, 2, 3, 4)]
+    assert not (tmp_path / "progress.before.csv").exists()
 
 
 def test_without_ppo_the_warm_start_is_the_result(patients):

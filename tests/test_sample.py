@@ -1,0 +1,73 @@
+"""sample.py and throughput.py, as a person calls them."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from rlsyn.synthesizer import RLSyn
+
+ROOT = Path(__file__).parents[1]
+
+
+def call(script, *arguments):
+    return subprocess.run(
+        [sys.executable, ROOT / "experiments" / script, *map(str, arguments)],
+        capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def saved(make_patients, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("model")
+    warm_start = {"n_epochs": 2, "n_linear_epochs": 5}
+    RLSyn(total_timesteps=0, n_records=16, warm_start_kwargs=warm_start).fit(make_patients(), label="died").save(folder)
+    return folder
+
+
+def test_same_seed_draws_the_same_file_and_conditions_hold(saved, tmp_path):
+    first, second, other = tmp_path / "1.csv", tmp_path / "2.csv", tmp_path / "3.csv"
+    result = call("sample.py", saved, "-n", 50, "-o", first, "--where", "died=1", "site=Bern", "smoker=")
+    assert result.returncode == 0, result.stderr
+    assert "met the conditions" in result.stdout
+    assert call("sample.py", saved, "-n", 50, "-o", second, "--where", "died=1", "site=Bern", "smoker=").returncode == 0
+    assert call("sample.py", saved, "-n", 50, "-o", other, "--seed", 2).returncode == 0
+    assert first.read_bytes() == second.read_bytes() != other.read_bytes()
+    table = pd.read_csv(first)
+    assert len(table) == 50
+    assert (table["died"] == 1).all() and (table["site"] == "Bern").all() and table["smoker"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--where", "sight=Bern"], "Did you mean 'site'"),
+        (["--where", "site"], "COLUMN=VALUE"),
+        (["--where", "age=old"], "must be a number"),
+        (["-n", "0"], "at least 1"),
+        (["-o", "nowhere/at/all.csv"], "does not exist"),
+        (["-n", "many"], "many"),
+    ],
+    ids=["column", "form", "number", "none", "folder", "text"],
+)
+def test_wrong_input_is_refused_in_one_line(saved, tmp_path, arguments, message):
+    result = call("sample.py", saved, "-o", tmp_path / "more.csv", *arguments)
+    assert result.returncode == 2
+    assert message in result.stderr and len(result.stderr.splitlines()) == 1, result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_folder_without_a_run_is_refused(tmp_path):
+    result = call("sample.py", tmp_path, "-o", tmp_path / "more.csv")
+    assert result.returncode == 2
+    assert "Expected a run directory" in result.stderr
+
+
+def test_throughput_prints_both_learners():
+    sizes = ["--n-attributes", 6, "--n-records", 8, "--n-envs", 2, "--n-rollouts", 1, "--threads", 1]
+    result = call("throughput.py", *sizes)
+    assert result.returncode == 0, result.stderr
+    assert "stock MlpPolicy" in result.stdout and "RLSyn" in result.stdout
