@@ -1,0 +1,45 @@
+"""The README's commands are ones that the scripts take."""
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+COMMANDS = re.findall(
+    r"python (experiments/\w+\.py)([^#\n]*)", "\n".join(re.findall(r"```bash\n(.*?)```", README, re.DOTALL))
+)
+
+
+def load_script(path):
+    spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_readme_shows_every_script():
+    assert {script for script, _ in COMMANDS} == {
+        f"experiments/{path.name}" for path in (ROOT / "experiments").glob("*.py")
+    }
+
+
+@pytest.mark.parametrize(("script", "arguments"), COMMANDS, ids=[f"{script} {text}" for script, text in COMMANDS])
+def test_command_in_readme_is_understood(script, arguments):
+    load_script(script)._parser().parse_args(shlex.split(arguments.split(" && ")[0]))
+
+
+def test_readme_has_the_test_command_that_is_run_on_every_change():
+    block = re.search(r"<!-- test command -->\n```bash\n(.*?)\n```", README, re.DOTALL)[1]
+    assert block.endswith("python -m pytest") and "-c constraints.txt" in block
+    assert "test command" in (ROOT / ".ci" / "run").read_text()
+
+
+def test_python_in_readme_names_what_exists():
+    for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
+        compile(block, "README.md", "exec")
+        for package, name in re.findall(r"from (\w+) import (\w+)", block):
+            assert hasattr(importlib.import_module(package), name)
