@@ -41,7 +41,7 @@ N_ROLLOUTS = 150
 PPO_DEFAULTS: dict[str, Any] = {
     "learning_rate": 1e-4,
     "n_epochs": 2,
-    "gae_lambda": 0.95,
+    "gae_lambda": 1.0,
     "clip_range": 0.2,
     "vf_coef": 0.5,
     "max_grad_norm": 0.5,

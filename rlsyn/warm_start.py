@@ -42,7 +42,7 @@ def behaviour_clone(
     batch_size: int = 128,
     learning_rate: float = 3e-3,
     fine_tuning_rate: float = 1e-3,
-    dropout: float = 0.2,
+    dropout: float = 0.5,
     validation_size: float = 0.15,
     seed: int = 0,
 ) -> WarmStartResult:
