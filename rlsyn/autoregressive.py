@@ -197,6 +197,14 @@ class LevelHeads(nn.Module):
         """The parameters, each with the attribute that its rows belong to."""
         return [(bias, self._bucket(i).attributes) for i, bias in enumerate(self.biases)]
 
+    @torch.no_grad()
+    def shift_biases(self, shifts: Sequence[np.ndarray]) -> None:
+        """Add to the logit of every level, by attribute."""
+        for (i, row), shift in zip(self.bucket_of, shifts, strict=True):
+            self.biases[i][row, : len(shift)] += torch.as_tensor(
+                shift, dtype=torch.float32, device=self.biases[i].device
+            )
+
     def step_logits(self, outputs: Tensor, attribute: int) -> Tensor:
         """Logits `(n, n_levels)` of one attribute from its own outputs."""
         i, row = self.bucket_of[attribute]

@@ -19,6 +19,7 @@ from stable_baselines3.common.logger import configure
 
 from envs.record_vec_env import RecordVecEnv
 from rlsyn.arguments import check_arguments
+from rlsyn.calibration import calibrate_marginals
 from rlsyn.callbacks import CheckpointCallback, DiscriminatorCallback, MonitorCallback
 from rlsyn.checkpoints import read_checkpoint, write_checkpoint
 from rlsyn.device import torch_device
@@ -230,6 +231,7 @@ class RLSyn:
                 self._warm_up_discriminator()
             try:
                 self._learn(callbacks, run_dir, progress_bar)
+                calibrate_marginals(self.policy, self.encoding.marginals())
             finally:
                 # An interrupt must not lose the run.
                 if run_dir is not None:
@@ -362,6 +364,7 @@ class RLSyn:
     def _clone(self, records: np.ndarray, people: np.ndarray) -> None:
         arguments = {"seed": self.seed, **self.warm_start_kwargs}
         self.warm_start_result = behaviour_clone(self.policy, records, people, **arguments)
+        calibrate_marginals(self.policy, self.encoding.marginals())
         self.policy.set_reference()
         _log.info(
             "Warm start: validation log-likelihood per attribute %.3f (independent attributes %.3f).",

@@ -32,7 +32,7 @@ FLOORS = (
     ("rlsyn.evaluation",),
     # The method.
     ("rlsyn.policy", "rlsyn.discriminator", "rlsyn.sampling"),
-    ("rlsyn.rewards.realism", "rlsyn.warm_start", "rlsyn.callbacks"),
+    ("rlsyn.rewards.realism", "rlsyn.warm_start", "rlsyn.calibration", "rlsyn.callbacks"),
     ("rlsyn.rewards",),
     ("rlsyn.synthesizer",),
     ("rlsyn",),  # shows the public class

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rlsyn.calibration import calibrate_marginals
 from rlsyn.schema import infer_schema
 from rlsyn.synthesizer import RLSyn
 from rlsyn.warm_start import behaviour_clone
@@ -75,3 +76,21 @@ def test_cloning_without_anyone_to_validate_on_raises():
     policy, records = make_policy(correlated(50))
     with pytest.raises(ValueError, match="validation_size=0"):
         behaviour_clone(policy, records, validation_size=0.0)
+
+
+def test_calibration_brings_back_the_marginals_and_leaves_the_dependence():
+    table = correlated(500)
+    model = RLSyn(total_timesteps=0, n_records=16).fit(table)
+    policy, marginals = model.policy, model.encoding.marginals()
+    rng = np.random.default_rng(0)
+    policy.actor.heads.shift_biases([rng.normal(scale=0.3, size=len(share)) for share in marginals])
+
+    def gaps():
+        drawn = policy.sample(20_000).numpy()
+        return [np.abs(np.bincount(drawn[:, i], minlength=len(m)) / 20_000 - m).max() for i, m in enumerate(marginals)]
+
+    before = gaps()
+    calibrate_marginals(policy, marginals)
+    assert max(gaps()) < 0.01 < max(before)
+    correlation = np.corrcoef(model.sample(2_000).to_numpy().T)[np.triu_indices(6, 1)]
+    assert np.abs(correlation - np.corrcoef(table.to_numpy().T)[np.triu_indices(6, 1)]).max() < 0.15
