@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ def make_record_env(
     data_dir: str | Path | None = None,
     csv: str | Path | None = None,
     label: str | None = None,
+    group: str | None = None,
+    drop: Sequence[str] = (),
     action_space: ActionSpace = "discrete",
     reward_fn: RewardFn | None = None,
     n_levels: int = 32,
@@ -29,6 +32,8 @@ def make_record_env(
         data_dir: Folder of the real release, for the cohorts.
         csv: For `Table-v0`: the file.
         label: For `Table-v0`: the outcome column.
+        group: For `Table-v0`: the column that identifies the person a row belongs to.
+        drop: For `Table-v0`: columns to leave out.
         action_space: `"discrete"` or `"box"`.
         reward_fn: Scores finished records.
         n_levels: Levels of a finely valued column.
@@ -39,7 +44,9 @@ def make_record_env(
     Raises:
         ValueError: See `rlsyn.datasets.load` and `Encoding.fit`.
     """
-    data = load(dataset, data_dir, seed) if csv is None else from_table(read_table(csv), label, seed=seed)
+    if csv is not None and dataset != "Table-v0":
+        raise ValueError(f"csv goes with Table-v0, got it with {dataset}.")
+    data = load(dataset, data_dir, seed) if csv is None else from_table(read_table(csv, drop), label, group, seed=seed)
     encoding = Encoding.fit(data.train, data.schema, n_levels, order)
     return RecordEnv(
         encoding.n_levels,

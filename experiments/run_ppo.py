@@ -23,6 +23,7 @@ from rlsyn.arguments import Parser
 from rlsyn.datasets import DATASETS, Dataset, from_table, load, read_table
 from rlsyn.files import write_whole
 from rlsyn.runs import (
+    check_checkpoint,
     check_same_table,
     checkpoint_steps,
     is_finished,
@@ -34,7 +35,7 @@ from rlsyn.runs import (
     read_parameters,
     write_config,
 )
-from rlsyn.schema import unknown_name
+from rlsyn.schema import rare_categories, unknown_name
 
 if TYPE_CHECKING:
     from rlsyn.synthesizer import RLSyn
@@ -71,6 +72,7 @@ def _model(options: dict[str, Any], dataset: Dataset) -> RLSyn:
     check_arguments(RLSyn, options["parameters"])
     model = RLSyn(**options["parameters"])
     model.prepare(dataset.train, dataset.schema)
+    options["parameters"] = model.parameters
     return model
 
 
@@ -78,6 +80,8 @@ def _run(
     model: RLSyn, dataset: Dataset, run_dir: Path, options: dict[str, Any], *, resume: bool, progress: bool
 ) -> int:
     print(f"{dataset.title}: {dataset.source}")
+    if rare := rare_categories(dataset.train, dataset.schema):
+        print(f"Note: these columns have categories of fewer than 3 people, which may be generated: {', '.join(rare)}.")
     print(
         f"{len(dataset.train):,} training rows, {len(dataset.test):,} test rows, {len(dataset.schema.columns)} columns."
     )
@@ -134,8 +138,8 @@ def _print_scores(scores: pd.DataFrame, dataset: Dataset) -> None:
         shown = ["-" if pd.isna(value) else f"{value:.0f}" if value >= 10 else f"{value:.3f}" for value in values]
         table.add_row(row["family"], row["metric"], *shown, str(row["goal"]))
     Console(width=None if sys.stdout.isatty() else 100).print(table)
-    for row in scores[scores["value"].isna()].to_dict("records"):
-        print(f"{row['metric']}: {row['note']}")
+    for note, rows in scores[scores["value"].isna()].groupby("note", sort=False):
+        print(f"{', '.join(rows['metric'])}: {note}")
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -170,7 +174,14 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What the run to be resumed was asked for; `-n` may be raised, the table may be named again."""
+    """What the run to be resumed was asked for; only `-n` may be raised, and the table's new place named."""
+    parser = _parser()
+    for name, value in vars(arguments).items():
+        if name not in ("resume", "n_timesteps", "csv", "progress") and value != parser.get_default(name):
+            raise ValueError(
+                f"A run is resumed as it was begun: --{name.replace('_', '-')} cannot be changed, only -n raised. "
+                "Start a new run instead."
+            )
     config = read_config(arguments.resume)
     names = (
         "env",
@@ -189,11 +200,14 @@ def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
     if absent:
         raise ValueError(f"{arguments.resume} was not begun by this command: its config.yaml lacks {absent}.")
     options = {name: config[name] for name in names}
-    for name in ("csv", "label", "env"):
-        if getattr(arguments, name) is not None:
-            options[name] = getattr(arguments, name)
+    if arguments.csv is not None:
+        options["csv"] = str(Path(arguments.csv).absolute())
     parameters = dict(options["parameters"])
     if arguments.n_timesteps is not None:
+        if arguments.n_timesteps <= (n_done := checkpoint_steps(arguments.resume)):
+            raise ValueError(
+                f"{arguments.resume} has done {n_done:,} steps; -n must be more, got {arguments.n_timesteps:,}."
+            )
         parameters["total_timesteps"] = arguments.n_timesteps
     elif is_finished(arguments.resume):
         raise ValueError(
@@ -215,16 +229,19 @@ def _dataset(options: dict[str, Any]) -> Dataset:
 def _run_dir(arguments: argparse.Namespace, options: dict[str, Any], dataset: Dataset) -> Path:
     if arguments.resume:
         run_dir = Path(arguments.resume)
-        check_same_table(run_dir, read_config(run_dir), dataset)
+        before = read_config(run_dir)
+        check_same_table(run_dir, before, dataset)
+        check_checkpoint(run_dir)
         # A run that goes on is not finished.
         (run_dir / "synthetic.csv").unlink(missing_ok=True)
+        write_config(run_dir, dataset, METHOD, options, before)
     else:
         run_dir = (
             named_run_dir(arguments.run_dir)
             if arguments.run_dir
             else new_run_dir(arguments.log_dir, METHOD, options["env"])
         )
-    write_config(run_dir, dataset, METHOD, options)
+        write_config(run_dir, dataset, METHOD, options)
     return run_dir
 
 
@@ -241,7 +258,9 @@ def _parser() -> Parser:
     data.add_argument("--label", metavar="COLUMN", help="outcome column of --csv")
     data.add_argument("--group", metavar="COLUMN", help="column of --csv that identifies the person a row belongs to")
     data.add_argument("--test-csv", metavar="FILE", help="test rows; by default 30 %% of the people in --csv")
-    data.add_argument("--drop", metavar="COLUMN", nargs="+", default=[], help="columns of --csv to leave out")
+    data.add_argument(
+        "--drop", metavar="COLUMN", nargs="+", action="extend", default=[], help="columns of --csv to leave out"
+    )
     train = parser.add_argument_group("how to learn it")
     train.add_argument("--algo", default="ppo", help=f"algorithm: {', '.join(ALGOS)}")
     train.add_argument("-n", "--n-timesteps", type=int, metavar="N", help="environment steps (default: 150 rollouts)")
@@ -251,7 +270,12 @@ def _parser() -> Parser:
         "--warm-start", action=argparse.BooleanOptionalAction, help="clone the real records first (default: yes)"
     )
     train.add_argument(
-        "-params", nargs="+", default=[], metavar="NAME:VALUE", help="parameters of RLSyn, e.g. kl_coef:0.1"
+        "-params",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME:VALUE",
+        help="parameters of RLSyn, e.g. kl_coef:0.1",
     )
     train.add_argument("--config", metavar="FILE", help="YAML file of parameters")
     output = parser.add_argument_group("what to leave")

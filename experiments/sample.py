@@ -10,10 +10,12 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from rlsyn.arguments import Parser
 from rlsyn.files import write_whole
 from rlsyn.runs import is_finished, read_config
-from rlsyn.schema import Schema
+from rlsyn.schema import Column, Schema
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -23,22 +25,28 @@ def main(argv: list[str] | None = None) -> int:
         output = Path(arguments.output)
         if not output.parent.is_dir():
             raise FileNotFoundError(f"The folder of the output file does not exist: {output.parent}. Make it first.")
+        if output.suffix != ".csv" or output.is_dir() or (output.name == "synthetic.csv" and output.exists()):
+            raise ValueError(f"The output must be a CSV file (.csv) and not a run's own synthetic.csv, got {output}.")
         config = read_config(arguments.run)
         where = parse_conditions(arguments.where, Schema.read(Path(arguments.run) / "schema.yaml"))
+        if arguments.seed < 0:
+            raise ValueError(f"The seed must not be negative, got --seed {arguments.seed}.")
         if arguments.n < 1:
             raise ValueError(f"The number of records must be at least 1, got -n {arguments.n}.")
         # Torch and Lightning take seconds to import: a mistyped column is told before.
         from rlsyn.synthesizer import RLSyn
 
         model = RLSyn.load(arguments.run, device=arguments.device)
-        synthetic = model.sample(arguments.n, where, seed=arguments.seed)
+        # A stream of its own: the run drew synthetic.csv from its seed.
+        seed = np.random.SeedSequence([model.seed, 1, arguments.seed]).generate_state(1)[0]
+        synthetic = model.sample(arguments.n, where, seed=int(seed))
         write_whole(output, synthetic.to_csv(index=False))
     except (ValueError, OSError) as error:
         print(f"sample.py: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    if not is_finished(arguments.run):
+    if "env" in config and not is_finished(arguments.run):
         print(f"Note: the run {arguments.run} is not finished; these records come from its last checkpoint.")
-    origin = f" of {config.get('env')}" + (" (SIMULATED)" if config.get("simulated") else "")
+    origin = f" of {config.get('env', 'a saved model')}" + (" (SIMULATED)" if config.get("simulated") else "")
     print(f"{len(synthetic):,} synthetic records{origin}: {output}")
     if where:
         print(f"Share of the drawn records that met the conditions: {model.acceptance_rate:.3g}")
@@ -57,13 +65,22 @@ def parse_conditions(texts: list[str], schema: Schema) -> dict[str, Any]:
         if not equals:
             raise ValueError(f"A condition must be written COLUMN=VALUE, got {text!r}.")
         column = schema[name.strip()]
-        conditions[column.name] = value.strip() or None
-        if value.strip() and not column.is_discrete:
-            try:
-                conditions[column.name] = float(value)
-            except ValueError:
-                raise ValueError(f"Column {column.name!r} must be a number, got {value!r}.") from None
+        if column.name in conditions:
+            raise ValueError(f"Column {column.name!r} can have one value, got {text!r} as well.")
+        conditions[column.name] = _to_value(value.strip(), column)
     return conditions
+
+
+def _to_value(text: str, column: Column) -> Any:
+    if not text:
+        return None
+    if column.is_discrete:
+        same = [category for category in column.categories if str(category).casefold() == text.casefold()]
+        return same[0] if len(same) == 1 else text
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"Column {column.name!r} must be a number, got {text!r}.") from None
 
 
 def _parser() -> Parser:
@@ -73,7 +90,12 @@ def _parser() -> Parser:
     parser.add_argument("-o", "--output", required=True, metavar="FILE", help="CSV file to write")
     parser.add_argument("--seed", type=int, default=1, help="the same seed draws the same records (default: 1)")
     parser.add_argument(
-        "--where", nargs="+", default=[], metavar="COLUMN=VALUE", help="values that the records must have"
+        "--where",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="COLUMN=VALUE",
+        help="values that the records must have",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     return parser

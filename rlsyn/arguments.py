@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import math
 import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NoReturn
@@ -59,7 +60,9 @@ def _kinds(annotation: Any) -> set[str]:
 
 def _is_number(value: Any) -> bool:
     # SB3 takes schedules (functions) where it takes numbers.
-    return (isinstance(value, (int, float)) and not isinstance(value, bool)) or callable(value)
+    if callable(value):
+        return True
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
 _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {

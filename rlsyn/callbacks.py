@@ -24,6 +24,7 @@ class RecordCallback(BaseCallback):
     def __init__(self) -> None:
         super().__init__()
         self._finished: list[np.ndarray] = []
+        self._rewards: list[float] = []
 
     @property
     def records(self) -> np.ndarray:
@@ -32,10 +33,12 @@ class RecordCallback(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         self._finished.clear()
+        self._rewards.clear()
 
     def _on_step(self) -> bool:
         if self.locals["dones"].any():
             self._finished += [info["record"] for info in self.locals["infos"] if "record" in info]
+            self._rewards += self.locals["rewards"].tolist()
         return True
 
 
@@ -59,8 +62,7 @@ class DiscriminatorCallback(RecordCallback):
     def _on_rollout_end(self) -> None:
         records = self.records
         self.pool.append(records.astype(np.int16))
-        scores = self.trainer.discriminator.score(records)
-        self.logger.record("discriminator/reward_mean", float(scores.mean()))
+        self.logger.record("discriminator/reward_mean", float(np.mean(self._rewards)))
         for name, value in self.trainer.train(np.concatenate(self.pool).astype(np.int64), self.n_steps).items():
             self.logger.record(f"discriminator/{name}", value)
 
@@ -110,7 +112,8 @@ class MonitorCallback(RecordCallback):
         ks, variation = ks_statistics(self.train, synthetic, schema), total_variation(self.train, synthetic, schema)
         self.logger.record("fidelity/ks_mean", float(ks.mean()) if len(ks) else 0.0)
         self.logger.record("fidelity/total_variation_mean", float(variation.mean()) if len(variation) else 0.0)
-        self.logger.record("fidelity/association_difference", association_difference(self.train, synthetic, schema))
+        if len(schema.columns) > 1:
+            self.logger.record("fidelity/association_difference", association_difference(self.train, synthetic, schema))
         for name, figure in (
             ("fidelity/marginals", marginals_figure(self.train, synthetic, schema, title=self.title)),
             ("fidelity/association", association_figure(self.train, synthetic, schema, title=self.title)),

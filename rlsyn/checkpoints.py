@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -12,15 +13,23 @@ import torch
 def write_checkpoint(folder: Path, state: dict[str, Any], n_steps: int, keep: int = 2) -> None:
     """Write a training state into a run directory or saved model, whole or not at all; the newest `keep` stay."""
     checkpoints = folder / "checkpoints"
-    checkpoints.mkdir(exist_ok=True)
     path = checkpoints / f"state_{n_steps:012d}.pt"
     torch.save(state, path.with_suffix(".part"))
     os.replace(path.with_suffix(".part"), path)
-    for old in sorted(checkpoints.glob("state_*.pt"))[:-keep]:
-        old.unlink()
+    others = sorted(set(checkpoints.glob("state_*.pt")) - {path})
+    # States of more steps are of another training; the newest name must be this one.
+    for old in [*others[: 1 - keep], *(other for other in others if other > path)]:
+        old.unlink(missing_ok=True)
 
 
-def read_checkpoint(path: Path, device: torch.device) -> dict[str, Any]:
-    """The training state in a file that `write_checkpoint` wrote, on the device."""
-    state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+def read_checkpoint(path: Path, device: torch.device | str) -> dict[str, Any]:
+    """The training state in a file that `write_checkpoint` wrote, on the device.
+
+    Raises:
+        ValueError: The file is damaged.
+    """
+    try:
+        state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
+    except (RuntimeError, EOFError, UnpicklingError, OSError) as error:
+        raise ValueError(f"The checkpoint {path} is damaged. Remove it to go on from the one before.") from error
     return state

@@ -55,7 +55,7 @@ class Discriminator(LightningModule):
         layers: list[nn.Module] = []
         for n_in, n_out in pairwise(widths):
             layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(0.2), nn.Dropout(dropout)]
-        self.network = nn.Sequential(*layers, nn.Linear(n_hidden, 1))
+        self.network = nn.Sequential(*layers, nn.Linear(widths[-1], 1))
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Logits `(n,)` of vectors `(n, width)`; high = real."""

@@ -111,12 +111,12 @@ class Encoding:
     def write(self, path: Path) -> None:
         """Write the encoding as JSON."""
         levels = [{"name": levels.column.name} | levels.to_dict() for levels in self.levels]
-        path.write_text(json.dumps({"schema": self.schema.to_dict(), "levels": levels}))
+        path.write_text(json.dumps({"schema": self.schema.to_dict(), "levels": levels}), encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> Encoding:
         """The encoding in a JSON file that `write` wrote."""
-        fields = json.loads(path.read_text())
+        fields = json.loads(path.read_text(encoding="utf-8"))
         schema = Schema.from_dict(fields["schema"])
         levels: list[Levels] = []
         for entry in fields["levels"]:

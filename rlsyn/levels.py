@@ -132,9 +132,9 @@ class Bin:
 class QuantileLevels:
     """Levels of a numeric or integer column: quantile bins, values of their own where few or frequent, and missing.
 
-    A column with at most `n_levels` distinct values keeps each exactly, and so does any column a value that fills a
-    level alone (a 0 in steps). Elsewhere a level is an interval, and `decode` draws inside it on the grid of decimals
-    that the training values use.
+    A value that at least three people share is kept exactly: each where few values are distinct, elsewhere those that
+    fill a level alone (a 0 in steps) or weigh in their interval. Otherwise `decode` draws inside the level's interval,
+    on the grid of decimals that the training values use; what one or two people have comes back only by such chance.
 
     Args:
         column: The column.
@@ -180,16 +180,18 @@ class QuantileLevels:
             return cls(column, (), np.array([n_missing]), np.zeros(1, int), np.ones(1), np.zeros(0), True)
         distinct, inverse, counts = np.unique(numbers[present], return_inverse=True, return_counts=True)
         shared = _n_people(inverse, people[present], len(distinct)) >= min_people
-        starts = _bin_starts(counts, n_levels)
-        exact = len(distinct) <= n_levels
+        starts = _bin_starts(counts, shared, n_levels)
+        decimals = 0 if column.kind == "integer" else column.decimals
+        edges = _bin_edges(distinct, shared, starts, 0.0 if decimals is None else 10.0**-decimals)
+        parts = [slice(start, stop) for start, stop in zip(starts, [*starts[1:], len(distinct)], strict=True)]
         bins = tuple(
-            _make_bin(distinct, counts, shared | exact, start, stop)
-            for start, stop in zip(starts, [*starts[1:], len(distinct)], strict=True)
+            _make_bin(distinct[part], counts[part], shared[part], lower, upper)
+            for part, lower, upper in zip(parts, edges[:-1], edges[1:], strict=True)
         )
         bin_counts = np.add.reduceat(counts, starts)
         means = np.add.reduceat(counts * distinct, starts) / bin_counts
         spread = numbers[present].std() or 1.0
-        grid, grid_shares = _decimal_grid(distinct[~shared], column.decimals if column.kind == "numeric" else 0)
+        grid, grid_shares = _decimal_grid(distinct[~shared], decimals)
         return cls(
             column,
             bins,
@@ -359,10 +361,14 @@ def _n_people(inverse: np.ndarray, people: np.ndarray, n_values: int) -> np.ndar
     return np.bincount(pairs[:, 0], minlength=n_values)
 
 
-def _bin_starts(counts: np.ndarray, n_levels: int) -> list[int]:
-    """Where bins of about equal mass begin among the sorted distinct values; frequent values stand alone."""
+def _bin_starts(counts: np.ndarray, shared: np.ndarray, n_levels: int) -> list[int]:
+    """Where bins begin among the sorted distinct values.
+
+    Where few values are distinct each stands alone, but lone neighbours stand together. Elsewhere bins have about
+    equal mass, and frequent values stand alone.
+    """
     if len(counts) <= n_levels:
-        return list(range(len(counts)))
+        return [i for i in range(len(counts)) if i == 0 or shared[i] or shared[i - 1]]
     heavy = counts >= 0.75 * counts.sum() / n_levels
     light_mass = counts[~heavy].sum() / max(1, n_levels - int(heavy.sum()))
     starts, mass = [0], 0.0
@@ -374,20 +380,32 @@ def _bin_starts(counts: np.ndarray, n_levels: int) -> list[int]:
     return starts
 
 
-def _make_bin(distinct: np.ndarray, counts: np.ndarray, shared: np.ndarray, start: int, stop: int) -> Bin:
-    lower = (distinct[start - 1] + distinct[start]) / 2 if start else distinct[0]
-    upper = (distinct[stop - 1] + distinct[stop]) / 2 if stop < len(distinct) else np.nextafter(distinct[-1], np.inf)
-    inside = np.arange(start, stop)
-    atoms, lone = inside[shared[inside]], inside[~shared[inside]]
-    knots = np.zeros(0)
+def _bin_edges(distinct: np.ndarray, shared: np.ndarray, starts: list[int], unit: float) -> np.ndarray:
+    """Edges of the bins: midway between values.
+
+    The outer edges are a quarter step inside an extreme that only one or two people have, as far as the unit of the
+    last decimal allows: nobody's own extreme is kept.
+    """
+    inner = [(distinct[i - 1] + distinct[i]) / 2 for i in starts[1:]]
+    lowest, highest = distinct[0], distinct[-1]
+    if len(distinct) > 1 and not shared[0]:
+        lowest += (distinct[1] - distinct[0]) / 4
+        lowest = np.floor(lowest / unit) * unit if unit else lowest
+    if len(distinct) > 1 and not shared[-1]:
+        highest -= (distinct[-1] - distinct[-2]) / 4
+        highest = np.ceil(highest / unit) * unit if unit else highest
+    return np.array([lowest, *inner, np.nextafter(highest, np.inf)])
+
+
+def _make_bin(values: np.ndarray, counts: np.ndarray, shared: np.ndarray, lower: float, upper: float) -> Bin:
+    """The bin of some distinct values; the mass of a lone value is spread over the cell around it."""
+    knots, lone = np.zeros(0), values[~shared]
     if len(lone):
-        last = min(upper, distinct[-1])
-        # Each value at the middle of its rows: a draw rarely meets it, however many rows one person has.
-        ranks = (np.cumsum(counts[lone]) - counts[lone] / 2) / counts[lone].sum()
-        inner = (distinct[lone] > lower) & (distinct[lone] < last)
-        shares = np.linspace(0, 1, int(np.clip(len(lone) // 2, 3, 17)))
-        knots = np.interp(shares, [0.0, *ranks[inner], 1.0], [lower, *distinct[lone][inner], last])
-    return Bin(float(lower), float(upper), distinct[atoms], counts[atoms] / counts[inside].sum(), knots)
+        ranks = np.cumsum(counts[~shared]) / counts[~shared].sum()
+        cells = np.clip((lone[:-1] + lone[1:]) / 2, lower, upper)
+        shares = np.linspace(0, 1, int(np.clip(len(lone) // 2, 2, 17)))
+        knots = np.interp(shares, [0.0, *ranks], [lower, *cells, upper])
+    return Bin(float(lower), float(upper), values[shared], counts[shared] / counts.sum(), knots)
 
 
 def _decimal_grid(values: np.ndarray, decimals: int | None) -> tuple[np.ndarray, np.ndarray]:

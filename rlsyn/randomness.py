@@ -31,6 +31,7 @@ def random_state() -> dict[str, Any]:
     return {
         "numpy": [str(name), torch.as_tensor(np.asarray(keys, dtype=np.int64)), *rest],
         "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
         "python": [python[0], list(python[1]), python[2]],
     }
 
@@ -40,5 +41,7 @@ def set_random_state(state: dict[str, Any]) -> None:
     name, keys, *rest = state["numpy"]
     np.random.set_state((name, keys.cpu().numpy().astype(np.uint32), *rest))  # noqa: NPY002
     torch.set_rng_state(state["torch"].cpu())
+    if torch.cuda.is_available() and state["cuda"]:
+        torch.cuda.set_rng_state_all([generator.cpu() for generator in state["cuda"]])
     version, internal, gauss = state["python"]
     random.setstate((version, tuple(internal), gauss))

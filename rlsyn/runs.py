@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
@@ -16,9 +17,9 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from rlsyn.datasets.dataset import Dataset
+from rlsyn.datasets import DATASETS, Dataset
 from rlsyn.files import latest_checkpoint, plain, write_whole
-from rlsyn.schema import Schema
+from rlsyn.schema import Schema, unknown_name
 
 VERSIONED = ("rlsyn", "torch", "lightning", "stable-baselines3", "gymnasium", "numpy", "pandas", "scikit-learn")
 
@@ -72,7 +73,9 @@ def _make(folder: Path) -> None:
         ) from error
 
 
-def write_config(run_dir: Path, dataset: Dataset, method: str, arguments: Mapping[str, Any]) -> None:
+def write_config(
+    run_dir: Path, dataset: Dataset, method: str, arguments: Mapping[str, Any], before: Mapping[str, Any] | None = None
+) -> None:
     """Write `config.yaml` and `schema.yaml`: all that it takes to run again.
 
     Args:
@@ -80,7 +83,14 @@ def write_config(run_dir: Path, dataset: Dataset, method: str, arguments: Mappin
         dataset: Described by its name, source and the fingerprint of its training rows.
         method: The method's key.
         arguments: What the run was asked for, after merging; `parameters` are the method's constructor arguments.
+        before: The configuration of the run that is resumed: how it began is kept, how it went on is added.
     """
+    now = {
+        "command": shlex.join(sys.argv),
+        "started": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": _versions(),
+        "git_commit": _git_commit(),
+    }
     config = {
         "method": method,
         "env": dataset.name,
@@ -90,13 +100,11 @@ def write_config(run_dir: Path, dataset: Dataset, method: str, arguments: Mappin
         "n_train": len(dataset.train),
         "n_test": len(dataset.test),
         "train_fingerprint": fingerprint(dataset.train),
-        "command": " ".join(sys.argv),
-        "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": _versions(),
-        "git_commit": _git_commit(),
+        **({name: before[name] for name in now if name in before} if before else now),
+        **({"resumed": [*before.get("resumed", []), now]} if before else {}),
     }
-    dataset.schema.write(run_dir / "schema.yaml")
     write_whole(run_dir / "config.yaml", yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True, width=120))
+    dataset.schema.write(run_dir / "schema.yaml")
 
 
 def read_config(run_dir: str | Path) -> dict[str, Any]:
@@ -111,7 +119,7 @@ def read_config(run_dir: str | Path) -> dict[str, Any]:
             f"Expected a run directory with a config.yaml, found none in {run_dir}. Check the path."
         )
     try:
-        config = yaml.safe_load(path.read_text())
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
     except yaml.YAMLError:
         config = None
     if not isinstance(config, dict) or "parameters" not in config:
@@ -141,6 +149,19 @@ def check_same_table(run_dir: Path, config: Mapping[str, Any], dataset: Dataset)
         raise ValueError(f"{run_dir} was begun with other training rows of the same schema. Start a new run instead.")
 
 
+def check_checkpoint(run_dir: Path) -> None:
+    """Check that the newest checkpoint of a run, if there is one, can be read.
+
+    Raises:
+        ValueError: It is damaged.
+    """
+    from rlsyn.checkpoints import read_checkpoint  # torch takes seconds to import
+
+    checkpoint = latest_checkpoint(run_dir)
+    if checkpoint is not None:
+        read_checkpoint(checkpoint, "cpu")
+
+
 def fingerprint(table: pd.DataFrame) -> str:
     """A number that changes with any value of a table and tells nothing of it."""
     hashes = pd.util.hash_pandas_object(table, index=False).to_numpy()
@@ -164,15 +185,22 @@ def read_parameters(path: str | Path, env: str) -> dict[str, Any]:
     if not path.is_file():
         raise FileNotFoundError(f"Expected a YAML file of parameters, found none at {path}. Check the path.")
     try:
-        blocks = yaml.safe_load(path.read_text()) or {}
+        blocks = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except yaml.YAMLError as error:
         raise ValueError(f"Expected YAML in {path}: {str(error).splitlines()[0]}.") from error
+    if isinstance(blocks, dict) and (known := [name for name in blocks if not isinstance(blocks[name], dict | None)]):
+        raise ValueError(
+            f"Expected blocks ('default:', '{env}:') of parameters in {path}, got {known[0]!r} outside of one."
+        )
     if not isinstance(blocks, dict) or not all(
         isinstance(block, dict) for block in blocks.values() if block is not None
     ):
         raise ValueError(
             f"Expected blocks ('default:', '{env}:') of parameters in {path}, got {type(blocks).__name__}."
         )
+    for name in blocks:
+        if name not in ("default", *DATASETS):
+            raise ValueError(f"{path}: {unknown_name('block', str(name), ['default', *DATASETS])}")
     return merge(_numbers(blocks.get("default") or {}), _numbers(blocks.get(env) or {}))
 
 

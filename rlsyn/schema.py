@@ -22,6 +22,8 @@ MAX_CATEGORIES = 1_000
 MIN_ROWS = 20
 """Fewer rows than this cannot be split, learned from or evaluated."""
 MAX_DECIMALS = 10
+MAX_CLASSES = 10
+"""A label of up to so many whole numbers is a class (a stage, a grade), one of more is a quantity."""
 
 
 @dataclass(frozen=True)
@@ -101,6 +103,8 @@ class Schema:
             ValueError: A column is absent, holds an unknown category, text for a number, an infinite value, or a
                 missing value where none may be.
         """
+        if self.group is not None and self.group not in table:
+            raise ValueError(f"The table lacks the group column {self.group!r}; it has {list(table.columns)[:20]}.")
         for column in self.columns:
             if column.name not in table:
                 raise ValueError(f"The table lacks column {column.name!r}; it has {list(table.columns)[:20]}.")
@@ -108,12 +112,14 @@ class Schema:
 
     def write(self, path: Path) -> None:
         """Write the schema as YAML."""
-        path.write_text(yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=120))
+        path.write_text(
+            yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=120), encoding="utf-8"
+        )
 
     @classmethod
     def read(cls, path: Path) -> Schema:
         """The schema in a YAML file that `write` wrote."""
-        return cls.from_dict(yaml.safe_load(path.read_text()))
+        return cls.from_dict(yaml.safe_load(path.read_text(encoding="utf-8")))
 
     def to_dict(self) -> dict[str, Any]:
         """The schema as plain lists and dicts; defaults are left out."""
@@ -177,6 +183,8 @@ def infer_schema(
         if name == group:
             continue
         column = infer_column(table[name].rename(name), keep_integer=name in set(integers))
+        if name == label and column.kind == "integer" and table[name].nunique() <= MAX_CLASSES:
+            column = replace(column, kind="categorical", categories=_to_categories(table[name].dropna()))
         columns.append(replace(column, unit=units.get(name, "")))
     schema = Schema(tuple(columns), label, group)
     if label is not None:
@@ -211,8 +219,12 @@ def infer_column(values: pd.Series, keep_integer: bool = False) -> Column:
         )
     distinct = np.unique(numbers)
     is_whole = bool((distinct == np.round(distinct)).all()) and bool((np.abs(distinct) < 2**53).all())
-    if is_whole and _is_row_number(present.to_numpy(dtype=float)):
-        raise ValueError(_refusal(name, "numbers the rows (an identifier)", str(int(numbers[0]))))
+    if is_whole and _is_identifier(numbers):
+        raise ValueError(
+            _refusal(name, "has a different long or running number in every row (an identifier)", str(int(numbers[0])))
+        )
+    if not is_whole and np.abs(distinct).max() >= 2**53:
+        raise ValueError(_refusal(name, "holds numbers too large to be kept exactly", str(present.iloc[0])))
     if len(distinct) == 2 and not keep_integer:
         return Column(name, "binary", _to_categories(present), missing=missing)
     if is_whole:
@@ -233,6 +245,17 @@ def count_decimals(values: np.ndarray) -> int | None:
     return None
 
 
+def rare_categories(table: pd.DataFrame, schema: Schema, min_people: int = 3) -> list[str]:
+    """Names of the binary and categorical columns with a category that fewer than `min_people` people have."""
+    people = table[schema.group] if schema.group else pd.Series(np.arange(len(table)), index=table.index)
+    rare = []
+    for column in schema.columns:
+        if column.is_discrete:
+            counts = people.groupby(table[column.name].astype(object)).nunique()
+            rare += [column.name] if (counts < min_people).any() else []
+    return rare
+
+
 def unknown_name(what: str, name: str, known: Sequence[str]) -> str:
     """The message for a name that is not known, with the closest one that is."""
     close = get_close_matches(str(name), [str(other) for other in known], n=1, cutoff=0.4)
@@ -251,6 +274,14 @@ def _infer_text(name: str, present: pd.Series, missing: bool) -> Column:
     if n_distinct > 2 and _looks_like_dates(texts):
         raise ValueError(
             _refusal(name, "holds dates", example, "or turn them into numbers (an age, days since a visit) ")
+        )
+    numbers = pd.to_numeric(texts.str.replace(",", "."), errors="coerce")
+    if numbers.notna().mean() > 0.5 and n_distinct > MAX_CLASSES:
+        odd = texts[numbers.isna()]
+        example = odd.iloc[0][:40] if len(odd) else example
+        raise ValueError(
+            f"Column {name!r} must hold numbers with points or only text, got numbers as text, such as {example!r}. "
+            f"Make the text empty (missing) and write decimals with points, or leave the column out with --drop {_shell(name)}."
         )
     if n_distinct == len(texts) and n_distinct >= MIN_ROWS:
         raise ValueError(_refusal(name, "has a different text in every row (an identifier or free text)", example))
@@ -286,8 +317,12 @@ def _looks_like_dates(texts: pd.Series) -> bool:
 _MONTH = re.compile(r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE)
 
 
-def _is_row_number(numbers: np.ndarray) -> bool:
-    return len(numbers) >= MIN_ROWS and bool((np.diff(numbers) == 1).all())
+def _is_identifier(numbers: np.ndarray) -> bool:
+    """Whether whole numbers count the rows, or are all different and of one length of seven digits or more."""
+    if len(numbers) < MIN_ROWS or len(np.unique(numbers)) < len(numbers):
+        return False
+    is_long = numbers.min() >= 1e6 and len(str(int(numbers.min()))) == len(str(int(numbers.max())))
+    return is_long or bool((np.diff(numbers) == 1).all())
 
 
 def _refusal(name: str, what: str, example: str, instead: str = "") -> str:

@@ -18,7 +18,6 @@ from stable_baselines3.common.callbacks import BaseCallback, CallbackList
 from stable_baselines3.common.logger import configure
 
 from envs.record_vec_env import RecordVecEnv
-from rlsyn.arguments import check_arguments
 from rlsyn.calibration import calibrate_marginals
 from rlsyn.callbacks import CheckpointCallback, DiscriminatorCallback, MonitorCallback
 from rlsyn.checkpoints import read_checkpoint, write_checkpoint
@@ -26,6 +25,7 @@ from rlsyn.device import torch_device
 from rlsyn.discriminator import Discriminator, DiscriminatorTrainer
 from rlsyn.encoding import Encoding
 from rlsyn.files import latest_checkpoint, plain, rows_kept, write_whole
+from rlsyn.parameters import PPO_DEFAULTS, check_parameters
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.randomness import global_seed, random_state, set_random_state
 from rlsyn.rewards.realism import RealismReward, RewardForm
@@ -39,29 +39,6 @@ _log = logging.getLogger(__name__)
 
 N_ROLLOUTS = 150
 """Rollouts of the default training."""
-PPO_DEFAULTS: dict[str, Any] = {
-    "learning_rate": 1e-4,
-    "n_epochs": 2,
-    "gae_lambda": 1.0,
-    "clip_range": 0.2,
-    "vf_coef": 0.5,
-    "max_grad_norm": 0.5,
-}
-"""Where the project departs from SB3's defaults, or wants them in sight."""
-_PPO_RESERVED = [
-    "policy",
-    "env",
-    "n_steps",
-    "batch_size",
-    "gamma",
-    "ent_coef",
-    "policy_kwargs",
-    "seed",
-    "device",
-    "verbose",
-]
-_PPO_RESERVED += ["rollout_buffer_class", "rollout_buffer_kwargs", "tensorboard_log", "_init_setup_model"]
-"""Arguments of PPO that follow from the environment or from RLSyn's own."""
 
 
 class RLSyn:
@@ -95,7 +72,7 @@ class RLSyn:
 
     Example:
         >>> import pandas as pd
-        >>> train = pd.DataFrame({"age": range(20, 80), "sex": ["f", "m"] * 30, "died": [0] * 40 + [1] * 20})
+        >>> train = pd.DataFrame({"age": [47, 52, 68] * 20, "sex": ["f", "m"] * 30, "died": [0] * 40 + [1] * 20})
         >>> model = RLSyn(seed=0, n_records=64, total_timesteps=2 * 64 * 3).fit(train, label="died")
         >>> model.sample(5, where={"died": 1})["died"].tolist()
         [1, 1, 1, 1, 1]
@@ -125,32 +102,22 @@ class RLSyn:
         device: str = "auto",
     ) -> None:
         self.parameters = {name: value for name, value in locals().items() if name != "self"}
-        check_arguments(RLSyn, self.parameters)
+        check_parameters(RLSyn, self.parameters)
+        self.parameters["ppo_kwargs"] = PPO_DEFAULTS | dict(ppo_kwargs or {})
         self.n_levels, self.order, self.total_timesteps = n_levels, order, total_timesteps
         self.n_records, self.batch_records, self.warm_start = n_records, batch_records, warm_start
         self.kl_coef, self.reward, self.seed = kl_coef, reward, seed
         self.n_discriminator_steps, self.n_discriminator_warm_up = n_discriminator_steps, n_discriminator_warm_up
         self.discriminator_batch_size = discriminator_batch_size
         self.policy_kwargs, self.discriminator_kwargs = dict(policy_kwargs or {}), dict(discriminator_kwargs or {})
-        self.warm_start_kwargs, self.ppo_kwargs = dict(warm_start_kwargs or {}), dict(ppo_kwargs or {})
+        self.warm_start_kwargs, self.ppo_kwargs = dict(warm_start_kwargs or {}), self.parameters["ppo_kwargs"]
         self.device = torch_device(device)
-        self._check()
         self.warm_start_result: WarmStartResult | None = None
         self.acceptance_rate = 1.0
         self._encoding: Encoding | None = None
         self._model: PPO | None = None
         self._trainer: DiscriminatorTrainer | None = None
         self._pool: DiscriminatorCallback | None = None
-
-    def _check(self) -> None:
-        check_arguments(AutoregressivePolicy, self.policy_kwargs, "policy_kwargs.", _POLICY_RESERVED)
-        check_arguments(Discriminator, self.discriminator_kwargs, "discriminator_kwargs.", ["encoding"])
-        check_arguments(behaviour_clone, self.warm_start_kwargs, "warm_start_kwargs.", _CLONING_RESERVED)
-        check_arguments(PPO, self.ppo_kwargs, "ppo_kwargs.", _PPO_RESERVED)
-        for name, least in _LEAST.items():
-            if self.parameters[name] is not None and self.parameters[name] < least:
-                raise ValueError(f"Parameter {name!r} must be at least {least}, got {self.parameters[name]}.")
-        RealismReward(None, self.reward)  # type: ignore[arg-type]  # only its form is checked here
 
     @property
     def encoding(self) -> Encoding:
@@ -215,6 +182,8 @@ class RLSyn:
             ValueError: The table cannot be learned from (see `rlsyn.schema.infer_schema`), or `total_timesteps` is
                 smaller than one rollout.
         """
+        if schema is not None and (label is not None or group is not None):
+            raise ValueError("Give either a schema, which names label and group, or label and group; got both.")
         schema = schema or infer_schema(train, label, group)
         encoding = self.prepare(train, schema)
         records = encoding.encode(train)
@@ -231,7 +200,6 @@ class RLSyn:
                 self._warm_up_discriminator()
             try:
                 self._learn(callbacks, run_dir, progress_bar)
-                calibrate_marginals(self.policy, self.encoding.marginals())
             finally:
                 # An interrupt must not lose the run.
                 if run_dir is not None:
@@ -250,7 +218,10 @@ class RLSyn:
                 f"total_timesteps must be at least one rollout, {self.n_records} records x {len(schema.columns)} "
                 f"attributes = {rollout:,}, got {self.total_timesteps:,}. Raise it (-n) or lower n_records."
             )
-        return Encoding.fit(train, schema, self.n_levels, self.order)
+        encoding = Encoding.fit(train, schema, self.n_levels, self.order)
+        if schema.group is not None and train[schema.group].nunique() < 2:
+            raise ValueError(f"At least two people are needed in the training rows, got one in {schema.group!r}.")
+        return encoding
 
     def sample(
         self,
@@ -271,7 +242,7 @@ class RLSyn:
             where: Values that columns must have. A number stands for its level; the value itself is then set.
             seed: Seed of the draws; that of the model by default. The same seed gives the same records.
             policy: `"trained"`, or `"warm_start"` for the policy before PPO.
-            max_draws: Records drawn at most to meet conditions, by default 1,000 for each wanted, a million at most.
+            max_draws: Records drawn at most to meet conditions, by default 1,000 for each wanted, a million (or 20 for each) at most.
 
         Returns:
             A table with the columns, kinds, categories and decimals of the training table.
@@ -289,7 +260,7 @@ class RLSyn:
         generator = torch.Generator(device=self.policy.device).manual_seed(int(rng.integers(2**62)))
         draw = partial(self.policy.sample, generator=generator, from_reference=policy == "warm_start")
         records, self.acceptance_rate = draw_until(
-            draw, n, conditions, len(self.encoding.levels), max_draws or min(1_000 * n, max(n, 1_000_000))
+            draw, n, conditions, len(self.encoding.levels), max_draws or min(1_000 * n, max(20 * n, 1_000_000))
         )
         synthetic = self.encoding.decode(records, rng)
         for name, value in (where or {}).items():
@@ -298,17 +269,17 @@ class RLSyn:
         return synthetic
 
     def save(self, path: str | Path) -> None:
-        """Write the fitted model into a folder; `load` reads it. The files hold no training row.
+        """Write the fitted model into a folder; `load` reads it.
+
+        The files hold no training row, but they are derived from patients' data: guard them as you guard those.
 
         Raises:
             RuntimeError: Before `fit`.
         """
-        folder, encoding = Path(path), self.encoding
+        folder, n_steps = Path(path), self.model.num_timesteps
         folder.mkdir(parents=True, exist_ok=True)
-        config = {"method": self.method, "parameters": plain(self.parameters)}
-        write_whole(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
-        encoding.schema.write(folder / "schema.yaml")
-        self._save_state(folder, self.model.num_timesteps)
+        self._write_config(folder)
+        self._save_state(folder, n_steps, keep=1)
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto") -> RLSyn:
@@ -323,7 +294,7 @@ class RLSyn:
             raise FileNotFoundError(
                 f"Expected a saved model or a run directory with a checkpoint, found none in {folder}."
             )
-        parameters = yaml.safe_load((folder / "config.yaml").read_text())["parameters"]
+        parameters = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["parameters"]
         model = cls(**{**parameters, "device": device})
         encoding = Encoding.read(checkpoint.parent / "encoding.json")
         with global_seed(model.seed):
@@ -332,8 +303,8 @@ class RLSyn:
         return model
 
     def _build(self, encoding: Encoding, records: np.ndarray) -> None:
-        """Environment, discriminator and an unmodified PPO."""
-        self._encoding = encoding
+        """Environment, discriminator and an unmodified PPO; nothing of an earlier fit stays."""
+        self._encoding, self._pool, self.warm_start_result = encoding, None, None
         n_attributes = len(encoding.levels)
         discriminator = Discriminator(encoding, **self.discriminator_kwargs)
         self._trainer = DiscriminatorTrainer(
@@ -342,7 +313,7 @@ class RLSyn:
         env = RecordVecEnv(
             encoding.n_levels, self.n_records, RealismReward(discriminator, self.reward), copy_observations=False
         )
-        arguments = PPO_DEFAULTS | self.ppo_kwargs
+        arguments = self.ppo_kwargs
         self._model = PPO(
             AutoregressivePolicy,
             env,
@@ -393,7 +364,9 @@ class RLSyn:
         return callbacks + ([callback] if callback is not None else [])
 
     def _learn(self, callbacks: list[BaseCallback], run_dir: str | Path | None, progress_bar: bool) -> None:
-        left = self._total_timesteps() - self.model.num_timesteps
+        rollout = self.n_records * len(self.encoding.levels)
+        # Whole rollouts: SB3 would run over the end, where a schedule has nothing to say.
+        left = -(-(self._total_timesteps() - self.model.num_timesteps) // rollout) * rollout
         if left <= 0:
             return
         with rows_kept(Path(run_dir) / "progress.csv") if run_dir else nullcontext():
@@ -403,10 +376,20 @@ class RLSyn:
                 self.model.learn(left, CallbackList(callbacks), reset_num_timesteps=False, progress_bar=progress_bar)
             finally:
                 logger.close()
+        calibrate_marginals(self.policy, self.encoding.marginals())
 
-    def _save_state(self, folder: Path, n_steps: int) -> None:
+    def _write_config(self, folder: Path) -> None:
+        config = {"method": self.method, "parameters": plain(self.parameters)}
+        write_whole(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
+        self.schema.write(folder / "schema.yaml")
+
+    def _save_state(self, folder: Path, n_steps: int, keep: int = 2) -> None:
         assert self._trainer is not None
-        (folder / "checkpoints").mkdir(exist_ok=True)
+        # An interrupted rollout does not count: no update has seen it.
+        n_steps -= n_steps % (self.n_records * len(self.encoding.levels))
+        (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
+        if not (folder / "config.yaml").exists():
+            self._write_config(folder)
         self.encoding.write(folder / "checkpoints" / "encoding.json")
         result = self.warm_start_result
         state = {
@@ -419,7 +402,7 @@ class RLSyn:
             "warm_start": None if result is None else list(vars(result).values()),
             "random": random_state(),
         }
-        write_checkpoint(folder, state, n_steps)
+        write_checkpoint(folder, state, n_steps, keep)
 
     def _load_state(self, path: Path) -> None:
         assert self._trainer is not None
@@ -432,9 +415,3 @@ class RLSyn:
         self.model.num_timesteps, self.model._n_updates = state["num_timesteps"], state["n_updates"]
         self.warm_start_result = None if state["warm_start"] is None else WarmStartResult(*state["warm_start"])
         set_random_state(state["random"])
-
-
-_LEAST = {"n_levels": 2, "total_timesteps": 0, "n_records": 2, "batch_records": 1, "kl_coef": 0, "seed": 0}
-_LEAST |= {"n_discriminator_steps": 0, "n_discriminator_warm_up": 0, "discriminator_batch_size": 1}
-_POLICY_RESERVED = ["observation_space", "action_space", "lr_schedule", "encoding", "kwargs"]
-_CLONING_RESERVED = ["policy", "records", "people", "seed"]

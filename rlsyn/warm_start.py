@@ -165,5 +165,5 @@ class _Cloning:
 
 def _choose_people(people: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
     distinct, person = np.unique(people, return_inverse=True)
-    n_chosen = round(share * len(distinct))
+    n_chosen = max(round(share * len(distinct)), 1 if share > 0 else 0)
     return np.isin(person, rng.permutation(len(distinct))[:n_chosen])

@@ -33,7 +33,7 @@ FLOORS = (
     # The method.
     ("rlsyn.policy", "rlsyn.discriminator", "rlsyn.sampling"),
     ("rlsyn.rewards.realism", "rlsyn.warm_start", "rlsyn.calibration", "rlsyn.callbacks"),
-    ("rlsyn.rewards",),
+    ("rlsyn.rewards", "rlsyn.parameters"),
     ("rlsyn.synthesizer",),
     ("rlsyn",),  # shows the public class
     # A run.

@@ -43,7 +43,7 @@ INVENTED = {
     "tiny decimals": lambda rng, n: (rng.gamma(2, 1, n) * 1e-6).round(8),
     "tiny and unrounded": lambda rng, n: rng.gamma(2, 1, n) * 1e-12,
     "huge": lambda rng, n: rng.normal(0, 1, n) * 1e15,
-    "huge integers": lambda rng, n: rng.integers(10**12, 10**13, n).astype(float),
+    "huge integers": lambda rng, n: rng.integers(10**9, 10**13, n).astype(float),
     "thousands": lambda rng, n: rng.integers(50, 450, n) * 1000.0,
     "thousands, a few finer": lambda rng, n: np.where(rng.random(n) < 0.95, 1000.0, 10.0) * rng.integers(50, 450, n),
     "halves": lambda rng, n: rng.integers(0, 400, n) / 2,
@@ -115,7 +115,8 @@ def test_n_levels_is_respected(name, n_levels):
     n_found = levels.n_levels - levels.missing
     assert len(levels.counts) == levels.n_levels and levels.counts.sum() == len(values)
     if n_distinct <= n_levels:
-        assert n_found == n_distinct
+        # Values that three rows share stand alone, lone neighbours together.
+        assert (values.value_counts() >= 3).sum() <= n_found <= n_distinct
     else:
         # A frequent value stands alone and parts the light values left and right of it.
         assert 0.5 * n_levels <= n_found <= 2 * n_levels or n_found <= 3

@@ -90,6 +90,8 @@ def from_table(
         Schema(lenient, label, group).validate(test)
     except ValueError as error:
         raise ValueError(f"The test table does not fit the training table. {error}") from None
+    if group and (n_both := len(set(table[group]) & set(test[group]))):
+        raise ValueError(f"No person may be in both tables, got {n_both} of {group!r} in both. Split by person.")
     return Dataset("Table-v0", table[columns], test[columns], schema, source)
 
 

@@ -31,7 +31,8 @@ def split_rows(
         candidates = np.flatnonzero(strata == stratum)
         # Rounding at random keeps the expected share right where strata are tiny.
         n_test = int(np.floor(test_size * len(candidates) + rng.random()))
-        is_test[rng.permutation(candidates)[:n_test]] = True
+        # Each class keeps someone to learn from.
+        is_test[rng.permutation(candidates)[: min(n_test, len(candidates) - 1)]] = True
     if is_test.all() or not is_test.any():
         is_test[:] = False
         n_test = int(np.clip(round(test_size * len(members)), 1, len(members) - 1))

@@ -12,12 +12,15 @@ from pandas.errors import EmptyDataError, ParserError
 
 from rlsyn.schema import unknown_name
 
+MISSING = ["", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "<NA>"]
+"""Texts that stand for a missing value; "None" is not among them, it is a category of symptoms and diets."""
+
 
 def read_table(path: str | Path, drop: Sequence[str] = ()) -> pd.DataFrame:
     """The rows of a CSV (`.csv`, `.csv.gz`, `.tsv`) or Parquet (`.parquet`) file.
 
     Args:
-        path: The file.
+        path: The file. In CSV, empty fields and `MISSING` are missing.
         drop: Columns to leave out.
 
     Raises:
@@ -27,7 +30,7 @@ def read_table(path: str | Path, drop: Sequence[str] = ()) -> pd.DataFrame:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"Expected a CSV or Parquet file, found none at {path}. Check the path.")
-    table = _read_parquet(path) if path.suffix == ".parquet" else _read_csv(path)
+    table = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
     if table.empty:
         raise ValueError(
             f"Expected a table with rows, got {table.shape[0]} rows and {table.shape[1]} columns in {path}."
@@ -50,9 +53,14 @@ def _read_parquet(path: Path) -> pd.DataFrame:
 
 
 def _read_csv(path: Path) -> pd.DataFrame:
-    separator = "\t" if ".tsv" in path.suffixes else ","
+    separator = "\t" if ".tsv" in path.name.lower() else ","
     try:
         header = _read_header(path, separator)
+        if len(header) == 1 and (other := next((mark for mark in ";\t|" if mark in header[0]), None)):
+            raise ValueError(
+                f"Fields of {path} seem to be separated by {other!r}, not {separator!r}. Save it with commas between "
+                "fields and points in numbers."
+            )
         duplicates = sorted({name for name in header if header.count(name) > 1})
         if duplicates:
             # pandas would rename the second to "name.1" in silence.
@@ -60,16 +68,21 @@ def _read_csv(path: Path) -> pd.DataFrame:
                 f"Column names must be unique, {path} has {duplicates} more than once. Rename them in the file."
             )
         # In pieces, pandas would take "1" for a number in one and for text in another.
-        return pd.read_csv(path, sep=separator, low_memory=False)
+        table = pd.read_csv(path, sep=separator, keep_default_na=False, na_values=MISSING, low_memory=False)
+        has_row_names = not isinstance(table.index, pd.RangeIndex)
+        if has_row_names:
+            # pandas would take the first fields for row names and shift the rest by one column.
+            raise ValueError(f"Rows of {path} have more fields than its {len(header)} columns. Remove trailing commas.")
+        return table
     except EmptyDataError as error:
         raise ValueError(f"Expected a table with a header and rows, {path} is empty.") from error
-    except (ParserError, UnicodeDecodeError, OSError, EOFError) as error:
+    except (ParserError, csv.Error, UnicodeError, OSError, EOFError) as error:
         raise ValueError(
             f"Expected a comma-separated text file, {path} cannot be read: {str(error).splitlines()[0]}"
         ) from error
 
 
 def _read_header(path: Path, separator: str) -> list[str]:
-    opener = gzip.open if path.suffix == ".gz" else open
+    opener = gzip.open if path.suffix.lower() == ".gz" else open
     with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
         return next(csv.reader(file, delimiter=separator), [])
