@@ -42,8 +42,8 @@ class Discriminator(LightningModule):
         encoding: Encoding,
         n_hidden: int = 256,
         n_layers: int = 2,
-        dropout: float = 0.3,
-        r1_gamma: float = 3.0,
+        dropout: float = 0.5,
+        r1_gamma: float = 10.0,
         learning_rate: float = 3e-4,
     ) -> None:
         super().__init__()

@@ -101,6 +101,40 @@ def test_simulated_cohorts_say_so(name):
     assert dataset.simulated and dataset.title == f"SIMULATED {name}" and dataset.source.startswith("SIMULATED")
 
 
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a,b\n" + "1,2,\n" * 30, "more fields than its 2 columns"),
+        ("a;b\n" + "1;2\n" * 30, "separated by ';'"),
+        ('a,b\n"' + "x" * 200_000, "cannot be read"),
+    ],
+    ids=["trailing comma", "semicolons", "open quote"],
+)
+def test_odd_csv_is_refused_with_the_cause(tmp_path, text, message):
+    (tmp_path / "t.csv").write_text(text)
+    with pytest.raises(ValueError, match=message):
+        read_table(tmp_path / "t.csv")
+
+
+def test_none_is_a_category_and_empty_is_missing(tmp_path):
+    (tmp_path / "t.csv").write_text("symptom,n\n" + "None,1\nmild,\n,NA\n" * 10)
+    table = read_table(tmp_path / "t.csv")
+    assert table["symptom"].isna().sum() == 10 and (table["symptom"] == "None").sum() == 10
+    assert table["n"].isna().sum() == 20
+
+
+def test_nobody_may_be_in_train_and_test(patients):
+    table = patients.assign(person=np.arange(len(patients)) // 2)
+    with pytest.raises(ValueError, match="in both tables, got 50"):
+        from_table(table, "died", "person", test=table.head(100))
+
+
+def test_only_case_of_a_class_is_trained_on(patients):
+    table = patients.assign(died=(np.arange(len(patients)) == 7).astype(int))
+    for seed in range(10):
+        assert from_table(table, "died", seed=seed).train["died"].nunique() == 2
+
+
 def test_load_refuses_what_is_no_data_set(tmp_path):
     with pytest.raises(ValueError, match=r"Unknown environment 'BreastCancer'. Did you mean 'BreastCancer-v0'"):
         load("BreastCancer")

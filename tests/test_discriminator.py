@@ -37,7 +37,7 @@ def test_vectors_are_those_of_the_encoding(encoding, real):
 
 def test_training_lowers_the_loss_and_lifts_real_records_above_synthetic_ones(encoding, real):
     synthetic = np.stack([np.random.default_rng(0).integers(n, size=200) for n in encoding.n_levels], axis=1)
-    trainer = DiscriminatorTrainer(Discriminator(encoding), real, batch_size=64)
+    trainer = DiscriminatorTrainer(Discriminator(encoding, r1_gamma=1.0), real, batch_size=64)
     first = trainer.train(synthetic, 10)
     last = trainer.train(synthetic, 300)
     assert last["loss"] < first["loss"]

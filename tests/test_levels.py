@@ -298,3 +298,14 @@ def test_a_discrete_column_without_any_training_value_comes_back_missing():
     levels = CategoryLevels.fit(column, text([None, None]))
     decoded = levels.decode(levels.encode(text([None, None])), np.random.default_rng(0))
     assert decoded.isna().all() and levels.n_levels == 1
+
+
+def test_lone_values_and_extremes_are_neither_drawn_nor_stored():
+    """Thirty people, thirty unrounded values: as many as levels, and none may come back."""
+    values = pd.Series(np.random.default_rng(1).lognormal(8, 2, 30), name="load")
+    levels = fit(values)
+    decoded = levels.decode(levels.encode(values), np.random.default_rng(0))
+    assert not set(decoded) & set(values)
+    stored = {number for low, high, *lists in levels.to_dict()["bins"] for number in [low, high, *sum(lists, [])]}
+    assert not stored & set(values)
+    assert values.min() < decoded.min() and decoded.max() < values.max()

@@ -134,9 +134,14 @@ def test_relative_entropy_is_zero_at_the_reference_and_positive_elsewhere(policy
     assert policy.evaluate_actions(records + 1, flat)[2].abs().max() < 1e-6
 
 
-def test_conditions_on_the_first_attributes_are_kept_and_conditional(policy):
-    sampled = policy.sample(500, given={0: 1})
+def test_conditions_on_the_first_attribute_are_kept_and_the_rest_is_conditional(policy):
+    sampled = policy.sample(20_000, given={0: 1})
     assert (sampled[:, 0] == 1).all()
+    observation = torch.zeros((1, policy.n_attributes), dtype=torch.int64)
+    observation[0, 0] = 2
+    expected = policy.get_distribution(observation).distribution.probs[0]
+    shares = torch.bincount(sampled[:, 1], minlength=len(expected)) / len(sampled)
+    assert torch.allclose(shares, expected, atol=0.02)
 
 
 def test_generator_makes_samples_repeat(policy):

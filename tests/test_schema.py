@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rlsyn.schema import Column, Schema, count_decimals, infer_column, infer_schema, unknown_name
+from rlsyn.schema import Column, Schema, count_decimals, infer_column, infer_schema, rare_categories, unknown_name
 
 DAYS = pd.date_range("2019-01-01", periods=60)
 
@@ -195,3 +195,32 @@ def test_unknown_name_proposes_the_closest_or_lists_the_known():
     assert unknown_name("column", "agee", ["age", "sex"]) == "Unknown column 'agee'. Did you mean 'age'?"
     assert unknown_name("column", "zzz", ["age", "sex"]) == "Unknown column 'zzz'. Choose one of: age, sex."
     assert "c19, ..." in unknown_name("column", "zzz", [f"c{i}" for i in range(30)])
+
+
+def test_label_of_few_whole_numbers_is_a_class_and_other_columns_are_not(patients):
+    table = patients.assign(stage=np.arange(len(patients)) % 5, grade=np.arange(len(patients)) % 4)
+    schema = infer_schema(table, label="stage")
+    assert schema["stage"].kind == "categorical" and schema["stage"].categories == (0, 1, 2, 3, 4)
+    assert schema["grade"].kind == "integer"
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        (np.random.default_rng(0).permutation(200) + 41_000_000, "an identifier"),
+        (["1,5", "2,75"] * 50 + [f"{i},25" for i in range(100)], "numbers as text"),
+        ([*map(str, range(180)), *["?"] * 20], r"such as '\?'"),
+    ],
+    ids=["record numbers", "decimal commas", "question marks"],
+)
+def test_numbers_that_are_none_are_refused_by_name(patients, values, message):
+    with pytest.raises(ValueError, match=message) as refused:
+        infer_schema(patients.assign(visit=values))
+    assert "'visit'" in str(refused.value) and "--drop visit" in str(refused.value)
+
+
+def test_rare_categories_count_people_not_rows(patients):
+    table = patients.assign(person=np.arange(len(patients)) // 10, rare=["x"] * 10 + ["y"] * 190)
+    assert "rare" in rare_categories(table, infer_schema(table, group="person"))
+    table["person"] = np.arange(len(table))
+    assert "rare" not in rare_categories(table, infer_schema(table, group="person"))

@@ -98,10 +98,11 @@ def test_condition_on_a_number_sets_the_number(fitted, patients):
         ({"sit": "Chur"}, "Did you mean 'site'"),
         ({"site": "Paris"}, "Paris"),
         ({"age": 500}, "no value 500"),
+        ({"n_visits": 2.5}, "0 decimals"),
         ({"age": "old"}, "must be a number"),
         ({"age": None}, "complete in training"),
     ],
-    ids=["column", "category", "range", "text", "missing"],
+    ids=["column", "category", "range", "fraction", "text", "missing"],
 )
 def test_impossible_conditions_raise(fitted, where, message):
     with pytest.raises(ValueError, match=message):
@@ -126,6 +127,10 @@ def test_condition_that_is_too_rare_raises_with_the_share_found(fitted):
         ({"ppo_kwargs": {"ent_coef": 1}}, "Unknown parameter"),
         ({"policy_kwargs": {"n_hidden": "wide"}}, "n_hidden"),
         ({"warm_start_kwargs": {"patience": "long"}}, "whole number"),
+        ({"warm_start_kwargs": {"validation_size": 1.0}}, "below 1"),
+        ({"ppo_kwargs": {"learning_rate": -1e-4}}, "above 0"),
+        ({"kl_coef": float("nan")}, "a number"),
+        ({"seed": 2**32}, "below"),
     ],
 )
 def test_impossible_arguments_raise(kwargs, message):
@@ -142,6 +147,43 @@ def test_budget_below_one_rollout_raises(patients):
 def test_use_before_fit_raises(call):
     with pytest.raises(RuntimeError, match="fit"):
         call(RLSyn())
+
+
+def test_second_fit_forgets_the_first(patients):
+    narrow = patients.drop(columns=["site", "steps"])
+    again = tiny(patients, 1).fit(patients, label="died").fit(narrow, label="died")
+    pd.testing.assert_frame_equal(again.sample(50), tiny(patients, 1).fit(narrow, label="died").sample(50))
+
+
+def test_saving_over_a_model_that_was_trained_longer_keeps_nothing_of_it(patients, tmp_path):
+    longer, shorter = (tiny(patients, n).fit(patients, label="died") for n in (3, 1))
+    for model in (longer, shorter):
+        model.save(tmp_path)
+    assert len(list((tmp_path / "checkpoints").glob("*.pt"))) == 1
+    pd.testing.assert_frame_equal(RLSyn.load(tmp_path).sample(50), shorter.sample(50))
+
+
+def test_damaged_checkpoint_is_named(fitted, tmp_path):
+    fitted.save(tmp_path)
+    (path,) = (tmp_path / "checkpoints").glob("*.pt")
+    path.write_bytes(path.read_bytes()[:1000])
+    with pytest.raises(ValueError, match="damaged"):
+        RLSyn.load(tmp_path)
+
+
+def test_run_directory_can_be_loaded(patients, tmp_path):
+    model = tiny(patients, 1).fit(patients, label="died", run_dir=tmp_path / "new" / "run")
+    pd.testing.assert_frame_equal(RLSyn.load(tmp_path / "new" / "run").sample(20), model.sample(20))
+
+
+def test_schema_and_label_together_raise(patients, fitted):
+    with pytest.raises(ValueError, match="got both"):
+        RLSyn().fit(patients, label="died", schema=fitted.schema)
+
+
+def test_table_of_one_column_can_be_learned(patients, tmp_path):
+    model = RLSyn(total_timesteps=64, **{**TINY, "n_records": 64}).fit(patients[["age"]], run_dir=tmp_path)
+    assert list(model.sample(10)) == ["age"]
 
 
 def test_load_of_something_else_raises(tmp_path):
