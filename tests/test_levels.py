@@ -1,6 +1,7 @@
 """Levels of one column: laws that hold for any values, and what is kept exactly."""
 
 import json
+from itertools import chain
 
 import numpy as np
 import pandas as pd
@@ -306,6 +307,6 @@ def test_lone_values_and_extremes_are_neither_drawn_nor_stored():
     levels = fit(values)
     decoded = levels.decode(levels.encode(values), np.random.default_rng(0))
     assert not set(decoded) & set(values)
-    stored = {number for low, high, *lists in levels.to_dict()["bins"] for number in [low, high, *sum(lists, [])]}
+    stored = {number for low, high, *lists in levels.to_dict()["bins"] for number in [low, high, *chain(*lists)]}
     assert not stored & set(values)
     assert values.min() < decoded.min() and decoded.max() < values.max()
