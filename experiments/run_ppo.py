@@ -175,6 +175,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
     """What the run to be resumed was asked for; only `-n` may be raised, and the table's new place named."""
+    config = read_config(arguments.resume)
     parser = _parser()
     for name, value in vars(arguments).items():
         if name not in ("resume", "n_timesteps", "csv", "progress") and value != parser.get_default(name):
@@ -182,7 +183,6 @@ def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
                 f"A run is resumed as it was begun: --{name.replace('_', '-')} cannot be changed, only -n raised. "
                 "Start a new run instead."
             )
-    config = read_config(arguments.resume)
     names = (
         "env",
         "csv",

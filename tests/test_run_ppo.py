@@ -243,6 +243,8 @@ def test_interrupted_run_can_be_resumed_with_the_same_table_only(csv, patients, 
 
     before = {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()}
     patients.rename(columns={"age": "years"}).to_csv(csv, index=False)
+    result = run("--resume", run_dir, "-params", "kl_coef:1")
+    assert result.returncode == 2 and "--params cannot be changed" in result.stderr
     result = run("--resume", run_dir)
     assert result.returncode == 2 and "another schema" in result.stderr and len(result.stderr.splitlines()) == 1
     assert {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()} == before
