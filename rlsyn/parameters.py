@@ -22,27 +22,18 @@ PPO_DEFAULTS: dict[str, Any] = {
     "max_grad_norm": 0.5,
 }
 """Where the project departs from SB3's defaults, or wants them in sight."""
-_PPO_RESERVED = [
-    "policy",
-    "env",
-    "n_steps",
-    "batch_size",
-    "gamma",
-    "ent_coef",
-    "policy_kwargs",
-    "seed",
-    "device",
-    "verbose",
-]
-_PPO_RESERVED += ["rollout_buffer_class", "rollout_buffer_kwargs", "tensorboard_log", "_init_setup_model"]
+_PPO_RESERVED = (
+    *("policy", "env", "n_steps", "batch_size", "gamma", "ent_coef", "policy_kwargs", "seed", "device", "verbose"),
+    *("rollout_buffer_class", "rollout_buffer_kwargs", "tensorboard_log", "_init_setup_model"),
+)
 """Arguments of PPO that follow from the environment or from RLSyn's own."""
 
 _LEAST = {"n_levels": 2, "total_timesteps": 0, "n_records": 2, "batch_records": 1, "kl_coef": 0, "seed": 0}
 _LEAST |= {"n_discriminator_steps": 0, "n_discriminator_warm_up": 0, "discriminator_batch_size": 1}
 _MAY_BE_ZERO = {"r1_gamma", "dropout", "vf_coef", "n_epochs", "n_linear_epochs", "gae_lambda", "weight_decay"}
 _BELOW_ONE = {"dropout", "validation_size"}
-_POLICY_RESERVED = ["observation_space", "action_space", "lr_schedule", "encoding", "kwargs"]
-_CLONING_RESERVED = ["policy", "records", "people", "seed"]
+_POLICY_RESERVED = ("observation_space", "action_space", "lr_schedule", "encoding", "kwargs")
+_CLONING_RESERVED = ("policy", "records", "people", "seed")
 
 
 def check_parameters(constructor: Callable[..., Any], parameters: Mapping[str, Any]) -> None:
@@ -52,9 +43,9 @@ def check_parameters(constructor: Callable[..., Any], parameters: Mapping[str, A
         ValueError: An unknown name (the closest known one is proposed), the wrong kind of value, or one out of range.
     """
     check_arguments(constructor, parameters)
-    groups: tuple[tuple[str, Callable[..., Any], list[str]], ...] = (
+    groups: tuple[tuple[str, Callable[..., Any], tuple[str, ...]], ...] = (
         ("policy_kwargs", AutoregressivePolicy, _POLICY_RESERVED),
-        ("discriminator_kwargs", Discriminator, ["encoding"]),
+        ("discriminator_kwargs", Discriminator, ("encoding",)),
         ("warm_start_kwargs", behaviour_clone, _CLONING_RESERVED),
         ("ppo_kwargs", PPO, _PPO_RESERVED),
     )

@@ -183,7 +183,7 @@ class AutoregressivePolicy(ActorCriticPolicy):
 
     def get_distribution(self, obs: PyTorchObs) -> Distribution:
         """The distribution of the next level; levels that the attribute lacks have no mass."""
-        return self._distribution(self._as_levels(obs))
+        return self.action_dist.proba_distribution(action_logits=self._logits(self._as_levels(obs), self.actor))
 
     def _predict(self, observation: PyTorchObs, deterministic: bool = False) -> Tensor:
         return self.forward(observation, deterministic)[0]
@@ -254,16 +254,12 @@ class AutoregressivePolicy(ActorCriticPolicy):
         return prefix
 
     def _evaluate_steps(self, observations: Tensor, actions: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        distribution = self._distribution(observations)
         with torch.no_grad():
             reference = torch.log_softmax(self._logits(observations, self.reference), dim=-1)
         log_probabilities = torch.log_softmax(self._logits(observations, self.actor), dim=-1)
         divergence = (log_probabilities.exp() * (log_probabilities - reference)).sum(-1)
         values = self.critic(self.vectors(observations)).gather(1, _positions(observations).unsqueeze(1))
-        return values, distribution.log_prob(actions), -divergence
-
-    def _distribution(self, observations: Tensor) -> Distribution:
-        return self.action_dist.proba_distribution(action_logits=self._logits(observations, self.actor))
+        return values, log_probabilities.gather(1, actions.unsqueeze(1)).squeeze(1), -divergence
 
     def _logits(self, observations: Tensor, actor: Actor) -> Tensor:
         """Logits `(n, n_actions)` of the next level of each record, wherever it stands."""

@@ -96,6 +96,17 @@ def test_forward_returns_what_evaluate_actions_returns(policy):
     assert torch.allclose(log_probabilities, torch.stack([step[2] for step in steps], dim=1).flatten(), atol=1e-5)
 
 
+def test_single_steps_are_evaluated_as_whole_records_are(policy, records):
+    """SB3's own buffer yields observations filled in unequally far, with one action each."""
+    rows, position = torch.arange(len(records)), torch.arange(len(records)) % records.shape[1]
+    observations = (records + 1) * (torch.arange(records.shape[1]) < position[:, None])
+    values, log_probabilities, negative = policy.evaluate_actions(observations, records[rows, position])
+    whole = [part.view(records.shape) for part in policy.evaluate_actions(records + 1, records.flatten())]
+    assert torch.allclose(values.flatten(), whole[0][rows, position], atol=1e-5)
+    assert torch.allclose(log_probabilities, whole[1][rows, position], atol=1e-5)
+    assert torch.allclose(negative, whole[2][rows, position], atol=1e-4)
+
+
 def test_forward_notices_when_observations_do_not_follow_from_its_last_step(policy, records):
     half = records.shape[1] // 2
     for rows in (records[:8], records[8:16]):
