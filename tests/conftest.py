@@ -2,6 +2,7 @@
 
 import random
 
+import evaluation_tables
 import numpy as np
 import pandas as pd
 import pytest
@@ -55,3 +56,18 @@ def make_patients():
 def patients() -> pd.DataFrame:
     """200 invented patients."""
     return _make_patients()
+
+
+@pytest.fixture(scope="session")
+def train():
+    return evaluation_tables.make_patients(450, 0)
+
+
+@pytest.fixture(scope="session")
+def test():
+    return evaluation_tables.make_patients(210, 1).assign(person=lambda table: table["person"] + 1_000)
+
+
+@pytest.fixture(scope="session")
+def synthetic():
+    return evaluation_tables.make_patients(450, 2).drop(columns="person")
