@@ -26,7 +26,7 @@ FLOORS = (
     ("envs", "envs.record_env"),
     ("envs.record_vec_env", "envs.cohorts"),
     # Evaluation.
-    ("rlsyn.evaluation.features",),
+    ("rlsyn.evaluation.features", "rlsyn.evaluation.measure"),
     ("rlsyn.evaluation.marginals", "rlsyn.evaluation.association"),
     ("rlsyn.evaluation.fidelity", "rlsyn.evaluation.utility", "rlsyn.evaluation.privacy", "rlsyn.evaluation.plots"),
     ("rlsyn.evaluation",),
