@@ -1,0 +1,292 @@
+"""The whole evaluation: every metric of every family, for the synthetic rows and for the references beside them."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed, parallel_config
+from tqdm.auto import tqdm
+
+from rlsyn.evaluation import constraints, fidelity, privacy, utility
+from rlsyn.evaluation.features import NotComputableError, column_numbers, row_groups
+from rlsyn.evaluation.measure import Estimate, Measure, Measurement, Metric, Tables
+from rlsyn.schema import Schema, unknown_name
+
+REFERENCES = ("real", "copy", "independent")
+"""Beside each value stand those of real rows, of copies of the training rows, and of columns shuffled apart."""
+COSTS = (
+    Metric("fit (s)", "cost", "minimise", 0, float("inf"), "Seconds that training took."),
+    Metric("sample (s)", "cost", "minimise", 0, float("inf"), "Seconds that drawing the synthetic rows took."),
+    Metric("peak memory (MB)", "cost", "minimise", 0, float("inf"), "Most memory that the run held at once."),
+    Metric("environment steps/s", "cost", "maximise", 0, float("inf"), "Attributes filled in per second of training."),
+)
+MIN_CELLS = 200_000
+"""Tables with fewer cells than this are measured sooner than other processes would have started."""
+
+Details = dict[str, dict[str, dict[str, Any]]]
+Key = tuple[str, str]
+"""Name of a measure, or of a model, and of the table that it looked at."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` found.
+
+    Args:
+        scores: One metric a row: `family`, `metric`, `value`, the ends `low` and `high` of its 95 % interval, `goal`
+            (`minimise`, `maximise`, a value to come near to, or `none`), the ends `minimum` and `maximum` of its range,
+            the references `real`, `copy` and `independent`, a column for each further table, `note`, `meaning`. A
+            metric without a value is NaN, and its note says why.
+        details: By measure and table what figures are drawn from, such as
+            `details["association"]["synthetic"]["matrix"]`.
+        train: The training rows.
+        test: The held-out rows.
+        synthetic: The synthetic rows.
+        schema: The columns.
+        title: Name of the data set.
+        source: Where it comes from, in a sentence.
+        simulated: Whether the "real" rows are simulated.
+        seed: The seed.
+        fast: Whether metrics were left out or thinned for speed.
+        seconds: How long it took.
+    """
+
+    scores: pd.DataFrame
+    details: Details
+    train: pd.DataFrame
+    test: pd.DataFrame
+    synthetic: pd.DataFrame
+    schema: Schema
+    title: str = ""
+    source: str = ""
+    simulated: bool = False
+    seed: int = 0
+    fast: bool = False
+    seconds: float = 0.0
+
+
+def evaluate(
+    train: pd.DataFrame,
+    test: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    schema: Schema,
+    *,
+    seed: int = 0,
+    fast: bool = False,
+    others: Mapping[str, pd.DataFrame] | None = None,
+    costs: Mapping[str, float] | None = None,
+    n_jobs: int | None = None,
+    progress_bar: bool = False,
+    title: str = "",
+    source: str = "",
+    simulated: bool = False,
+) -> Evaluation:
+    """Judge synthetic rows by fidelity, utility, privacy and the schema's constraints.
+
+    Every metric stands beside three references from the same split, which give its value a meaning:
+
+    - `real`: what real rows score in the place of the synthetic ones. Mostly the test rows; the training rows where
+      the test rows are what is compared with (detection, and R2R for S2R as well as R2S); for attacks one half of the
+      test rows, told from train by means of the other half.
+    - `copy`: training rows drawn with replacement, which leak everything.
+    - `independent`: training rows with every column shuffled by itself, which keep the marginals and nothing else.
+
+    Intervals (95 %) are those of the delete-a-group jackknife over people, or Wilson's for shares of rows; they tell
+    how far another sample of people of this size would move the value, not what another training run would give.
+
+    Args:
+        train: The rows the generator learned from; may hold the schema's group column.
+        test: Real rows that the generator never saw; may hold the group column.
+        synthetic: The generated rows, from any generator, as many as there are.
+        schema: The columns, and the rules that they obey.
+        seed: Of folds, subsamples, references and classifiers.
+        fast: Whether to leave out what takes long; what is left out is listed.
+        others: Further tables to measure like the synthetic one, by name: a column of scores each.
+        costs: Values of the metrics in `COSTS`, by their names.
+        n_jobs: Processes to share the work; by default one, or for large tables as many as there are cores (at most 8).
+        progress_bar: Whether to show one.
+        title: Name of the data set, for the report.
+        source: Where it comes from, for the report.
+        simulated: Whether its rows are simulated, for the report.
+
+    Raises:
+        ValueError: A table without rows or without a column of the schema, text or infinity where a number belongs.
+    """
+    start = time.perf_counter()
+    others = dict(others or {})
+    if taken := set(others) & {"synthetic", "value", *REFERENCES}:
+        raise ValueError(f"Further tables need names of their own, got {sorted(taken)}. Rename them.")
+    for name, table in {"train": train, "test": test, "synthetic": synthetic, **others}.items():
+        _check(name, table, schema)
+    tables = Tables(train, test, synthetic, schema, seed, fast)
+    in_place = {"synthetic": synthetic, **_references(tables), **others}
+    measures = [*fidelity.measures(schema), *privacy.measures(schema), *constraints.measures(schema)]
+    tasks = {**_model_tasks(tables, in_place), **_measure_tasks(measures, tables, in_place)}
+    found = _run(tasks, n_jobs or _n_jobs(tables), progress_bar)
+    rows, details = _measure_rows(measures, tables, found, list(in_place))
+    utility_rows, utility_details = _utility_rows(tables, found, in_place)
+    by_family = {"utility": utility_rows, "cost": _cost_rows(costs or {})}
+    for row in rows:
+        by_family.setdefault(row["family"], []).append(row)
+    families = ("fidelity", "utility", "privacy", "constraints", "cost")
+    columns = ["family", "metric", "value", "low", "high", "goal", "minimum", "maximum", *REFERENCES, *others]
+    scores = pd.DataFrame(
+        [row for family in families for row in by_family.get(family, [])], columns=[*columns, "note", "meaning"]
+    )
+    seconds = time.perf_counter() - start
+    return Evaluation(
+        scores, details | utility_details, train, test, synthetic, schema, title, source, simulated, seed, fast, seconds
+    )
+
+
+def _references(tables: Tables) -> dict[str, pd.DataFrame]:
+    rng = np.random.default_rng([tables.seed, 2])
+    rows = tables.train[tables.schema.names]  # without the group column: no row of a generator belongs to anybody
+    copy = rows.iloc[rng.integers(len(rows), size=len(rows))].reset_index(drop=True)
+    independent = pd.DataFrame({name: rows[name].array[rng.permutation(len(rows))] for name in rows})
+    return {"real": tables.train, "copy": copy, "independent": independent}
+
+
+def _measure_tasks(
+    measures: list[Measure], tables: Tables, in_place: Mapping[str, pd.DataFrame]
+) -> dict[Key, Callable[[], Any]]:
+    tasks = {}
+    for measure in measures:
+        for name, table in in_place.items():
+            if measure.is_slow and tables.fast:
+                continue
+            if name == "real":
+                tasks[measure.name, name] = delayed(_attempt)(_measure_real, measure, tables)
+            else:
+                judged = replace(tables, synthetic=table, with_intervals=name == "synthetic")
+                tasks[measure.name, name] = delayed(_attempt)(measure.compute, judged)
+    return tasks
+
+
+def _measure_real(measure: Measure, tables: Tables) -> Measurement:
+    if measure.real == "halves":
+        first, second = _halves(tables.test, tables.schema, tables.seed)
+        real = replace(tables, synthetic=first, test=second, with_intervals=False)
+    else:
+        in_place = tables.test if measure.real == "test" else tables.train
+        real = replace(tables, synthetic=in_place, with_intervals=False)
+    return measure.compute(real)
+
+
+def _model_tasks(tables: Tables, in_place: Mapping[str, pd.DataFrame]) -> dict[Key, Callable[[], Any]]:
+    # Models fitted on train score every table (R2S); the others are fitted to be scored on test (S2R).
+    if tables.schema.label is None:
+        return {}
+    tasks = {}
+    for model in utility.models(tables.schema, tables.fast):
+        for name, table in in_place.items():
+            scored = [tables.test]
+            if name == "real":
+                scored += [other for role, other in in_place.items() if role != "real"]
+            tasks[model, name] = delayed(_attempt)(
+                utility.fit_and_predict, model, table, scored, tables.schema, tables.seed
+            )
+    return tasks
+
+
+def _attempt(compute: Callable[..., Any], *arguments: Any) -> Any:
+    try:
+        return compute(*arguments)
+    except NotComputableError as reason:
+        return f"not computed: {reason}"
+
+
+def _run(tasks: Mapping[Key, Any], n_jobs: int, progress_bar: bool) -> dict[Key, Any]:
+    with parallel_config(backend="loky", inner_max_num_threads=1) if n_jobs > 1 else parallel_config("sequential"):
+        results: Iterator[Any] = Parallel(n_jobs=n_jobs, return_as="generator")(tasks.values())
+        shown = tqdm(results, total=len(tasks), desc="Scoring", unit="task", disable=not progress_bar, leave=False)
+        return dict(zip(tasks, shown, strict=True))
+
+
+def _n_jobs(tables: Tables) -> int:
+    is_small = len(tables.train) * len(tables.schema.columns) < MIN_CELLS
+    return 1 if is_small else min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
+
+
+def _measure_rows(
+    measures: list[Measure], tables: Tables, found: Mapping[Key, Any], names: list[str]
+) -> tuple[list[dict[str, Any]], Details]:
+    rows, details = [], {}
+    for measure in measures:
+        if measure.is_slow and tables.fast:
+            rows += [_row(metric, {}, "not computed: left out for speed (fast)") for metric in measure.metrics]
+            continue
+        results = {name: found[measure.name, name] for name in names}
+        details[measure.name] = {name: one.details for name, one in results.items() if isinstance(one, Measurement)}
+        for metric in measure.metrics:
+            estimates = {name: _estimate(one, metric) for name, one in results.items()}
+            rows.append(_row(metric, estimates, _notes(results["synthetic"], results["real"], metric)))
+    return rows, details
+
+
+def _estimate(result: Measurement | str, metric: Metric) -> Estimate:
+    return Estimate(float("nan")) if isinstance(result, str) else result.estimates[metric.name]
+
+
+def _notes(synthetic: Measurement | str, real: Measurement | str, metric: Metric) -> str:
+    note, about_real = (one if isinstance(one, str) else one.notes.get(metric.name, "") for one in (synthetic, real))
+    has_no_real = isinstance(real, str) or np.isnan(real.estimates[metric.name].value)
+    return _join(note, f"reference: {about_real}" if has_no_real and about_real != note else "")
+
+
+def _utility_rows(
+    tables: Tables, found: Mapping[Key, Any], in_place: Mapping[str, pd.DataFrame]
+) -> tuple[list[dict[str, Any]], Details]:
+    raise NotImplementedError
+
+
+def _cost_rows(costs: Mapping[str, float]) -> list[dict[str, Any]]:
+    known = {metric.name: metric for metric in COSTS}
+    for name in costs:
+        if name not in known:
+            raise ValueError(unknown_name("cost", name, list(known)))
+    return [_row(metric, {"synthetic": Estimate(costs[name])}) for name, metric in known.items() if name in costs]
+
+
+def _row(metric: Metric, estimates: Mapping[str, Estimate], note: str = "") -> dict[str, Any]:
+    value, low, high = estimates.get("synthetic", Estimate(float("nan")))
+    beside = {name: estimate.value for name, estimate in estimates.items() if name != "synthetic"}
+    return {
+        **{"family": metric.family, "metric": metric.name, "value": value, "low": low, "high": high},
+        **{"goal": metric.goal, "minimum": metric.low, "maximum": metric.high, **beside},
+        **{"note": note, "meaning": metric.meaning},
+    }
+
+
+def _halves(test: pd.DataFrame, schema: Schema, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    groups = row_groups(test, schema)
+    persons = np.random.default_rng(seed).permutation(np.unique(groups))
+    if len(persons) < 2:
+        raise NotComputableError("the test rows are of one person")
+    is_first = np.isin(groups, persons[: len(persons) // 2])
+    return test[is_first], test[~is_first]
+
+
+def _join(*notes: str) -> str:
+    return "; ".join(note for note in notes if note)
+
+
+def _check(name: str, table: pd.DataFrame, schema: Schema) -> None:
+    if len(table) == 0:
+        raise ValueError(f"The {name} table has no rows; nothing can be evaluated.")
+    absent = [column for column in schema.names if column not in table]
+    if absent:
+        hint = unknown_name("column", absent[0], [str(column) for column in table.columns])
+        raise ValueError(f"The {name} table lacks {len(absent)} of {len(schema.names)} columns. {hint}")
+    for column in schema.columns:
+        if not column.is_discrete:
+            try:
+                column_numbers(table[column.name])
+            except ValueError as error:
+                raise ValueError(f"The {name} table does not fit the schema. {error}") from None

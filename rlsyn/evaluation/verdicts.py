@@ -1,0 +1,172 @@
+"""A verdict per family of metrics, from thresholds that are declared here and named wherever a verdict is shown."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from rlsyn.evaluation.measure import Family
+
+Level = Literal["good", "fair", "poor", "unknown"]
+
+ORDER: tuple[Level, ...] = ("good", "fair", "poor")
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """How a metric is judged.
+
+    Args:
+        family: What it judges.
+        metric: As in the table of scores.
+        good: The largest figure that is good.
+        fair: The largest figure that is fair; more is poor.
+        figure: What is compared: the `value`; how far it lies `above real`, the score of real rows; how far `below
+            real`; or how many `times real` it is.
+        least_real: `times real` takes no reference smaller than this, so that a lucky split sets no unfair bar.
+        least_signal: Unless real rows score this much there is nothing to lose, and the metric is not judged.
+    """
+
+    family: Family
+    metric: str
+    good: float
+    fair: float
+    figure: Literal["value", "above real", "below real", "times real"] = "value"
+    least_real: float = 0.0
+    least_signal: float = float("-inf")
+
+
+THRESHOLDS = (
+    Threshold("privacy", "membership AUC", 0.55, 0.60),
+    Threshold("privacy", "membership AUC per person", 0.55, 0.60),
+    Threshold("privacy", "membership TPR at 1 % FPR", 0.03, 0.10),
+    Threshold("privacy", "DOMIAS AUC", 0.55, 0.60),
+    Threshold("privacy", "attribute inference advantage", 0.03, 0.10),
+    Threshold("privacy", "near copies", 0.02, 0.05),
+    Threshold("privacy", "exact copies", 0.0, 0.001, "above real"),
+    Threshold("utility", "S2R AUC", 0.03, 0.08, "below real", least_signal=0.55),
+    Threshold("utility", "S2R R2", 0.05, 0.15, "below real", least_signal=0.05),
+    Threshold("fidelity", "KS mean", 1.0, 2.0, "times real", least_real=0.03),
+    Threshold("fidelity", "TV mean", 1.0, 2.0, "times real", least_real=0.03),
+    Threshold("fidelity", "missing rate difference", 0.02, 0.05),
+    Threshold("fidelity", "association difference", 1.3, 2.5, "times real", least_real=0.02),
+    Threshold("fidelity", "detection AUC (LightGBM)", 0.65, 0.80),
+    Threshold("fidelity", "detection AUC (logistic)", 0.65, 0.80),
+    Threshold("constraints", "broken rules", 0.01, 0.05, "above real"),
+    Threshold("constraints", "out of range", 0.01, 0.05, "above real"),
+)
+"""Privacy near chance, utility near R2R, fidelity near the sampling noise of real rows, rules as well kept as by these.
+
+They are conventions, not laws: .55 and .60 are where an attacker begins to do visibly better than a coin; .65 and .80
+are what careful generators reach on small and on large clinical tables.
+"""
+
+WORDING: dict[Family, dict[Level, str]] = {
+    "privacy": {
+        "good": "No leak found: every attack that was tried stays near chance.",
+        "fair": "Some leakage: an attacker does a little better than chance.",
+        "poor": "Leak found: do not release these rows as they are.",
+        "unknown": "Not judged.",
+    },
+    "utility": {
+        "good": "Models trained on synthetic rows do about as well as models trained on real ones.",
+        "fair": "Models trained on synthetic rows do visibly worse than models trained on real ones.",
+        "poor": "Models trained on synthetic rows do far worse than models trained on real ones.",
+        "unknown": "Not judged.",
+    },
+    "fidelity": {
+        "good": "The synthetic rows are distributed about as real rows are.",
+        "fair": "The synthetic rows differ visibly from real rows.",
+        "poor": "The synthetic rows differ strongly from real rows.",
+        "unknown": "Not judged.",
+    },
+    "constraints": {
+        "good": "The synthetic rows keep the declared rules and ranges as well as real rows do.",
+        "fair": "Some synthetic rows break declared rules or leave the ranges.",
+        "poor": "Many synthetic rows break declared rules or leave the ranges.",
+        "unknown": "Not judged.",
+    },
+}
+
+
+@dataclass(frozen=True)
+class Criterion:
+    """One metric as it was judged; `text` names value and thresholds."""
+
+    metric: str
+    level: Level
+    text: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The verdict on a family: the worst level among its criteria, in words."""
+
+    family: Family
+    level: Level
+    wording: str
+    criteria: tuple[Criterion, ...]
+
+
+def verdicts(scores: pd.DataFrame) -> list[Verdict]:
+    """The verdicts on privacy, utility, fidelity and constraints of a table of scores, as `evaluate` gives it.
+
+    A family is as good as its worst criterion. What could not be judged is named; it does not count as good.
+    """
+    rows = scores.set_index("metric")
+    found = []
+    for family in WORDING:
+        criteria = tuple(
+            _judge(threshold, rows.loc[threshold.metric])
+            for threshold in THRESHOLDS
+            if threshold.family == family and threshold.metric in rows.index
+        )
+        judged = [criterion.level for criterion in criteria if criterion.level != "unknown"]
+        level: Level = max(judged, key=ORDER.index) if judged else "unknown"
+        found.append(Verdict(family, level, _wording(family, level, criteria), criteria))
+    return found
+
+
+def _wording(family: Family, level: Level, criteria: tuple[Criterion, ...]) -> str:
+    words = [WORDING[family][level]]
+    if level in ("fair", "poor"):
+        culprits = [criterion.metric for criterion in criteria if criterion.level == level]
+        words.append(f"Look at: {', '.join(culprits)}.")
+    if unknown := [criterion.metric for criterion in criteria if criterion.level == "unknown"]:
+        words.append(f"Could not be judged: {', '.join(unknown)}.")
+    return " ".join(words)
+
+
+def _judge(threshold: Threshold, row: pd.Series) -> Criterion:
+    value, real = float(row["value"]), float(row["real"])
+    if pd.isna(value) or (threshold.figure != "value" and pd.isna(real)):
+        return Criterion(threshold.metric, "unknown", f"{threshold.metric}: {row['note'] or 'no value'}")
+    if real < threshold.least_signal:
+        reason = f"real rows reach {real:.3f} only, so there is nothing that could be lost"
+        return Criterion(threshold.metric, "unknown", f"{threshold.metric}: {reason}")
+    figure = _FIGURES[threshold.figure](value, real, threshold.least_real)
+    level: Level = "good" if figure <= threshold.good else "fair" if figure <= threshold.fair else "poor"
+    return Criterion(threshold.metric, level, _text(threshold, value, real))
+
+
+_FIGURES: dict[str, Callable[[float, float, float], float]] = {
+    "value": lambda value, _real, _least: value,
+    "above real": lambda value, real, _least: value - real,
+    "below real": lambda value, real, _least: real - value,
+    "times real": lambda value, real, least: value / max(real, least),
+}
+
+
+def _text(threshold: Threshold, value: float, real: float) -> str:
+    good, fair = threshold.good, threshold.fair
+    limits = {
+        "value": f"good up to {good:g}, fair up to {fair:g}",
+        "above real": f"real rows {real:.3f}; good up to {good:g} above them, fair up to {fair:g}",
+        "below real": f"real rows {real:.3f}; good down to {good:g} below them, fair down to {fair:g}",
+        "times real": f"real rows {real:.3f}; good up to {good:g} times max(that, {threshold.least_real:g}), "
+        f"fair up to {fair:g} times",
+    }
+    return f"{threshold.metric} {value:.3f} ({limits[threshold.figure]})"
