@@ -17,11 +17,15 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from rlsyn.datasets import DATASETS, Dataset
+from rlsyn.constraints import read_constraints
+from rlsyn.datasets import DATASETS, Dataset, from_table, load, read_table
 from rlsyn.files import latest_checkpoint, plain, write_whole
 from rlsyn.schema import Schema, unknown_name
 
-VERSIONED = ("rlsyn", "torch", "lightning", "stable-baselines3", "gymnasium", "numpy", "pandas", "scikit-learn")
+VERSIONED = (
+    *("rlsyn", "torch", "lightning", "stable-baselines3", "gymnasium"),
+    *("numpy", "pandas", "scipy", "scikit-learn", "lightgbm"),
+)
 
 
 def new_run_dir(log_dir: str | Path, method: str, env: str) -> Path:
@@ -31,7 +35,7 @@ def new_run_dir(log_dir: str | Path, method: str, env: str) -> Path:
         PermissionError: The place cannot be written to.
     """
     parent = Path(log_dir) / method
-    _make(parent)
+    make_folder(parent)
     numbers = [
         int(found[1]) for path in parent.iterdir() if (found := re.fullmatch(rf"{re.escape(env)}_(\d+)", path.name))
     ]
@@ -57,11 +61,16 @@ def named_run_dir(path: str | Path) -> Path:
         raise ValueError(
             f"--run-dir must be new or empty, {folder} is not. Choose another, or go on with --resume {folder}."
         )
-    _make(folder)
+    make_folder(folder)
     return folder
 
 
-def _make(folder: Path) -> None:
+def make_folder(folder: Path) -> None:
+    """Make a folder to write to, with those above it.
+
+    Raises:
+        PermissionError: It cannot be written to.
+    """
     try:
         folder.mkdir(parents=True, exist_ok=True)
         probe = folder / ".writable"
@@ -69,7 +78,7 @@ def _make(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise PermissionError(
-            f"The run directory {folder} cannot be written to ({error.strerror}). Choose another with --log-dir or --run-dir."
+            f"The folder {folder} cannot be written to ({error.strerror}). Choose another one."
         ) from error
 
 
@@ -88,7 +97,7 @@ def write_config(
     now = {
         "command": shlex.join(sys.argv),
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
-        "versions": _versions(),
+        "versions": versions(),
         "git_commit": _git_commit(),
     }
     config = {
@@ -125,6 +134,27 @@ def read_config(run_dir: str | Path) -> dict[str, Any]:
     if not isinstance(config, dict) or "parameters" not in config:
         raise ValueError(f"Expected the config.yaml of a run, {path} is something else.")
     return config
+
+
+def load_dataset(options: Mapping[str, Any]) -> Dataset:
+    """The data set that a run was asked to learn: train and test rows as they were divided then.
+
+    Args:
+        options: The run's `config.yaml`: `env`, or `csv` with `label`, `group`, `test_csv`, `drop` and `constraints`;
+            `data_dir`; and `parameters`, whose seed divides the rows.
+
+    Raises:
+        FileNotFoundError: The table is not where it was.
+        ValueError: It cannot be learned from.
+    """
+    seed = options["parameters"].get("seed", 0)
+    if options["csv"] is None:
+        return load(options["env"], options["data_dir"], seed=seed)
+    table = read_table(options["csv"], options["drop"])
+    test = read_table(options["test_csv"], options["drop"]) if options["test_csv"] else None
+    constraints = read_constraints(options["constraints"]) if options.get("constraints") else ()
+    source = f"Your table {options['csv']}."
+    return from_table(table, options["label"], options["group"], test, source, seed=seed, constraints=constraints)
 
 
 def is_finished(run_dir: str | Path) -> bool:
@@ -249,7 +279,8 @@ def _numbers(value: Any) -> Any:
     return value
 
 
-def _versions() -> dict[str, str]:
+def versions() -> dict[str, str]:
+    """The versions of Python and of the packages that results depend on."""
     found = {"python": platform.python_version()}
     for name in VERSIONED:
         try:

@@ -6,6 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ from tqdm.auto import tqdm
 from rlsyn.evaluation import constraints, fidelity, privacy, utility
 from rlsyn.evaluation.features import NotComputableError, column_numbers, row_groups
 from rlsyn.evaluation.measure import Estimate, Measure, Measurement, Metric, Tables
+from rlsyn.files import write_whole
 from rlsyn.schema import Schema, unknown_name
 
 REFERENCES = ("real", "copy", "independent")
@@ -26,6 +28,8 @@ COSTS = (
     Metric("peak memory (MB)", "cost", "minimise", 0, float("inf"), "Most memory that the run held at once."),
     Metric("environment steps/s", "cost", "maximise", 0, float("inf"), "Attributes filled in per second of training."),
 )
+MANY_COPIES = 0.5
+FEW_PEOPLE = 50
 MIN_CELLS = 200_000
 """Tables with fewer cells than this are measured sooner than other processes would have started."""
 
@@ -55,6 +59,7 @@ class Evaluation:
         seed: The seed.
         fast: Whether metrics were left out or thinned for speed.
         seconds: How long it took.
+        remarks: What a reader must know of the tables before any score.
     """
 
     scores: pd.DataFrame
@@ -69,6 +74,13 @@ class Evaluation:
     seed: int = 0
     fast: bool = False
     seconds: float = 0.0
+    remarks: tuple[str, ...] = ()
+
+    def write_scores(self, output_dir: str | Path) -> None:
+        """Write the scores as `metrics.csv` and `metrics.json`."""
+        folder = Path(output_dir)
+        write_whole(folder / "metrics.csv", self.scores.to_csv(index=False))
+        write_whole(folder / "metrics.json", str(self.scores.to_json(orient="records", indent=1)))
 
 
 def evaluate(
@@ -140,8 +152,10 @@ def evaluate(
         [row for family in families for row in by_family.get(family, [])], columns=[*columns, "note", "meaning"]
     )
     seconds = time.perf_counter() - start
+    details |= utility_details
+    remarks = _remarks(tables, scores)
     return Evaluation(
-        scores, details | utility_details, train, test, synthetic, schema, title, source, simulated, seed, fast, seconds
+        scores, details, train, test, synthetic, schema, title, source, simulated, seed, fast, seconds, remarks
     )
 
 
@@ -246,6 +260,25 @@ def _utility_rows(
     raise NotImplementedError
 
 
+def _remarks(tables: Tables, scores: pd.DataFrame) -> tuple[str, ...]:
+    remarks = []
+    copied = float(scores.set_index("metric").loc["exact copies", "real"])
+    if copied > MANY_COPIES:
+        remarks.append(
+            f"{copied:.0%} of the test rows equal a training row: utility and privacy cannot be judged with them. "
+            "Were the right files given?"
+        )
+    n_people = len(np.unique(row_groups(tables.test, tables.schema)))
+    if n_people < FEW_PEOPLE:
+        remarks.append(f"The test rows are of {n_people} people only: read every score with its interval.")
+    known = {*tables.schema.names, tables.schema.group}
+    ignored = [str(name) for name in tables.synthetic if name not in known]
+    if ignored:
+        shown = ", ".join(ignored[:10]) + (", ..." if len(ignored) > 10 else "")
+        remarks.append(f"Columns of the synthetic table that train does not have were left out of account: {shown}.")
+    return tuple(remarks)
+
+
 def _cost_rows(costs: Mapping[str, float]) -> list[dict[str, Any]]:
     known = {metric.name: metric for metric in COSTS}
     for name in costs:
@@ -258,9 +291,17 @@ def _row(metric: Metric, estimates: Mapping[str, Estimate], note: str = "") -> d
     value, low, high = estimates.get("synthetic", Estimate(float("nan")))
     beside = {name: estimate.value for name, estimate in estimates.items() if name != "synthetic"}
     return {
-        **{"family": metric.family, "metric": metric.name, "value": value, "low": low, "high": high},
-        **{"goal": metric.goal, "minimum": metric.low, "maximum": metric.high, **beside},
-        **{"note": note, "meaning": metric.meaning},
+        "family": metric.family,
+        "metric": metric.name,
+        "value": value,
+        "low": low,
+        "high": high,
+        "goal": metric.goal,
+        "minimum": metric.low,
+        "maximum": metric.high,
+        **beside,
+        "note": note,
+        "meaning": metric.meaning,
     }
 
 

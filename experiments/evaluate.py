@@ -1,0 +1,157 @@
+"""Judge synthetic records by privacy, utility and fidelity, of a run or of any other generator.
+
+python experiments/evaluate.py lightning_logs/rlsyn/AIREADI-v0_1
+python experiments/evaluate.py --train T.csv --test H.csv --synthetic S.csv --label died -o scores/
+"""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pandas as pd
+
+from rlsyn.arguments import Parser
+from rlsyn.constraints import read_constraints
+from rlsyn.datasets import Dataset, read_table
+from rlsyn.runs import check_same_table, is_finished, load_dataset, make_folder, read_config, versions
+from rlsyn.schema import Schema, infer_schema
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    try:
+        output_dir = _output_dir(arguments)
+        dataset = _run_dataset(arguments) if arguments.run else _given_dataset(arguments)
+        synthetic = read_table(arguments.synthetic or Path(arguments.run) / "synthetic.csv", arguments.drop)
+        make_folder(output_dir)
+        # scikit-learn, LightGBM and Matplotlib take seconds to import: a mistyped path is told before.
+        from rlsyn.evaluation import evaluate, print_scores, write_report
+
+        evaluation = evaluate(
+            dataset.train,
+            dataset.test,
+            synthetic,
+            dataset.schema,
+            seed=arguments.seed,
+            fast=arguments.fast,
+            others=_warm_start(arguments, len(synthetic)),
+            costs=read_costs(arguments.run) if arguments.run and not arguments.synthetic else {},
+            n_jobs=arguments.n_jobs,
+            progress_bar=arguments.progress or sys.stderr.isatty(),
+            title=dataset.title,
+            source=dataset.source,
+            simulated=dataset.simulated,
+        )
+        report = write_report(evaluation, output_dir, command=shlex.join(sys.argv), versions=versions())
+    except (ValueError, OSError, NotImplementedError) as error:
+        print(f"evaluate.py: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    print_scores(evaluation)
+    print(f"Scored in {evaluation.seconds:.0f} s: {output_dir / 'metrics.csv'}, {report}")
+    return 0
+
+
+def _output_dir(arguments: argparse.Namespace) -> Path:
+    if arguments.output is None and (arguments.run is None or arguments.synthetic):
+        raise ValueError("Expected -o DIR, the folder to write to.")
+    return Path(arguments.output or arguments.run)
+
+
+def _run_dataset(arguments: argparse.Namespace) -> Dataset:
+    """What a run learned and held out."""
+    for name in ("train", "test", "label", "group", "schema", "constraints", "drop"):
+        if getattr(arguments, name):
+            raise ValueError(f"A run knows its tables and columns, got --{name} beside {arguments.run}. Leave it out.")
+    run_dir, config = Path(arguments.run), read_config(arguments.run)
+    if not (is_finished(run_dir) or arguments.synthetic):
+        raise ValueError(f"The run {run_dir} has no synthetic.csv: it is not finished. Go on with run_ppo.py --resume.")
+    dataset = load_dataset(config | ({"csv": str(Path(arguments.csv).absolute())} if arguments.csv else {}))
+    check_same_table(run_dir, config, dataset)
+    return dataset
+
+
+def _warm_start(arguments: argparse.Namespace, n_samples: int) -> dict[str, pd.DataFrame]:
+    """Records of a run's policy as it was before PPO, to stand beside the synthetic ones."""
+    if arguments.run is None or arguments.synthetic:
+        return {}
+    config = read_config(arguments.run)
+    if config["method"] != "rlsyn" or not config["parameters"].get("warm_start", True):
+        return {}
+    from rlsyn.synthesizer import RLSyn
+
+    return {"warm_start": RLSyn.load(arguments.run).sample(n_samples, policy="warm_start")}
+
+
+def read_costs(run_dir: str | Path) -> dict[str, float]:
+    """What a run cost, from the scores that it left."""
+    path = Path(run_dir) / "metrics.csv"
+    if not path.is_file():
+        return {}
+    scores = pd.read_csv(path)
+    return {row["metric"]: row["value"] for row in scores[scores["family"] == "cost"].to_dict("records")}
+
+
+def _given_dataset(arguments: argparse.Namespace) -> Dataset:
+    absent = [f"--{name}" for name in ("train", "test", "synthetic") if not getattr(arguments, name)]
+    if absent:
+        raise ValueError(
+            f"Expected a run directory, or --train, --test and --synthetic; {', '.join(absent)} not given."
+        )
+    train, test = (read_table(path, arguments.drop) for path in (arguments.train, arguments.test))
+    schema = _schema(arguments, train)
+    if schema.group is not None:
+        _check_people(train, test, schema.group)
+    source = f"Your tables {arguments.train} and {arguments.test}."
+    return Dataset(Path(arguments.synthetic).name, train, test, schema, source)
+
+
+def _schema(arguments: argparse.Namespace, train: pd.DataFrame) -> Schema:
+    if arguments.schema:
+        if arguments.label or arguments.group:
+            raise ValueError("--schema names label and group itself. Leave --label and --group out.")
+        schema = Schema.read(Path(arguments.schema))
+    else:
+        schema = infer_schema(train, arguments.label, arguments.group)
+    return replace(schema, constraints=read_constraints(arguments.constraints)) if arguments.constraints else schema
+
+
+def _check_people(train: pd.DataFrame, test: pd.DataFrame, group: str) -> None:
+    for name, table in (("train", train), ("test", test)):
+        if group not in table:
+            raise ValueError(f"The {name} table lacks the group column {group!r}.")
+    if n_both := len(set(train[group].dropna()) & set(test[group].dropna())):
+        raise ValueError(f"No person may be in both tables, got {n_both} of {group!r} in train and test.")
+
+
+def _parser() -> Parser:
+    parser = Parser("Judge synthetic records by privacy, utility and fidelity.")
+    parser.add_argument("run", metavar="RUN", nargs="?", help="run directory of a finished run")
+    tables = parser.add_argument_group("or three tables from any generator, CSV or Parquet")
+    tables.add_argument("--train", metavar="FILE", help="rows that the generator learned from")
+    tables.add_argument("--test", metavar="FILE", help="real rows that it never saw")
+    tables.add_argument("--synthetic", metavar="FILE", help="rows that it generated")
+    tables.add_argument("--label", metavar="COLUMN", help="outcome column, for utility")
+    tables.add_argument("--group", metavar="COLUMN", help="column that identifies the person a row belongs to")
+    tables.add_argument("--drop", metavar="COLUMN", nargs="+", action="extend", default=[], help="columns to leave out")
+    tables.add_argument("--schema", metavar="FILE", help="schema.yaml, where kinds should not be inferred from train")
+    tables.add_argument("--constraints", metavar="FILE", help="YAML list of rules that every record must obey")
+    parser.add_argument("--csv", metavar="FILE", help="where the table of a run lies now, if it was moved")
+    parser.add_argument("-o", "--output", metavar="DIR", help="folder to write to (default: that of the run)")
+    parser.add_argument("--seed", type=int, default=0, help="of folds, subsamples and classifiers (default: 0)")
+    parser.add_argument(
+        "--fast", action="store_true", help="fewer classifiers, no slow attacks; lists what is left out"
+    )
+    parser.add_argument(
+        "--n-jobs", type=int, metavar="N", help="processes (default: as many as cores for large tables)"
+    )
+    parser.add_argument("-P", "--progress", action="store_true", help="show a progress bar even in a log")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,73 @@
+"""The scores as a table on a terminal."""
+
+from __future__ import annotations
+
+import math
+import sys
+
+import pandas as pd
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from rlsyn.evaluation.suite import REFERENCES, Evaluation
+from rlsyn.evaluation.verdicts import Level, verdicts
+
+SYMBOLS: dict[Level, tuple[str, str]] = {
+    "good": ("●", "blue"),
+    "fair": ("◐", "yellow"),
+    "poor": ("○", "red"),
+    "unknown": ("?", "default"),
+}
+"""A symbol as well as a colour, for those who do not tell colours apart and for files."""
+
+
+def print_scores(evaluation: Evaluation) -> None:
+    """Print verdicts, scores and what could not be computed, 100 columns wide where the output is no terminal."""
+    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    console.print(_scores_table(evaluation))
+    for remark in evaluation.remarks:
+        console.print(Text(f"Note: {remark}"))
+    for verdict in verdicts(evaluation.scores):
+        symbol, colour = SYMBOLS[verdict.level]
+        heading = f"{symbol} {verdict.family.capitalize()}: {verdict.level.upper()}."
+        console.print(Text.assemble((heading, colour), " ", verdict.wording))
+        for criterion in verdict.criteria:
+            if criterion.level != "unknown":
+                console.print(Text(f"    {SYMBOLS[criterion.level][0]} {criterion.text}"))
+    absent = evaluation.scores[evaluation.scores["value"].isna()]
+    for note, rows in absent.groupby("note", sort=False):
+        console.print(Text(f"{', '.join(rows['metric'])}: {note}"))
+
+
+def _scores_table(evaluation: Evaluation) -> Table:
+    scores, others = evaluation.scores, other_tables(evaluation.scores)
+    name = evaluation.title or "Scores"
+    title = f"{name}: {len(evaluation.synthetic):,} synthetic records against {len(evaluation.test):,} held-out rows"
+    table = Table(title=title, title_justify="left")
+    for heading in ("family", "metric"):
+        table.add_column(heading, overflow="fold")
+    for heading in ("synthetic", "95 % interval", *(name.replace("_", " ") for name in others), *REFERENCES, "goal"):
+        table.add_column(heading, justify="right")
+    for row in scores.to_dict("records"):
+        beside = [number(row[column]) for column in (*others, *REFERENCES)]
+        table.add_row(row["family"], row["metric"], number(row["value"]), interval(row), *beside, row["goal"])
+    return table
+
+
+def other_tables(scores: pd.DataFrame) -> list[str]:
+    """The columns of a table of scores that hold further tables, such as the warm start."""
+    columns = list(scores.columns)
+    return columns[columns.index(REFERENCES[-1]) + 1 : columns.index("note")]
+
+
+def number(value: float) -> str:
+    """A score as people read it: three decimals, none from 100 on, a dash where there is none."""
+    if math.isnan(value):
+        return "-"
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}"
+
+
+def interval(row: dict[str, float]) -> str:
+    """The 95 % interval of a row of scores."""
+    return "" if math.isnan(row["low"]) else f"{number(row['low'])} to {number(row['high'])}"
