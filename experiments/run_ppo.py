@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import resource
 import signal
 import sys
 import time
@@ -16,17 +17,16 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pandas as pd
-from rich.console import Console
-from rich.table import Table
 
 from rlsyn.arguments import Parser
-from rlsyn.datasets import DATASETS, Dataset, from_table, load, read_table
+from rlsyn.datasets import DATASETS, Dataset
 from rlsyn.files import write_whole
 from rlsyn.runs import (
     check_checkpoint,
     check_same_table,
     checkpoint_steps,
     is_finished,
+    load_dataset,
     merge,
     named_run_dir,
     new_run_dir,
@@ -38,6 +38,7 @@ from rlsyn.runs import (
 from rlsyn.schema import rare_categories, unknown_name
 
 if TYPE_CHECKING:
+    from rlsyn.evaluation import Evaluation
     from rlsyn.synthesizer import RLSyn
 
 METHOD = "rlsyn"
@@ -51,7 +52,7 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         options = _resumed(arguments) if arguments.resume else _options(arguments)
-        dataset = _dataset(options)
+        dataset = load_dataset(options)
         model = _model(options, dataset)
         run_dir = _run_dir(arguments, options, dataset)
     except (ValueError, OSError, NotImplementedError) as error:
@@ -98,48 +99,75 @@ def _run(
             title=dataset.title,
         )
         print(f"Trained in {time.perf_counter() - start:.0f} s.", flush=True)
-        synthetic = model.sample(options["n_samples"] or len(dataset.train))
-        scores = _score(model, dataset, synthetic, slow=options["report"])
+        synthetic, costs = _sample(model, options, len(dataset.train), None if resume else time.perf_counter() - start)
+        evaluation = _evaluate(model, dataset, synthetic, costs, fast=not options["report"], progress=progress)
+        if options["report"]:
+            _write_report(evaluation, run_dir)
     except KeyboardInterrupt:
         print(
             f"\nStopped at {checkpoint_steps(run_dir):,} steps. Go on with: python {sys.argv[0]} --resume {run_dir}",
             file=sys.stderr,
         )
         return 130
-    scores.to_csv(run_dir / "metrics.csv", index=False)
-    scores.to_json(run_dir / "metrics.json", orient="records", indent=1)
+    evaluation.write_scores(run_dir)
     write_whole(run_dir / "synthetic.csv", synthetic.to_csv(index=False))
-    _print_scores(scores, dataset)
+    _print_scores(evaluation)
     print(f"{len(synthetic):,} synthetic records: {run_dir / 'synthetic.csv'}")
+    if options["report"]:
+        print(f"Report: {run_dir / 'report.html'}")
     return 0
 
 
-def _score(model: RLSyn, dataset: Dataset, synthetic: pd.DataFrame, *, slow: bool) -> pd.DataFrame:
-    """Scores of the trained policy, with those of the warm start beside them in the column `warm_start`."""
+def _sample(
+    model: RLSyn, options: dict[str, Any], n_train: int, fit_seconds: float | None
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """The synthetic records, and what they cost; only memory where a run was resumed and its beginning not timed."""
+    start = time.perf_counter()
+    synthetic = model.sample(options["n_samples"] or n_train)
+    costs = {"sample (s)": time.perf_counter() - start}
+    if fit_seconds is not None:
+        costs["fit (s)"] = fit_seconds
+        costs["environment steps/s"] = model.num_timesteps / fit_seconds
+    # In kilobytes on Linux, in bytes on macOS.
+    unit = 1e6 if sys.platform == "darwin" else 1e3
+    return synthetic, {**costs, "peak memory (MB)": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit}
+
+
+def _evaluate(
+    model: RLSyn, dataset: Dataset, synthetic: pd.DataFrame, costs: dict[str, float], *, fast: bool, progress: bool
+) -> Evaluation:
+    """Scores of the trained policy, with those of the warm start beside them."""
     from rlsyn.evaluation import evaluate
 
     print("Scoring the synthetic records ...", flush=True)
-    scores = evaluate(dataset.train, dataset.test, synthetic, dataset.schema, seed=model.seed, slow=slow)
-    before = model.sample(len(synthetic), policy="warm_start")
-    warm = evaluate(dataset.train, dataset.test, before, dataset.schema, seed=model.seed, slow=slow)
-    scores.insert(list(scores.columns).index("value"), "warm_start", warm["value"])
-    return scores
+    others = {"warm_start": model.sample(len(synthetic), policy="warm_start")} if model.warm_start else {}
+    return evaluate(
+        dataset.train,
+        dataset.test,
+        synthetic,
+        dataset.schema,
+        seed=model.seed,
+        fast=fast,
+        others=others,
+        costs=costs,
+        progress_bar=progress,
+        title=dataset.title,
+        source=dataset.source,
+        simulated=dataset.simulated,
+    )
 
 
-def _print_scores(scores: pd.DataFrame, dataset: Dataset) -> None:
-    title = f"{dataset.title}: synthetic records against {len(dataset.test):,} held-out rows"
-    table = Table(title=title, title_justify="left")
-    for name in ("family", "metric"):
-        table.add_column(name)
-    for name in ("warm start", "RLSyn", "real", "goal"):
-        table.add_column(name, justify="right")
-    for row in scores.to_dict("records"):
-        values = [row[name] for name in ("warm_start", "value", "reference")]
-        shown = ["-" if pd.isna(value) else f"{value:.0f}" if value >= 10 else f"{value:.3f}" for value in values]
-        table.add_row(row["family"], row["metric"], *shown, str(row["goal"]))
-    Console(width=None if sys.stdout.isatty() else 100).print(table)
-    for note, rows in scores[scores["value"].isna()].groupby("note", sort=False):
-        print(f"{', '.join(rows['metric'])}: {note}")
+def _write_report(evaluation: Evaluation, run_dir: Path) -> None:
+    from rlsyn.evaluation import write_report
+
+    config = read_config(run_dir)
+    write_report(evaluation, run_dir, command=config["command"], versions=config["versions"])
+
+
+def _print_scores(evaluation: Evaluation) -> None:
+    from rlsyn.evaluation import print_scores
+
+    print_scores(evaluation)
 
 
 def _options(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -153,7 +181,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
         raise ValueError(unknown_name("environment", env, DATASETS))
     if arguments.algo not in ALGOS:
         raise ValueError(unknown_name("algorithm", arguments.algo, ALGOS))
-    for name in ("label", "group", "test_csv", "drop"):
+    for name in ("label", "group", "test_csv", "drop", "constraints"):
         if getattr(arguments, name) and arguments.csv is None:
             raise ValueError(f"--{name.replace('_', '-')} goes with --csv FILE, got it with --env {env}.")
     parameters = read_parameters(CONFIGS / f"{METHOD}.yaml", env)
@@ -167,8 +195,10 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
         parameters["total_timesteps"] = arguments.n_timesteps
     if arguments.n_samples is not None and arguments.n_samples < 1:
         raise ValueError(f"--n-samples must be at least 1, got {arguments.n_samples}.")
-    given = {name: getattr(arguments, name) for name in ("csv", "label", "group", "test_csv", "drop", "data_dir")}
-    absolute = {name: str(Path(given[name]).absolute()) for name in ("csv", "test_csv", "data_dir") if given[name]}
+    names = ("csv", "label", "group", "test_csv", "drop", "constraints", "data_dir")
+    given = {name: getattr(arguments, name) for name in names}
+    files = ("csv", "test_csv", "constraints", "data_dir")
+    absolute = {name: str(Path(given[name]).absolute()) for name in files if given[name]}
     options = {"env": env, **given, **absolute, "algo": arguments.algo, "n_samples": arguments.n_samples}
     return {**options, "report": arguments.report, "parameters": parameters}
 
@@ -190,6 +220,7 @@ def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
         "group",
         "test_csv",
         "drop",
+        "constraints",
         "data_dir",
         "algo",
         "n_samples",
@@ -214,16 +245,6 @@ def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
             f"The run {arguments.resume} is finished. Draw more records with sample.py, or train on with a larger -n."
         )
     return {**options, "parameters": parameters}
-
-
-def _dataset(options: dict[str, Any]) -> Dataset:
-    seed = options["parameters"].get("seed", 0)
-    if options["csv"] is None:
-        return load(options["env"], options["data_dir"], seed=seed)
-    table = read_table(options["csv"], options["drop"])
-    test = read_table(options["test_csv"], options["drop"]) if options["test_csv"] else None
-    source = f"Your table {options['csv']}."
-    return from_table(table, options["label"], options["group"], test, source, seed=seed)
 
 
 def _run_dir(arguments: argparse.Namespace, options: dict[str, Any], dataset: Dataset) -> Path:
@@ -261,6 +282,7 @@ def _parser() -> Parser:
     data.add_argument(
         "--drop", metavar="COLUMN", nargs="+", action="extend", default=[], help="columns of --csv to leave out"
     )
+    data.add_argument("--constraints", metavar="FILE", help="YAML list of rules that every record of --csv must obey")
     train = parser.add_argument_group("how to learn it")
     train.add_argument("--algo", default="ppo", help=f"algorithm: {', '.join(ALGOS)}")
     train.add_argument("-n", "--n-timesteps", type=int, metavar="N", help="environment steps (default: 150 rollouts)")
@@ -285,7 +307,7 @@ def _parser() -> Parser:
     output.add_argument("--log-dir", default="lightning_logs", metavar="DIR", help="where runs are numbered")
     output.add_argument("--run-dir", metavar="DIR", help="this very folder instead")
     output.add_argument("--resume", metavar="RUN", help="go on with an interrupted run")
-    output.add_argument("--no-report", dest="report", action="store_false", help="skip the slow scores")
+    output.add_argument("--no-report", dest="report", action="store_false", help="quick scores only, no report")
     output.add_argument("-P", "--progress", action="store_true", help="show a progress bar")
     return parser
 

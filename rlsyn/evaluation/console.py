@@ -5,12 +5,11 @@ from __future__ import annotations
 import math
 import sys
 
-import pandas as pd
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from rlsyn.evaluation.suite import REFERENCES, Evaluation
+from rlsyn.evaluation.evaluation import REFERENCES, Evaluation
 from rlsyn.evaluation.verdicts import Level, verdicts
 
 SYMBOLS: dict[Level, tuple[str, str]] = {
@@ -41,7 +40,7 @@ def print_scores(evaluation: Evaluation) -> None:
 
 
 def _scores_table(evaluation: Evaluation) -> Table:
-    scores, others = evaluation.scores, other_tables(evaluation.scores)
+    scores, others = evaluation.scores, evaluation.others
     name = evaluation.title or "Scores"
     title = f"{name}: {len(evaluation.synthetic):,} synthetic records against {len(evaluation.test):,} held-out rows"
     table = Table(title=title, title_justify="left")
@@ -53,12 +52,6 @@ def _scores_table(evaluation: Evaluation) -> Table:
         beside = [number(row[column]) for column in (*others, *REFERENCES)]
         table.add_row(row["family"], row["metric"], number(row["value"]), interval(row), *beside, row["goal"])
     return table
-
-
-def other_tables(scores: pd.DataFrame) -> list[str]:
-    """The columns of a table of scores that hold further tables, such as the warm start."""
-    columns = list(scores.columns)
-    return columns[columns.index(REFERENCES[-1]) + 1 : columns.index("note")]
 
 
 def number(value: float) -> str:

@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -15,13 +14,11 @@ from joblib import Parallel, delayed, parallel_config
 from tqdm.auto import tqdm
 
 from rlsyn.evaluation import constraints, fidelity, privacy, utility
+from rlsyn.evaluation.evaluation import REFERENCES, Details, Evaluation
 from rlsyn.evaluation.features import NotComputableError, column_numbers, row_groups
 from rlsyn.evaluation.measure import Estimate, Measure, Measurement, Metric, Tables
-from rlsyn.files import write_whole
 from rlsyn.schema import Schema, unknown_name
 
-REFERENCES = ("real", "copy", "independent")
-"""Beside each value stand those of real rows, of copies of the training rows, and of columns shuffled apart."""
 COSTS = (
     Metric("fit (s)", "cost", "minimise", 0, float("inf"), "Seconds that training took."),
     Metric("sample (s)", "cost", "minimise", 0, float("inf"), "Seconds that drawing the synthetic rows took."),
@@ -33,54 +30,9 @@ FEW_PEOPLE = 50
 MIN_CELLS = 200_000
 """Tables with fewer cells than this are measured sooner than other processes would have started."""
 
-Details = dict[str, dict[str, dict[str, Any]]]
+NOTHING = Estimate(float("nan"))
 Key = tuple[str, str]
 """Name of a measure, or of a model, and of the table that it looked at."""
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """What `evaluate` found.
-
-    Args:
-        scores: One metric a row: `family`, `metric`, `value`, the ends `low` and `high` of its 95 % interval, `goal`
-            (`minimise`, `maximise`, a value to come near to, or `none`), the ends `minimum` and `maximum` of its range,
-            the references `real`, `copy` and `independent`, a column for each further table, `note`, `meaning`. A
-            metric without a value is NaN, and its note says why.
-        details: By measure and table what figures are drawn from, such as
-            `details["association"]["synthetic"]["matrix"]`.
-        train: The training rows.
-        test: The held-out rows.
-        synthetic: The synthetic rows.
-        schema: The columns.
-        title: Name of the data set.
-        source: Where it comes from, in a sentence.
-        simulated: Whether the "real" rows are simulated.
-        seed: The seed.
-        fast: Whether metrics were left out or thinned for speed.
-        seconds: How long it took.
-        remarks: What a reader must know of the tables before any score.
-    """
-
-    scores: pd.DataFrame
-    details: Details
-    train: pd.DataFrame
-    test: pd.DataFrame
-    synthetic: pd.DataFrame
-    schema: Schema
-    title: str = ""
-    source: str = ""
-    simulated: bool = False
-    seed: int = 0
-    fast: bool = False
-    seconds: float = 0.0
-    remarks: tuple[str, ...] = ()
-
-    def write_scores(self, output_dir: str | Path) -> None:
-        """Write the scores as `metrics.csv` and `metrics.json`."""
-        folder = Path(output_dir)
-        write_whole(folder / "metrics.csv", self.scores.to_csv(index=False))
-        write_whole(folder / "metrics.json", str(self.scores.to_json(orient="records", indent=1)))
 
 
 def evaluate(
@@ -245,7 +197,7 @@ def _measure_rows(
 
 
 def _estimate(result: Measurement | str, metric: Metric) -> Estimate:
-    return Estimate(float("nan")) if isinstance(result, str) else result.estimates[metric.name]
+    return NOTHING if isinstance(result, str) else result.estimates[metric.name]
 
 
 def _notes(synthetic: Measurement | str, real: Measurement | str, metric: Metric) -> str:
@@ -257,7 +209,55 @@ def _notes(synthetic: Measurement | str, real: Measurement | str, metric: Metric
 def _utility_rows(
     tables: Tables, found: Mapping[Key, Any], in_place: Mapping[str, pd.DataFrame]
 ) -> tuple[list[dict[str, Any]], Details]:
-    raise NotImplementedError
+    schema, names = tables.schema, utility.models(tables.schema, tables.fast)
+    metrics = utility.metrics(schema, tables.fast)
+    if schema.label is None:
+        return [_row(metric, {}, "not computed: the schema names no label") for metric in metrics], {}
+    s2r = {name: _label_scores(tables, {m: found[m, name] for m in names}, tables.test, name) for name in in_place}
+    scored = [name for name in in_place if name != "real"]
+    r2s = {
+        name: _label_scores(tables, {m: _nth(found[m, "real"], i) for m in names}, in_place[name], name)
+        for i, name in enumerate(scored, start=1)
+    } | {"real": s2r["real"]}
+    rows = []
+    for metric in metrics:
+        kind, _, key = metric.name.partition(" ")
+        results = s2r if kind == "S2R" else r2s
+        estimates = {name: one.get(key, NOTHING) for name, one in results.items() if isinstance(one, dict)}
+        fitted, judged = (tables.synthetic, tables.test) if kind == "S2R" else (tables.train, tables.synthetic)
+        reason, real_reason = (one if isinstance(one, str) else "" for one in (results["synthetic"], results["real"]))
+        note = reason or utility.note(fitted, judged, schema, tables.fast)
+        rows.append(
+            _row(metric, estimates, _join(note, f"reference: {real_reason}" if real_reason not in note else ""))
+        )
+    curves = {name: _curves(tables, {m: found[m, name] for m in names}) for name in in_place}
+    return rows, {"utility": curves}
+
+
+def _label_scores(
+    tables: Tables, predictions: Mapping[str, Any], table: pd.DataFrame, name: str
+) -> dict[str, Estimate] | str:
+    if reasons := [one for one in predictions.values() if isinstance(one, str)]:
+        return str(reasons[0])
+    first = {model: arrays[0] for model, arrays in predictions.items()}
+    return _attempt(utility.estimate, first, table, tables.schema, tables.seed, name == "synthetic")
+
+
+def _nth(predictions: list[np.ndarray] | str, position: int) -> list[np.ndarray] | str:
+    return predictions if isinstance(predictions, str) else [predictions[position]]
+
+
+def _curves(tables: Tables, predictions: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
+    curves = {}
+    for kind, curve in (("roc", utility.roc), ("calibration", utility.calibration)):
+        drawn = {
+            model: _attempt(curve, arrays[0], tables.test, tables.schema)
+            for model, arrays in predictions.items()
+            if not isinstance(arrays, str)
+        }
+        frames = [frame.assign(model=model) for model, frame in drawn.items() if isinstance(frame, pd.DataFrame)]
+        curves |= {kind: pd.concat(frames, ignore_index=True)} if frames else {}
+    return curves
 
 
 def _remarks(tables: Tables, scores: pd.DataFrame) -> tuple[str, ...]:
@@ -288,7 +288,7 @@ def _cost_rows(costs: Mapping[str, float]) -> list[dict[str, Any]]:
 
 
 def _row(metric: Metric, estimates: Mapping[str, Estimate], note: str = "") -> dict[str, Any]:
-    value, low, high = estimates.get("synthetic", Estimate(float("nan")))
+    value, low, high = estimates.get("synthetic", NOTHING)
     beside = {name: estimate.value for name, estimate in estimates.items() if name != "synthetic"}
     return {
         "family": metric.family,

@@ -1,0 +1,68 @@
+"""What an evaluation found, as reports and tables are made of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rlsyn.files import write_whole
+from rlsyn.schema import Schema
+
+REFERENCES = ("real", "copy", "independent")
+"""Beside each value stand those of real rows, of copies of the training rows, and of columns shuffled apart."""
+
+Details = dict[str, dict[str, dict[str, Any]]]
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What `evaluate` of `rlsyn.evaluation` found.
+
+    Args:
+        scores: One metric a row: `family`, `metric`, `value`, the ends `low` and `high` of its 95 % interval, `goal`
+            (`minimise`, `maximise`, a value to come near to, or `none`), the ends `minimum` and `maximum` of its range,
+            the references `real`, `copy` and `independent`, a column for each further table, `note`, `meaning`. A
+            metric without a value is NaN, and its note says why.
+        details: By measure and table what figures are drawn from, such as
+            `details["association"]["synthetic"]["matrix"]`.
+        train: The training rows.
+        test: The held-out rows.
+        synthetic: The synthetic rows.
+        schema: The columns.
+        title: Name of the data set.
+        source: Where it comes from, in a sentence.
+        simulated: Whether the "real" rows are simulated.
+        seed: The seed.
+        fast: Whether metrics were left out or thinned for speed.
+        seconds: How long it took.
+        remarks: What a reader must know of the tables before any score.
+    """
+
+    scores: pd.DataFrame
+    details: Details
+    train: pd.DataFrame
+    test: pd.DataFrame
+    synthetic: pd.DataFrame
+    schema: Schema
+    title: str = ""
+    source: str = ""
+    simulated: bool = False
+    seed: int = 0
+    fast: bool = False
+    seconds: float = 0.0
+    remarks: tuple[str, ...] = ()
+
+    def write_scores(self, output_dir: str | Path) -> None:
+        """Write the scores as `metrics.csv` and `metrics.json`."""
+        folder = Path(output_dir)
+        write_whole(folder / "metrics.csv", self.scores.to_csv(index=False))
+        write_whole(folder / "metrics.json", str(self.scores.to_json(orient="records", indent=1)))
+
+    @property
+    def others(self) -> list[str]:
+        """Names of the further tables that were measured, such as the warm start."""
+        columns = list(self.scores.columns)
+        return columns[columns.index(REFERENCES[-1]) + 1 : columns.index("note")]
