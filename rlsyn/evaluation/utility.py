@@ -1,149 +1,291 @@
-"""Utility: how well a model of the label that was fitted on one table does on another."""
+"""Utility: how well a model of the label that was fitted on one table does on another.
+
+S2R is fitted on synthetic rows and scored on the real test rows, R2R on train and test, R2S on train and synthetic.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
-from sklearn.linear_model import LogisticRegression, Ridge
-from sklearn.metrics import r2_score, roc_auc_score
-from sklearn.svm import SVC
+from sklearn.metrics import r2_score, roc_auc_score, roc_curve
 
-from rlsyn.evaluation.features import FeatureEncoder, NotComputableError, category_positions, column_numbers
-from rlsyn.schema import Column, Schema
+from rlsyn.evaluation.features import NotComputableError, row_groups
+from rlsyn.evaluation.label_models import (
+    CLASSIFIERS,
+    MAX_ROWS,
+    REGRESSORS,
+    fit_and_predict,
+    known_labels,
+    label_column,
+)
+from rlsyn.evaluation.measure import Estimate, Metric, standard_errors
+from rlsyn.evaluation.measure import with_interval as add_interval
+from rlsyn.schema import Schema
 
-CLASSIFIERS = ("svc", "random_forest", "logistic_regression")
-REGRESSORS = ("ridge", "random_forest")
-MAX_SVC_ROWS = 6_000
-"""The time of a kernel machine grows with the square of its rows: it is fitted on a sample of this size."""
+FAST = ("logistic_regression", "ridge", "lightgbm")
+"""Models that take a second."""
+MIN_PEOPLE = 5
+"""Fewer people than these are not shown as a point of the calibration curve."""
+MAX_ROC_POINTS = 200
 
 
-def utility_score(train: pd.DataFrame, test: pd.DataFrame, schema: Schema, seed: int = 0) -> pd.Series:
+def models(schema: Schema, fast: bool) -> tuple[str, ...]:
+    """The names of the models for the label of this schema; classifiers where it names none."""
+    names = REGRESSORS if _is_regression(schema) else CLASSIFIERS
+    return tuple(name for name in names if name in FAST) if fast else names
+
+
+def metrics(schema: Schema, fast: bool) -> tuple[Metric, ...]:
+    """The metrics of utility: S2R by the mean of the models and by each of them, S2R Brier for classes, and R2S.
+
+    What follows "S2R " or "R2S " in a name is the key under which `estimate` gives the value.
+    """
+    if _is_regression(schema):
+        unit, low = "R2", float("-inf")
+        scale = "1 is perfect, 0 no better than the mean of the test rows, below 0 worse than that"
+    else:
+        unit, low, scale = "AUC", 0.0, "0.5 is guessing, 1 perfect; compare with the real train rows in their place"
+    s2r = f"how well models fitted on synthetic rows predict the label of real test rows: {scale}."
+    names = [(f"S2R {unit}", f"Mean of the models: {s2r}")]
+    names += [(f"S2R {unit} ({name})", f"One model, {name}: {s2r}") for name in models(schema, fast)]
+    found = [Metric(name, "utility", "maximise", low, 1.0, meaning) for name, meaning in names]
+    if not _is_regression(schema):
+        meaning = (
+            "How far the probabilities of models fitted on synthetic rows are from the labels of real test rows, "
+            "as mean squared error: 0 is certain and right; a generator that shifts how common the label is does worse."
+        )
+        found.append(Metric("S2R Brier", "utility", "minimise", 0.0, 1.0, meaning))
+    meaning = f"How well models fitted on real train rows predict the label of synthetic rows: {scale}."
+    found.append(Metric(f"R2S {unit}", "utility", "maximise", low, 1.0, meaning))
+    return tuple(found)
+
+
+def score(predictions: np.ndarray, table: pd.DataFrame, schema: Schema) -> float:
+    """The AUC or R^2 of predictions for the rows of a table; rows without a valid label are left out.
+
+    Binary labels: the AUC of the scores of the second category. Categorical labels: the mean over the classes present
+    in the table of the AUC of one class against the rest; a class with the same score in every row has AUC 0.5. Range
+    0 to 1, goal maximise. Numeric and integer labels: R^2, at most 1, goal maximise.
+
+    Args:
+        predictions: As `fit_and_predict` gives them, a row for each row of the table.
+        table: The rows that were predicted.
+        schema: The columns.
+
+    Raises:
+        NotComputableError: No label, no labelled rows, or a label that does not vary.
+        ValueError: Predictions of another number of rows.
+    """
+    is_known, labels = _labels_to_score(table, schema, predictions)
+    return _score(labels, predictions[is_known], _is_regression(schema))
+
+
+def brier(predictions: np.ndarray, table: pd.DataFrame, schema: Schema) -> float:
+    """The mean squared error of class probabilities; rows without a valid label are left out.
+
+    1/2 sum_k (p_k - [label is k])^2, averaged over the rows: for two classes (p - label)^2. Range 0 to 1, goal
+    minimise. It punishes poor ranking and probabilities that are too high or too low alike.
+
+    References:
+        Brier, Verification of forecasts expressed in terms of probability, Monthly Weather Review 78, 1950.
+
+    Raises:
+        NotComputableError: As `score`, or the label is a quantity, or the model gives scores that are no probabilities.
+        ValueError: Predictions of another number of rows.
+    """
+    is_known, labels = _labels_to_score(table, schema, predictions)
+    if not _are_probabilities(predictions):
+        raise NotComputableError("the model gives no probabilities")
+    return _brier(labels, predictions[is_known])
+
+
+def estimate(
+    predictions: dict[str, np.ndarray], table: pd.DataFrame, schema: Schema, seed: int, with_interval: bool
+) -> dict[str, Estimate]:
+    """The score of each model on a table, their mean and the mean Brier score, with 95 % intervals.
+
+    The interval is that of the scored people (the jackknife of `measure.standard_errors`): how far the score would be
+    for other people of the same kind. That the fitted rows could have been others is not in it.
+
+    Args:
+        predictions: By model, as `fit_and_predict` gives them for this table.
+        table: The rows that were predicted.
+        schema: The columns.
+        seed: Of the groups that the jackknife leaves out.
+        with_interval: Whether intervals are wanted.
+
+    Returns:
+        By the end of the metric's name, "AUC" or "R2", "AUC (lightgbm)" and so on, and "Brier" where a model has
+        probabilities.
+
+    Raises:
+        NotComputableError: No label, no labelled rows, or a label that does not vary.
+        ValueError: No model, or predictions of another number of rows.
+    """
+    if not predictions:
+        raise ValueError("A score needs the predictions of at least one model, got none.")
+    known = {}
+    for model, values in predictions.items():
+        is_known, labels = _labels_to_score(table, schema, values)
+        known[model] = values[is_known]
+
+    def scores(rows: np.ndarray) -> dict[str, float]:
+        return _scores_by_key(labels[rows], {model: values[rows] for model, values in known.items()}, schema)
+
+    values_by_key = scores(np.arange(len(labels)))
+    if not with_interval:
+        return {key: Estimate(value) for key, value in values_by_key.items()}
+    persons = row_groups(table[is_known], schema)
+    errors = standard_errors(lambda rows: np.array(list(scores(rows).values())), [persons], seed)
+    declared = {metric.name.removeprefix("S2R "): metric for metric in metrics(schema, fast=False)}
+    unit = next(iter(values_by_key))
+    return {
+        key: add_interval(value, float(error), declared.get(key, declared[unit]))
+        for (key, value), error in zip(values_by_key.items(), errors, strict=True)
+    }
+
+
+def note(fitted: pd.DataFrame, scored: pd.DataFrame, schema: Schema, fast: bool = False) -> str:
+    """What a reader of the scores of models fitted and scored on these tables has to know; empty if nothing."""
+    label = label_column(schema)
+    (fitted_known, labels), (scored_known, scored_labels) = known_labels(fitted, label), known_labels(scored, label)
+    notes = []
+    for role, is_known in (("to fit on", fitted_known), ("to score on", scored_known)):
+        if not is_known.all():
+            notes.append(f"{(~is_known).sum()} rows {role} without a valid label left out")
+    if len(labels) and np.ptp(labels) == 0:
+        consequence = "every AUC is 0.5" if label.is_discrete else "the label cannot be learned"
+        notes.append(f"one label value only in the rows to fit on: {consequence}")
+    elif label.is_discrete:
+        absent = [str(label.categories[position]) for position in np.setdiff1d(scored_labels, labels)]
+        if absent:
+            notes.append(f"label {', '.join(absent)} absent from the rows to fit on: AUC 0.5 for it")
+    for model in models(schema, fast):
+        if len(labels) > MAX_ROWS[model]:
+            notes.append(f"{model} fitted on {MAX_ROWS[model]:,} of {len(labels):,} rows")
+    return "; ".join(notes)
+
+
+def utility_score(
+    train: pd.DataFrame, test: pd.DataFrame, schema: Schema, seed: int = 0, fast: bool = False
+) -> pd.Series:
     """The score on `test` of each model of the label that was fitted on `train`, and their `mean`.
 
-    Binary and categorical labels: the AUC of `svc` (RBF, C = 1, gamma "scale", by its decision function),
-    `random_forest` (200 trees) and `logistic_regression`; for more than two categories the mean over the classes
-    present in test of the AUC of one class against the rest. A class that is absent from train has the same score in
-    every row, hence AUC 0.5; where train holds one class only that holds for all of them. Range 0 to 1, goal maximise.
-
-    Numeric and integer labels: R^2 of `ridge` (penalty 1) and `random_forest` (200 trees, a third of the features at
-    each split). At most 1, goal maximise.
-
-    The features are fitted on `train`, whichever table that is: S2R is `utility_score(synthetic, test)`, R2R
-    `utility_score(train, test)`, R2S `utility_score(train, synthetic)`. Rows without a valid label are left out.
+    S2R is `utility_score(synthetic, test)`, R2R `utility_score(train, test)`, R2S `utility_score(train, synthetic)`.
+    The features are fitted on `train`, whichever table that is. For the models see `label_models.make_model`, for the
+    scores `score`: AUC, range 0 to 1, or R^2, at most 1; goal maximise.
 
     References:
         Esteban et al., Real-valued (medical) time series generation with recurrent conditional GANs, 2017,
-        arXiv:1706.02633 (train on synthetic, test on real); the SVC of arXiv:2512.21395.
+        arXiv:1706.02633 (train on synthetic, test on real); arXiv:2512.21395 (S2R, R2S).
 
     Raises:
         NotComputableError: No label, no other column, no labelled rows, or a label that does not vary in test.
     """
-    label = _label_column(schema)
-    encoder = FeatureEncoder(schema, without=label.name)
-    if not encoder.columns:
-        raise NotComputableError("there is no column besides the label")
-    train_rows, train_labels = _labelled(train, label)
-    test_rows, test_labels = _labelled(test, label)
-    if not (len(train_labels) and len(test_labels)):
-        raise NotComputableError(
-            "no row has a label in the table to " + ("score on" if len(train_labels) else "fit on")
-        )
-    if len(np.unique(test_labels)) < 2:
-        raise NotComputableError("the label does not vary in the table to score on")
-    features = encoder.fit(train_rows).transform(train_rows)
-    test_features = encoder.transform(test_rows)
-    if label.is_discrete:
-        scores = _classify(features, train_labels, test_features, test_labels, len(label.categories), seed)
-    else:
-        scores = _regress(features, train_labels, test_features, test_labels, seed)
+    scores = {}
+    for model in models(schema, fast):
+        [predictions] = fit_and_predict(model, train, [test], schema, seed)
+        scores[model] = score(predictions, test, schema)
     return pd.Series({"mean": float(np.mean(list(scores.values()))), **scores})
 
 
-def utility_note(train: pd.DataFrame, test: pd.DataFrame, schema: Schema) -> str:
-    """What a reader of `utility_score(train, test, schema)` has to know about the labels; empty if nothing."""
-    label = _label_column(schema)
-    labels, test_labels = _labelled(train, label)[1], _labelled(test, label)[1]
-    notes = []
-    for role, table, known in (("to fit on", train, labels), ("to score on", test, test_labels)):
-        if len(known) < len(table):
-            notes.append(f"{len(table) - len(known)} rows {role} without a valid label left out")
-    if len(labels) and len(np.unique(labels)) < 2:
-        consequence = "every AUC is 0.5" if label.is_discrete else "the label cannot be learned"
-        notes.append(f"one label value only in the rows to fit on: {consequence}")
-    elif label.is_discrete:
-        absent = [str(label.categories[position]) for position in np.setdiff1d(test_labels, labels).astype(int)]
-        if absent:
-            notes.append(f"label {', '.join(absent)} absent from the rows to fit on: AUC 0.5 for it")
-    if label.is_discrete and len(labels) > MAX_SVC_ROWS:
-        notes.append(f"svc fitted on {MAX_SVC_ROWS:,} of {len(labels):,} rows")
-    return "; ".join(notes)
+def roc(predictions: np.ndarray, table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """The ROC curve of one model for a binary label: `false_positive_rate`, `true_positive_rate`.
+
+    From (0, 0) to (1, 1); of more than `MAX_ROC_POINTS` points evenly many are left out.
+
+    Raises:
+        NotComputableError: As `score`, or the label is not binary.
+    """
+    is_known, labels = _labels_to_score(table, schema, predictions)
+    _check_binary(schema)
+    false_positives, true_positives, _ = roc_curve(labels, predictions[is_known, 1])
+    n_points = min(len(false_positives), MAX_ROC_POINTS)
+    kept = np.linspace(0, len(false_positives) - 1, n_points).round().astype(int)
+    return pd.DataFrame({"false_positive_rate": false_positives[kept], "true_positive_rate": true_positives[kept]})
 
 
-def _label_column(schema: Schema) -> Column:
-    if schema.label is None:
-        raise NotComputableError("the schema names no label")
-    return schema[schema.label]
+def calibration(predictions: np.ndarray, table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """The calibration curve of one model for a binary label.
+
+    Up to ten bins of equally many rows, in order of the probability; as many as leave `MIN_PEOPLE` people in each.
+
+    Returns:
+        For each bin the mean `predicted` probability of the second category, its `observed` share, and `n_people`.
+
+    Raises:
+        NotComputableError: As `score`, or the label is not binary, the model gives scores that are no probabilities,
+            or there are fewer than `MIN_PEOPLE` people.
+    """
+    is_known, labels = _labels_to_score(table, schema, predictions)
+    _check_binary(schema)
+    if not _are_probabilities(predictions):
+        raise NotComputableError("the model gives no probabilities")
+    rows = pd.DataFrame({"predicted": predictions[is_known, 1], "observed": labels})
+    rows["person"] = row_groups(table[is_known], schema)
+    if rows["person"].nunique() < MIN_PEOPLE:
+        raise NotComputableError(f"fewer than {MIN_PEOPLE} people with a label")
+    for n_bins in range(10, 0, -1):
+        edges = np.unique(np.quantile(rows["predicted"], np.linspace(0, 1, n_bins + 1)))
+        bins = np.searchsorted(edges[1:-1], rows["predicted"])
+        n_people = rows.groupby(bins)["person"].nunique()
+        if n_people.min() >= MIN_PEOPLE:
+            break
+    curve = rows.groupby(bins)[["predicted", "observed"]].mean()
+    return curve.assign(n_people=n_people).reset_index(drop=True)
 
 
-def _labelled(table: pd.DataFrame, label: Column) -> tuple[pd.DataFrame, np.ndarray]:
-    if label.is_discrete:
-        labels = category_positions(table[label.name], label)
-        is_known = labels >= 0
-    else:
-        labels = column_numbers(table[label.name])
-        is_known = ~np.isnan(labels)
-    return table[is_known], labels[is_known]
+def _is_regression(schema: Schema) -> bool:
+    return schema.label is not None and not schema[schema.label].is_discrete
 
 
-def _classify(
-    features: np.ndarray,
-    labels: np.ndarray,
-    test_features: np.ndarray,
-    test_labels: np.ndarray,
-    n_categories: int,
-    seed: int,
-) -> dict[str, float]:
-    models = {
-        "svc": SVC(C=1.0, kernel="rbf", gamma="scale"),
-        "random_forest": RandomForestClassifier(n_estimators=200, random_state=seed),
-        "logistic_regression": LogisticRegression(max_iter=2000),
+def _check_binary(schema: Schema) -> None:
+    if label_column(schema).kind != "binary":
+        raise NotComputableError("the label is not binary")
+
+
+def _labels_to_score(table: pd.DataFrame, schema: Schema, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    if len(predictions) != len(table):
+        raise ValueError(
+            f"Predictions must have a row for each of the {len(table)} rows of the table, got {len(predictions)}. "
+            "Predict all rows, those without a label too."
+        )
+    is_known, labels = known_labels(table, label_column(schema))
+    if len(labels) == 0:
+        raise NotComputableError("no row has a label in the table to score on")
+    if np.ptp(labels) == 0:
+        raise NotComputableError("the label does not vary in the table to score on")
+    return is_known, labels
+
+
+def _are_probabilities(predictions: np.ndarray) -> bool:
+    return predictions.ndim == 2 and bool(np.allclose(predictions.sum(axis=1), 1) and predictions.min() >= 0)
+
+
+def _scores_by_key(labels: np.ndarray, predictions: dict[str, np.ndarray], schema: Schema) -> dict[str, float]:
+    # NaN where the jackknife has left out all people of the other class.
+    is_regression, varies = _is_regression(schema), len(labels) > 0 and np.ptp(labels) > 0
+    unit = "R2" if is_regression else "AUC"
+    by_model = {
+        f"{unit} ({model})": _score(labels, values, is_regression) if varies else float("nan")
+        for model, values in predictions.items()
     }
-    scores = {}
-    for name in CLASSIFIERS:
-        rows = np.arange(len(labels))
-        if name == "svc" and len(rows) > MAX_SVC_ROWS:
-            rows = np.sort(np.random.default_rng(seed).permutation(rows)[:MAX_SVC_ROWS])
-        class_scores = np.zeros((len(test_labels), n_categories))
-        if len(np.unique(labels[rows])) > 1:
-            model = models[name].fit(features[rows], labels[rows])
-            class_scores[:, model.classes_] = _scores_by_class(model, test_features)
-        scores[name] = _one_versus_rest_auc(test_labels, class_scores)
-    return scores
+    found = {unit: float(np.mean(list(by_model.values()))), **by_model}
+    briers = [_brier(labels, values) for values in predictions.values() if _are_probabilities(values)]
+    return {**found, "Brier": float(np.mean(briers))} if briers else found
 
 
-def _scores_by_class(model: SVC | RandomForestClassifier | LogisticRegression, features: np.ndarray) -> np.ndarray:
-    if hasattr(model, "predict_proba"):
-        return np.asarray(model.predict_proba(features))
-    decisions = np.asarray(model.decision_function(features))
-    return np.column_stack([-decisions, decisions]) if decisions.ndim == 1 else decisions
-
-
-def _one_versus_rest_auc(labels: np.ndarray, class_scores: np.ndarray) -> float:
+def _score(labels: np.ndarray, predictions: np.ndarray, is_regression: bool) -> float:
+    if is_regression:
+        return float(r2_score(labels, predictions))
     # scikit-learn's own macro average refuses classes that are absent from the labels.
-    classes = np.unique(labels) if class_scores.shape[1] > 2 else np.array([1])
-    return float(np.mean([roc_auc_score(labels == one, class_scores[:, one]) for one in classes]))
+    classes = np.unique(labels) if predictions.shape[1] > 2 else [1]
+    return float(np.mean([roc_auc_score(labels == one, predictions[:, one]) for one in classes]))
 
 
-def _regress(
-    features: np.ndarray, labels: np.ndarray, test_features: np.ndarray, test_labels: np.ndarray, seed: int
-) -> dict[str, float]:
-    models = {
-        "ridge": Ridge(alpha=1.0),
-        "random_forest": RandomForestRegressor(n_estimators=200, max_features=1 / 3, random_state=seed),
-    }
-    scores = {}
-    for name in REGRESSORS:
-        predictions = models[name].fit(features, labels).predict(test_features)
-        scores[name] = float(r2_score(test_labels, predictions))
-    return scores
+def _brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
+    truth = np.eye(probabilities.shape[1])[labels]
+    return float(((probabilities - truth) ** 2).sum(axis=1).mean() / 2)
+
+
+utility_note = note
