@@ -179,7 +179,8 @@ def test_bundled_table_leaves_a_complete_run(tmp_path):
     assert list(synthetic.columns) == schema.names and len(synthetic) == config["n_train"]
     schema.validate(synthetic)
     metrics = pd.read_csv(run_dir / "metrics.csv")
-    assert {"family", "metric", "value", "goal", "reference"} <= set(metrics.columns)
+    assert {"family", "metric", "value", "goal", "real", "copy", "independent", "warm_start"} <= set(metrics.columns)
+    assert metrics.set_index("metric").loc[["fit (s)", "peak memory (MB)", "environment steps/s"], "value"].gt(0).all()
     assert len(pd.read_json(run_dir / "metrics.json")) == len(metrics) > 0
     assert "SIMULATED" not in result.stdout and str(run_dir / "synthetic.csv") in result.stdout.replace("\n", "")
 

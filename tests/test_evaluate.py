@@ -1,0 +1,136 @@
+"""evaluate.py, as a person calls it: three tables of any generator, or a run."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from evaluation_tables import SCHEMA
+
+ROOT = Path(__file__).parents[1]
+TABLES = ("train", "test", "synthetic")
+
+
+def call(*arguments):
+    return subprocess.run(
+        [sys.executable, ROOT / "experiments" / "evaluate.py", *map(str, arguments)],
+        capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def main():
+    spec = importlib.util.spec_from_file_location("evaluate", ROOT / "experiments" / "evaluate.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.main
+
+
+@pytest.fixture
+def files(train, test, synthetic, tmp_path):
+    for name, table in zip(TABLES, (train, test, synthetic), strict=True):
+        table.to_csv(tmp_path / f"{name}.csv", index=False)
+    return {name: tmp_path / f"{name}.csv" for name in TABLES}
+
+
+def three(files):
+    return [text for name in TABLES for text in (f"--{name}", str(files[name]))]
+
+
+def test_three_tables_of_any_generator_leave_scores_figures_and_a_report(files, tmp_path):
+    output = tmp_path / "scores"
+    result = call(*three(files), "--label", "diabetes", "--group", "person", "-o", output, "--fast")
+    assert result.returncode == 0, result.stderr
+    assert {"metrics.csv", "metrics.json", "figures", "report.html"} == {path.name for path in output.iterdir()}
+    metrics = pd.read_csv(output / "metrics.csv", index_col="metric")
+    assert metrics.loc["S2R AUC", "value"] > 0.7
+    assert len(list((output / "figures").glob("*.png"))) >= 3
+    for word in ("S2R AUC", "Privacy:", "good up to 0.55", "left out for speed", "report.html"):
+        assert word in result.stdout
+    assert "Traceback" not in result.stderr and "Warning" not in result.stderr
+
+
+def test_a_run_is_scored_by_its_own_split_beside_its_warm_start(tmp_path):
+    run_dir = tmp_path / "run"
+    trained = subprocess.run(
+        [sys.executable, "experiments/run_ppo.py", "--env", "BreastCancer-v0", "--run-dir", run_dir, "--no-report",
+         "-n", "1984", "-params", "n_records:64", "n_discriminator_warm_up:5", "warm_start_kwargs.n_epochs:2",
+         "warm_start_kwargs.n_linear_epochs:3"],
+        cwd=ROOT, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False,
+    )  # fmt: skip
+    assert trained.returncode == 0, trained.stderr
+    before = pd.read_csv(run_dir / "metrics.csv", index_col="metric")
+    result = call(run_dir, "--fast")
+    assert result.returncode == 0, result.stderr
+    after = pd.read_csv(run_dir / "metrics.csv", index_col="metric")
+    pd.testing.assert_frame_equal(before, after)
+    assert after["warm_start"].notna().any() and (run_dir / "report.html").is_file()
+    assert after.loc["fit (s)", "value"] > 0
+    other = tmp_path / "other"
+    result = call(run_dir, "--fast", "--synthetic", run_dir / "synthetic.csv", "-o", other)
+    assert result.returncode == 0, result.stderr
+    assert "warm_start" not in pd.read_csv(other / "metrics.csv")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "message"),
+    [
+        (lambda table: table.drop(columns="age"), "lacks 1 of 9 columns. Unknown column 'age'"),
+        (lambda table: table.iloc[:0], "Expected a table with rows"),
+        (lambda table: table.assign(pressure="high"), "The synthetic table does not fit the schema. Column 'pressure'"),
+        (lambda table: table.assign(pressure=np.inf), "must hold finite numbers"),
+    ],
+    ids=["other columns", "no rows", "other kind", "infinite"],
+)
+def test_a_table_that_cannot_be_scored_is_refused_in_one_line(main, files, tmp_path, capsys, spoil, message):
+    spoil(pd.read_csv(files["synthetic"])).to_csv(files["synthetic"], index=False)
+    assert main([*three(files), "--label", "diabetes", "-o", str(tmp_path / "scores"), "--fast"]) == 2
+    err = capsys.readouterr().err
+    assert message in err and err.count("\n") == 1
+    assert not (tmp_path / "scores" / "metrics.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ([], "-o DIR"),
+        (["-o", "scores"], "--train, --test, --synthetic not given"),
+        (["nowhere"], "Expected a run directory"),
+        (["nowhere", "--label", "x"], "A run knows its tables and columns, got --label"),
+        (["THREE", "-o", "scores", "--label", "diabets"], "Did you mean 'diabetes'?"),
+        (["THREE", "-o", "scores", "--drop", "agee"], "Did you mean 'age'?"),
+        (["THREE", "-o", "scores", "--schema", "none.yaml"], "none.yaml"),
+        (["THREE", "-o", "scores", "--constraints", "rules.yaml"], "aeg"),
+        (["THREE", "-o", "test.csv", "--label", "diabetes"], "cannot be written to"),
+    ],
+    ids=" ".join,
+)
+def test_wrong_arguments_are_refused_in_one_line(main, files, tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rules.yaml").write_text("- aeg > 3\n")
+    given = [text for one in arguments for text in (three(files) if one == "THREE" else [one])]
+    assert main(given) == 2
+    err = capsys.readouterr().err
+    assert message in err and err.count("\n") == 1 and err.startswith("evaluate.py: error: ")
+
+
+def test_people_in_both_real_tables_are_refused(main, files, tmp_path, capsys):
+    pd.read_csv(files["test"]).assign(person=lambda t: t["person"] - 1_000).to_csv(files["test"], index=False)
+    assert main([*three(files), "--group", "person", "-o", str(tmp_path / "scores"), "--fast"]) == 2
+    assert "No person may be in both tables, got 70 of 'person'" in capsys.readouterr().err
+
+
+def test_kinds_and_rules_may_be_declared(main, files, tmp_path, capsys):
+    SCHEMA.write(tmp_path / "schema.yaml")
+    (tmp_path / "rules.yaml").write_text(yaml.safe_dump([{"name": "adults", "expression": "age >= 60"}]))
+    options = ["--schema", tmp_path / "schema.yaml", "--constraints", tmp_path / "rules.yaml", "--fast"]
+    assert main([*three(files), "-o", str(tmp_path / "scores"), *map(str, options)]) == 0
+    metrics = pd.read_csv(tmp_path / "scores" / "metrics.csv", index_col="metric")
+    assert 0.3 < metrics.loc["broken rules", "value"] < 0.7
+    assert "adults" in (tmp_path / "scores" / "report.html").read_text()
+    assert "Constraints:" in capsys.readouterr().out

@@ -1,0 +1,70 @@
+"""Verdicts follow from the declared thresholds and name them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rlsyn.evaluation.verdicts import THRESHOLDS, verdicts
+
+
+def scores(**changes):
+    rows = {threshold.metric: {"value": 0.0, "real": 0.0, "note": ""} for threshold in THRESHOLDS}
+    for name in ("membership AUC", "membership AUC per person", "DOMIAS AUC", "detection AUC (LightGBM)"):
+        rows[name] |= {"value": 0.5, "real": 0.5}
+    rows["S2R AUC"] |= {"value": 0.85, "real": 0.86}
+    rows["S2R R2"] |= {"value": 0.50, "real": 0.50}
+    for name, change in changes.items():
+        rows[name] |= change
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric").reset_index()
+
+
+def by_family(table):
+    return {verdict.family: verdict for verdict in verdicts(table)}
+
+
+def test_all_families_are_judged_good_where_every_criterion_is():
+    assert {family: verdict.level for family, verdict in by_family(scores()).items()} == dict.fromkeys(
+        ("privacy", "utility", "fidelity", "constraints"), "good"
+    )
+
+
+@pytest.mark.parametrize(
+    ("family", "metric", "values"),
+    [
+        ("privacy", "membership AUC", (0.55, 0.56, 0.61)),
+        ("privacy", "exact copies", (0.0, 0.0005, 0.002)),
+        ("utility", "S2R AUC", (0.84, 0.80, 0.70)),
+        ("fidelity", "KS mean", (0.03, 0.05, 0.07)),
+        ("fidelity", "detection AUC (LightGBM)", (0.3, 0.7, 0.9)),
+        ("constraints", "broken rules", (0.01, 0.04, 0.06)),
+    ],
+)
+def test_a_family_is_as_good_as_its_worst_criterion(family, metric, values):
+    for level, value in zip(("good", "fair", "poor"), values, strict=True):
+        verdict = by_family(scores(**{metric: {"value": value}}))[family]
+        assert verdict.level == level
+        assert (metric in verdict.wording) == (level != "good")
+
+
+def test_thresholds_are_named_in_the_text():
+    criterion = by_family(scores())["privacy"].criteria[0]
+    assert criterion.text == "membership AUC 0.500 (good up to 0.55, fair up to 0.6)"
+
+
+def test_what_real_rows_score_sets_the_bar():
+    change = {"value": 0.08, "real": 0.09}
+    assert by_family(scores(**{"KS mean": change}))["fidelity"].level == "good"
+    assert by_family(scores(**{"broken rules": {"value": 0.2, "real": 0.2}}))["constraints"].level == "good"
+
+
+def test_what_could_not_be_judged_is_named_and_is_not_good():
+    missing = {"value": np.nan, "note": "not computed: no reason"}
+    verdict = by_family(scores(**{"DOMIAS AUC": missing}))["privacy"]
+    assert verdict.level == "good" and "Could not be judged: DOMIAS AUC." in verdict.wording
+    nothing = by_family(scores(**{"S2R AUC": missing, "S2R R2": missing}))["utility"]
+    assert nothing.level == "unknown" and nothing.wording.startswith("Not judged.")
+
+
+def test_a_label_that_real_rows_do_not_predict_is_no_utility():
+    verdict = by_family(scores(**{"S2R AUC": {"value": 0.52, "real": 0.52}, "S2R R2": {"value": 0, "real": 0}}))
+    assert verdict["utility"].level == "unknown"
