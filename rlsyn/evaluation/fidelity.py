@@ -8,7 +8,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedGroupKFold
 
-from rlsyn.evaluation.association import association_matrix
+from rlsyn.evaluation.association import association_difference, association_matrix
 from rlsyn.evaluation.features import FeatureEncoder, NotComputableError, row_groups
 from rlsyn.evaluation.marginals import ks_statistics, missing_rate_difference, total_variation
 from rlsyn.schema import Schema
@@ -23,21 +23,6 @@ __all__ = [
 ]
 
 N_FOLDS = 5
-
-
-def association_difference(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> float:
-    """The mean absolute difference of the two association matrices over all pairs of different columns.
-
-    Range 0 to 2 (associations have a sign), goal minimise.
-
-    Raises:
-        NotComputableError: Fewer than two columns.
-    """
-    n_columns = len(schema.columns)
-    if n_columns < 2:
-        raise NotComputableError("a table with one column has no pairs")
-    difference = association_matrix(real, schema).to_numpy() - association_matrix(synthetic, schema).to_numpy()
-    return float(np.abs(difference[np.triu_indices(n_columns, k=1)]).mean())
 
 
 def detection_auc(
