@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Hashable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
-from difflib import get_close_matches
+from collections.abc import Hashable, Iterable
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
 import yaml
+
+from rlsyn.constraints import Constraint, check_unique, constraints_from
+from rlsyn.names import unknown_name
 
 Kind = Literal["numeric", "integer", "binary", "categorical"]
 Category = str | int | float | bool
@@ -63,15 +65,19 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """The columns of a table in their order, and which of them are label and group.
+    """The columns of a table in their order, which of them are label and group, and the rules that records obey.
 
     The group (patient) column tells which rows belong to one person. It is no attribute of a record: it is not in
     `columns`, it is used to keep a person's rows together, and it is never generated.
+
+    The constraints are counted in the evaluation. Nothing is learned from them and no table is refused for them, so two
+    schemas that differ in nothing else are equal: a run may go on after a rule was added.
     """
 
     columns: tuple[Column, ...]
     label: str | None = None
     group: str | None = None
+    constraints: tuple[Constraint, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
         if not self.columns:
@@ -83,6 +89,9 @@ class Schema:
             self[self.label]
         if self.group is not None and self.group in self.names:
             raise ValueError(f"The group column {self.group!r} identifies people; it cannot be generated as well.")
+        check_unique(self.constraints)
+        for constraint in self.constraints:
+            constraint.check({column.name: column.categories for column in self.columns})
 
     def __getitem__(self, name: str) -> Column:
         """The column of that name."""
@@ -97,7 +106,7 @@ class Schema:
         return [column.name for column in self.columns]
 
     def validate(self, table: pd.DataFrame) -> None:
-        """Check that a table has the columns of this schema with admissible values.
+        """Check that a table has the columns of this schema with admissible values; its rows may break constraints.
 
         Raises:
             ValueError: A column is absent, holds an unknown category, text for a number, an infinite value, or a
@@ -130,7 +139,10 @@ class Schema:
             columns.append({"name": column.name, "kind": column.kind} | fields)
             if column.categories:
                 columns[-1]["categories"] = list(column.categories)
-        return {"label": self.label, "group": self.group, "columns": columns}
+        rules = [asdict(constraint) for constraint in self.constraints]
+        return {"label": self.label, "group": self.group, "columns": columns} | (
+            {"constraints": rules} if rules else {}
+        )
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Schema:
@@ -138,7 +150,8 @@ class Schema:
         columns = [
             Column(**{**column, "categories": tuple(column.get("categories", ()))}) for column in fields["columns"]
         ]
-        return cls(tuple(columns), fields.get("label"), fields.get("group"))
+        rules = constraints_from(fields.get("constraints", ()))
+        return cls(tuple(columns), fields.get("label"), fields.get("group"), rules)
 
 
 def infer_schema(
@@ -254,15 +267,6 @@ def rare_categories(table: pd.DataFrame, schema: Schema, min_people: int = 3) ->
             counts = people.groupby(table[column.name].astype(object)).nunique()
             rare += [column.name] if (counts < min_people).any() else []
     return rare
-
-
-def unknown_name(what: str, name: str, known: Sequence[str]) -> str:
-    """The message for a name that is not known, with the closest one that is."""
-    close = get_close_matches(str(name), [str(other) for other in known], n=1, cutoff=0.4)
-    if close:
-        return f"Unknown {what} {name!r}. Did you mean {close[0]!r}?"
-    listed = ", ".join(str(other) for other in list(known)[:20])
-    return f"Unknown {what} {name!r}. Choose one of: {listed}{', ...' if len(known) > 20 else ''}."
 
 
 def _infer_text(name: str, present: pd.Series, missing: bool) -> Column:

@@ -10,6 +10,11 @@ HOUSE = ("rlsyn", "envs", "experiments")
 
 # From the ground up. Files of one floor are siblings. A new file takes a floor above everything that it imports.
 FLOORS = (
+    # A schema and its rules.
+    ("rlsyn.names",),
+    ("rlsyn.expressions",),
+    ("rlsyn.truth",),
+    ("rlsyn.constraints",),
     ("rlsyn.schema", "rlsyn.files", "rlsyn.checkpoints", "rlsyn.randomness", "rlsyn.device", "rlsyn.schedule"),
     ("rlsyn.arguments", "rlsyn.levels", "rlsyn.autoregressive", "rlsyn.rollout"),
     ("rlsyn.encoding",),
