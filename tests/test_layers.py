@@ -32,6 +32,7 @@ FLOORS = (
     ("envs.record_vec_env", "envs.cohorts"),
     # Evaluation.
     ("rlsyn.evaluation.features", "rlsyn.evaluation.measure"),
+    ("rlsyn.evaluation.constraints",),
     ("rlsyn.evaluation.column_distances",),
     ("rlsyn.evaluation.marginals", "rlsyn.evaluation.association", "rlsyn.evaluation.label_models"),
     ("rlsyn.evaluation.fidelity", "rlsyn.evaluation.utility", "rlsyn.evaluation.privacy", "rlsyn.evaluation.plots"),

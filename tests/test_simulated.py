@@ -8,7 +8,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.svm import SVC
 
-from rlsyn.datasets.simulated_aireadi import aireadi_schema, aireadi_violations, simulate_aireadi
+from rlsyn.datasets.simulated_aireadi import aireadi_schema, simulate_aireadi
 from rlsyn.datasets.simulated_aireadi_columns import WEARABLE_NAMES
 from rlsyn.datasets.simulated_mimic import mimic_schema, simulate_mimic
 from rlsyn.datasets.split import split_rows
@@ -97,33 +97,44 @@ def test_aireadi_people_keep_their_values_and_days_differ(aireadi):
     assert 0 < within < between
 
 
+def n_breaking(table, schema) -> dict[str, int]:
+    return {rule.name: int(rule.is_broken_by(table).sum()) for rule in schema.constraints}
+
+
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_aireadi_arithmetic_is_obeyed(seed):
-    assert not aireadi_violations(simulate_aireadi(300, seed)).any()
+def test_aireadi_rules_are_obeyed(seed):
+    assert set(n_breaking(simulate_aireadi(300, seed), aireadi_schema()).values()) == {0}
 
 
-@pytest.mark.parametrize(
-    ("rule", "column", "change"),
-    [
-        ("ag_ratio", "ag_ratio", 0.2),
-        ("total_protein", "total_protein", 0.1),
-        ("bun_creatinine_ratio", "bun", 10),
-        ("ldl_friedewald", "ldl", 2),
-        ("activity_hours", "activity_walking_hours", 1),
-        ("sleep_hours", "sleep_light_hours", 24),
-        ("resting_heart_rate", "resting_heart_rate", 50),
-        ("qtc_bazett", "ecg_qtc", 3),
-        ("one_ecg_flag", "ecg_normal", 1),
-        ("moca_total_score", "moca_total_score", 30),
-        ("moca_memory_index", "moca_mis", 16),
-        ("moca_items", "moca_naming", 4),
-        ("binary", "moca_cube", 2),
-    ],
-)
-def test_aireadi_violations_counts_broken_rows(aireadi, rule, column, change):
-    broken = aireadi.head(50).copy()
-    broken.loc[:9, column] += change
-    assert aireadi_violations(broken)[rule] == 10
+AIREADI_CHANGES = {
+    "A/G ratio = albumin / globulin": ("ag_ratio", 0.2),
+    "total protein = albumin + globulin": ("total_protein", 0.1),
+    "BUN/creatinine ratio = BUN / creatinine": ("bun", 10),
+    "LDL by Friedewald": ("ldl", 2),
+    "QTc by Bazett": ("ecg_qtc", 3),
+    "one ECG verdict": ("ecg_normal", 1),
+    "diabetic retinopathy only with type 2 diabetes": ("type_2_diabetes", -5),
+    "resting heart rate < mean heart rate": ("resting_heart_rate", 50),
+    "walking takes steps": ("total_steps", -1e6),
+    "activity hours of a day <= 24": ("activity_walking_hours", 1),
+    "sleep is sedentary time": ("sleep_light_hours", 24),
+    "MoCA items within their points": ("moca_naming", 4),
+    "MoCA total fits its items": ("moca_total_score", 30),
+    "MoCA memory index fits the total": ("moca_mis", 16),
+}
+
+
+def test_every_aireadi_rule_has_a_change_that_breaks_it():
+    assert list(AIREADI_CHANGES) == [rule.name for rule in aireadi_schema().constraints]
+
+
+@pytest.mark.parametrize("rule", AIREADI_CHANGES)
+def test_aireadi_rules_count_broken_rows(aireadi, rule):
+    column, change = AIREADI_CHANGES[rule]
+    # People of whom every rule asks something: who walk, and have a retinopathy.
+    broken = aireadi[(aireadi["diabetic_retinopathy"] == 1) & (aireadi["activity_walking_hours"] > 0)].head(50).copy()
+    broken.loc[broken.index[:10], column] += change
+    assert n_breaking(broken, aireadi_schema())[rule] == 10
 
 
 def test_aireadi_is_reproducible_by_its_seed(aireadi):
@@ -171,7 +182,7 @@ def test_aireadi_of_few_people_is_whole(n_participants):
     table = simulate_aireadi(n_participants)
     aireadi_schema().validate(table)
     assert table["participant_id"].nunique() == n_participants
-    assert not aireadi_violations(table).any()
+    assert not any(n_breaking(table, aireadi_schema()).values())
 
 
 def test_aireadi_refuses_no_people():
@@ -219,6 +230,39 @@ def test_mimic_phecodes_respect_sex_and_age(mimic):
     childbearing = women["AGE"].between(18, 45)
     assert (men[PREGNANCY_ONLY] == 0).all(axis=None) and (women.loc[~childbearing, PREGNANCY_ONLY] == 0).all(axis=None)
     assert (women.loc[childbearing, PREGNANCY_ONLY].sum() > 0).all()
+
+
+@pytest.mark.parametrize("n_codes", [1, 400, 1473])
+def test_mimic_rules_are_obeyed(n_codes):
+    assert set(n_breaking(simulate_mimic(1000, n_codes), mimic_schema(n_codes)).values()) == {0}
+
+
+def test_mimic_rules_are_about_the_phecodes_that_the_table_has():
+    rules = {rule.name: rule for rule in mimic_schema(1473).constraints}
+    assert len(mimic_schema(1).constraints) == 3 and len(rules) == 9
+    prostate = rules["Hyperplasia of prostate (600) only in men"]
+    assert set(prostate.columns) == {"GENDER", "phecode_600", "phecode_600.1", "phecode_600.2"}
+
+
+MIMIC_CHANGES = {
+    "systolic > diastolic pressure": {"DIASTOLIC": 80, "SYSTOLIC": 80},
+    "age from 18 to 91 years": {"AGE": 17},
+    "body mass index from 10.1 to 60.0 kg/m2": {"BMI": 60.1},
+    "Prostate cancer (185) only in men": {"GENDER": 1, "phecode_185": 1},
+    "Hyperplasia of prostate (600) only in men": {"GENDER": 1, "phecode_600": 1},
+    "Erectile dysfunction (605) only in men": {"GENDER": 1, "phecode_605": 1},
+    "Other complications of pregnancy (646) only in women": {"GENDER": 0, "phecode_646": 1},
+    "Maternal conditions complicating pregnancy (649) only in women": {"GENDER": 0, "phecode_649.2": 1},
+    "Known or suspected fetal abnormality (655) only in women": {"GENDER": 0, "phecode_655": 1},
+}
+
+
+@pytest.mark.parametrize("rule", MIMIC_CHANGES)
+def test_mimic_rules_count_broken_rows(mimic, rule):
+    assert list(MIMIC_CHANGES) == [each.name for each in mimic_schema().constraints]
+    broken = mimic.head(50).copy()
+    broken.loc[:9, list(MIMIC_CHANGES[rule])] = list(MIMIC_CHANGES[rule].values())
+    assert n_breaking(broken, mimic_schema())[rule] == 10
 
 
 def test_mimic_comorbidities_come_in_clusters(mimic):

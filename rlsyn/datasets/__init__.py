@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from rlsyn.constraints import Constraint
 from rlsyn.datasets.aireadi import load_aireadi
 from rlsyn.datasets.bundled import breast_cancer, diabetes
 from rlsyn.datasets.dataset import Dataset
@@ -71,13 +72,17 @@ def from_table(
     source: str = "A table of your own.",
     seed: int = 0,
     test_size: float = 0.3,
+    constraints: tuple[Constraint, ...] = (),
 ) -> Dataset:
     """A data set from rows of one's own; without test rows a share of the people is held out.
 
+    The constraints go into the schema; rows that break them are kept.
+
     Raises:
-        ValueError: The rows cannot be learned from (see `infer_schema`), or the test rows do not fit them.
+        ValueError: The rows cannot be learned from (see `infer_schema`), the test rows do not fit them, or a constraint
+            does not fit the columns.
     """
-    schema = infer_schema(table, label, group)
+    schema = replace(infer_schema(table, label, group), constraints=constraints)
     if test is None:
         return _split("Table-v0", table, schema, source, seed, test_size)
     columns = schema.names + ([group] if group else [])

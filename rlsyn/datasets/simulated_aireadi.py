@@ -22,7 +22,6 @@ from rlsyn.datasets.simulated_aireadi_columns import (
     GROUP,
     LABEL,
     aireadi_schema,
-    aireadi_violations,
     bazett,
     friedewald,
 )
@@ -46,7 +45,7 @@ from rlsyn.datasets.simulated_aireadi_tables import (
     Quantity,
 )
 
-__all__ = ["aireadi_schema", "aireadi_violations", "simulate_aireadi"]
+__all__ = ["aireadi_schema", "simulate_aireadi"]
 
 Values = dict[str, np.ndarray]
 

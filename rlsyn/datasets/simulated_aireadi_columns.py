@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypeVar
 
 import numpy as np
 import pandas as pd
 
+from rlsyn.constraints import Constraint, one_hot, sums_to
 from rlsyn.datasets.simulated_aireadi_tables import (
     ACTIVITY,
     CONDITIONS,
@@ -29,11 +31,16 @@ GROUP = "participant_id"
 FRIEDEWALD_LIMIT = 400.0
 """Triglycerides (mg/dL) above which Friedewald's formula fails; a fifth of this is the most that is subtracted."""
 
+SLEEP_HOURS = ("sleep_light_hours", "sleep_deep_hours", "sleep_rem_hours", "sleep_awake_hours")
+ACTIVITY_HOURS = (
+    *("activity_generic_hours", "activity_running_hours", "activity_walking_hours", "activity_sedentary_hours"),
+)
+
 WEARABLE_NAMES = (
     *("heart_rate_mean", "blood_glucose_mean", "resp_rate_mean", "stress_mean", "blood_glucose_std"),
     *("total_steps", "resting_heart_rate", "total_kcal"),
-    *("sleep_light_hours", "sleep_deep_hours", "sleep_rem_hours", "sleep_awake_hours"),
-    *("activity_generic_hours", "activity_running_hours", "activity_walking_hours", "activity_sedentary_hours"),
+    *SLEEP_HOURS,
+    *ACTIVITY_HOURS,
 )
 """The columns that change from day to day; all others belong to the participant."""
 
@@ -75,7 +82,7 @@ DERIVED: dict[str, tuple[str, int]] = {
 
 
 def aireadi_schema() -> Schema:
-    """The 108 attributes of arXiv:2512.21395 with units: 72 quantities, then 36 binary; label Type 2 diabetes."""
+    """The 108 attributes of arXiv:2512.21395 with units and rules: 72 quantities, then 36 binary; label diabetes."""
     tables = (*LABORATORY, *ECG, *MOCA_TIMES, *WEARABLE, *ACTIVITY, *SLEEP)
     reported = {quantity.name: (quantity.unit, quantity.decimals) for quantity in tables} | DERIVED
     times = [quantity.name for quantity in MOCA_TIMES]
@@ -87,24 +94,7 @@ def aireadi_schema() -> Schema:
         else:
             columns.append(Column(name, "integer", unit=unit))
     columns += [Column(name, "binary", (0, 1)) for name in BINARY_NAMES]
-    return Schema(tuple(columns), label=LABEL, group=GROUP)
-
-
-def aireadi_violations(table: pd.DataFrame) -> pd.Series:
-    """How many rows break each rule that the simulated cohort obeys, by the name of the rule.
-
-    Values may differ from a formula by half of the last digit that the column carries.
-
-    Args:
-        table: Rows with the columns of `aireadi_schema`.
-    """
-    obeyed = _laboratory_rules(table) | _wearable_rules(table) | _moca_rules(table)
-    qtc = bazett(table["ecg_qt"], table["ecg_rate"])
-    obeyed["qtc_bazett"] = _is_rounded(table["ecg_qtc"], qtc, 0)
-    obeyed["one_ecg_flag"] = table[list(ECG_FLAGS)].sum(axis=1) == 1
-    obeyed["diabetic_retinopathy"] = table["diabetic_retinopathy"] <= table[LABEL]
-    obeyed["binary"] = table[list(BINARY_NAMES)].isin([0, 1]).all(axis=1)
-    return pd.Series({rule: int((~rows).sum()) for rule, rows in obeyed.items()}, name="n_violations")
+    return Schema(tuple(columns), LABEL, GROUP, _rules())
 
 
 def friedewald(total_cholesterol: Numbers, hdl: Numbers, triglycerides: Numbers) -> Numbers:
@@ -121,48 +111,57 @@ def bazett(qt: Numbers, rate: Numbers) -> Numbers:
     return qt * np.sqrt(rate / 60)
 
 
-def _is_rounded(values: pd.Series, formula: pd.Series, decimals: int) -> pd.Series:
-    return (values - formula).abs() <= 0.5 * 10.0**-decimals + 1e-6
-
-
-def _laboratory_rules(t: pd.DataFrame) -> dict[str, pd.Series]:
-    ldl = friedewald(t["total_cholesterol"], t["hdl"], t["triglycerides"])
-    return {
-        "ag_ratio": _is_rounded(t["ag_ratio"], t["albumin"] / t["globulin"], 1),
+def _rules() -> tuple[Constraint, ...]:
+    """What holds between the columns; a value may differ from its formula by half of the last digit that it carries."""
+    very_low_density = f"min(triglycerides, {FRIEDEWALD_LIMIT:.0f}) / 5"
+    return (
+        _rounded("A/G ratio = albumin / globulin", "ag_ratio", "albumin / globulin", 1),
         # Both parts carry one decimal, and so does their sum.
-        "total_protein": (t["total_protein"] - t["albumin"] - t["globulin"]).abs() < 0.05,
-        "bun_creatinine_ratio": _is_rounded(t["bun_creatinine_ratio"], t["bun"] / t["creatinine"], 0),
-        "ldl_friedewald": _is_rounded(t["ldl"], ldl, 0),
-    }
-
-
-def _wearable_rules(t: pd.DataFrame) -> dict[str, pd.Series]:
-    activity = t[
-        ["activity_generic_hours", "activity_running_hours", "activity_walking_hours", "activity_sedentary_hours"]
-    ]
-    sleep = t[["sleep_light_hours", "sleep_deep_hours", "sleep_rem_hours", "sleep_awake_hours"]]
-    return {
-        "activity_hours": (activity >= 0).all(axis=1) & (activity.sum(axis=1) <= 24 + 1e-6),
+        sums_to(["albumin", "globulin"], "total_protein", 0.049, name="total protein = albumin + globulin"),
+        _rounded("BUN/creatinine ratio = BUN / creatinine", "bun_creatinine_ratio", "bun / creatinine", 0),
+        _rounded("LDL by Friedewald", "ldl", f"max(total_cholesterol - hdl - {very_low_density}, 0)", 0),
+        _rounded("QTc by Bazett", "ecg_qtc", "ecg_qt * sqrt(ecg_rate / 60)", 0),
+        one_hot(ECG_FLAGS, name="one ECG verdict"),
+        Constraint("diabetic retinopathy only with type 2 diabetes", f"diabetic_retinopathy == 0 or {LABEL} == 1"),
+        Constraint("resting heart rate < mean heart rate", "resting_heart_rate < heart_rate_mean"),
+        Constraint("walking takes steps", "total_steps > 0 or activity_walking_hours == 0"),
+        Constraint(
+            "activity hours of a day <= 24", f"{_none_negative(ACTIVITY_HOURS)} and {_sum(ACTIVITY_HOURS)} <= 24.000001"
+        ),
         # Each stage and each activity is rounded to a hundredth of an hour.
-        "sleep_hours": (sleep >= 0).all(axis=1) & (sleep.sum(axis=1) <= t["activity_sedentary_hours"] + 0.025),
-        "resting_heart_rate": t["resting_heart_rate"] < t["heart_rate_mean"],
-        "walking_steps": (t["total_steps"] > 0) | (t["activity_walking_hours"] == 0),
-    }
+        Constraint(
+            "sleep is sedentary time",
+            f"{_none_negative(SLEEP_HOURS)} and {_sum(SLEEP_HOURS)} <= activity_sedentary_hours + 0.025",
+        ),
+        *_moca_rules(),
+    )
 
 
-def _moca_rules(t: pd.DataFrame) -> dict[str, pd.Series]:
-    total, memory_index = t["moca_total_score"], t["moca_mis"]
-    hidden = total - t[[item.name for item in MOCA_ITEMS]].sum(axis=1)
+def _moca_rules() -> tuple[Constraint, ...]:
+    hidden = f"(moca_total_score - ({_sum([item.name for item in MOCA_ITEMS])}))"
     highest = {item.name: item.high for item in MOCA_HIDDEN_ITEMS}
-    in_range = pd.Series(True, index=t.index)
-    for item in (*MOCA_ITEMS, *MOCA_TRIALS):
-        in_range &= t[item.name].between(item.low, item.high)
-    # A word recalled freely gives three points of the memory index, one recalled with a cue at most two: so the index
-    # bounds the words recalled freely, which are the delayed recall in the total score, on both sides.
-    least_recalled = memory_index - 2 * highest["delayed_recall"]
-    most_hidden = sum(highest.values()) - highest["delayed_recall"] + memory_index // 3
-    return {
-        "moca_items": in_range,
-        "moca_total_score": (hidden >= 0) & (hidden <= sum(highest.values())) & (total <= 30),
-        "moca_memory_index": memory_index.between(0, 15) & (hidden >= least_recalled) & (hidden <= most_hidden),
-    }
+    most_hidden = sum(highest.values())
+    recall = highest["delayed_recall"]
+    points = " and ".join(f"{item.low} <= {item.name} <= {item.high}" for item in (*MOCA_ITEMS, *MOCA_TRIALS))
+    return (
+        Constraint("MoCA items within their points", points),
+        Constraint("MoCA total fits its items", f"0 <= {hidden} <= {most_hidden} and moca_total_score <= 30"),
+        # A word recalled freely gives three points of the memory index, one recalled with a cue at most two: so the
+        # index bounds the words recalled freely, which are the delayed recall in the total score, on both sides.
+        Constraint(
+            "MoCA memory index fits the total",
+            f"0 <= moca_mis <= 15 and moca_mis - {2 * recall} <= {hidden} <= {most_hidden - recall} + moca_mis // 3",
+        ),
+    )
+
+
+def _rounded(name: str, column: str, formula: str, decimals: int) -> Constraint:
+    return Constraint(name, f"abs({column} - {formula}) <= {0.5 * 10.0**-decimals + 1e-6:.6f}")
+
+
+def _sum(columns: Sequence[str]) -> str:
+    return " + ".join(columns)
+
+
+def _none_negative(columns: Sequence[str]) -> str:
+    return " and ".join(f"{column} >= 0" for column in columns)

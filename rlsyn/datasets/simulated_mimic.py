@@ -17,6 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import betainc, betaincinv, ndtr, ndtri
 
+from rlsyn.constraints import Constraint, in_range
 from rlsyn.datasets.simulated_mimic_tables import (
     CHAPTERS,
     FACTORS,
@@ -26,6 +27,7 @@ from rlsyn.datasets.simulated_mimic_tables import (
     PREGNANCY_PHECODES,
     Loadings,
 )
+from rlsyn.expressions import in_backticks
 from rlsyn.schema import Column, Schema
 
 LABEL = "DIE_1y"
@@ -44,6 +46,11 @@ MIN_AGE, MAX_AGE = 18, 91
 AGE_SHAPE = (1.30, 1.05)
 """Beta distribution of age between 18 and 91: mean 58, standard deviation 20 years."""
 CHILDBEARING_AGES = (18, 45)
+MIN_BMI, MAX_BMI = 10.1, 60.0
+"""Published range, kg/m2."""
+
+SEX_SPECIFIC = {("men", 0): ("185", "600", "605"), ("women", 1): ("646", "649", "655")}
+"""The phecodes of which arXiv:2512.21395 counts clinical violations, by the people who may have them and their GENDER."""
 
 DEATH_LOADINGS: Loadings = {
     "age": 1.00,
@@ -95,7 +102,7 @@ def simulate_mimic(n_patients: int = 4000, n_codes: int = 400, seed: int = 0) ->
 
 
 def mimic_schema(n_codes: int = 400) -> Schema:
-    """The columns of `simulate_mimic` with units; label death within a year of discharge.
+    """The columns of `simulate_mimic` with units and rules; label death within a year of discharge.
 
     Raises:
         ValueError: More phecodes than the published table has.
@@ -109,8 +116,28 @@ def mimic_schema(n_codes: int = 400) -> Schema:
         Column("RACE", "categorical", tuple(RACE_COUNTS)),
         Column(LABEL, "binary", (0, 1)),
     ]
-    columns += [Column(f"phecode_{code}", "binary", (0, 1)) for code in _phecodes(n_codes)]
-    return Schema(tuple(columns), label=LABEL)
+    codes = _phecodes(n_codes)
+    columns += [Column(f"phecode_{code}", "binary", (0, 1)) for code in codes]
+    return Schema(tuple(columns), label=LABEL, constraints=_rules(codes))
+
+
+def _rules(codes: tuple[str, ...]) -> tuple[Constraint, ...]:
+    rules = [
+        Constraint("systolic > diastolic pressure", "SYSTOLIC > DIASTOLIC"),
+        in_range("AGE", MIN_AGE, MAX_AGE, name=f"age from {MIN_AGE} to {MAX_AGE} years"),
+        in_range("BMI", MIN_BMI, MAX_BMI, name=f"body mass index from {MIN_BMI} to {MAX_BMI} kg/m2"),
+    ]
+    names = {line.code: line.name for line in LEADING}
+    for (who, gender), categories in SEX_SPECIFIC.items():
+        for category in categories:
+            # Sub-codes such as 600.1 are of the category too.
+            columns = [in_backticks(f"phecode_{code}") for code in codes if code.split(".")[0] == category]
+            if columns:
+                absent = " and ".join(f"{column} == 0" for column in columns)
+                rules.append(
+                    Constraint(f"{names[category]} ({category}) only in {who}", f"GENDER == {gender} or {absent}")
+                )
+    return tuple(rules)
 
 
 def _shares() -> np.ndarray:
@@ -128,7 +155,7 @@ def _draw_body(factors: np.ndarray, rng: np.random.Generator) -> dict[str, np.nd
     latent = dict(zip(FACTORS, factors, strict=True))
     noise = rng.standard_normal((3, factors.shape[1]))
     z_mass = 0.5 * latent["metabolic"] - 0.1 * latent["oncologic"] - 0.05 * latent["age"] + 0.85 * noise[0]
-    mass = np.round(np.clip(27.8 * np.exp(0.22 * z_mass), 10.1, 60.0), 1)
+    mass = np.round(np.clip(27.8 * np.exp(0.22 * z_mass), MIN_BMI, MAX_BMI), 1)
     z_pressure = 0.2 * latent["metabolic"] - 0.2 * latent["age"] - 0.15 * latent["infection"] + 0.94 * noise[1]
     diastolic = np.round(np.clip(74 + 11 * z_pressure, 30, 168))
     # Arteries stiffen with age: the pulse pressure widens (Franklin et al., 1997, Circulation 96).

@@ -1,0 +1,121 @@
+"""Whether records could be real: the rules that the schema declares, and the values that the train rows know."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from rlsyn.evaluation.features import MISSING, category_positions, column_numbers
+from rlsyn.evaluation.measure import Estimate, Measure, Measurement, Metric, Tables, share_estimate
+from rlsyn.schema import Column, Schema
+
+BROKEN = Metric(
+    "broken rules",
+    "constraints",
+    "minimise",
+    0,
+    1,
+    "Share of records that break at least one of the declared rules; missing values break none.",
+)
+OUT_OF_RANGE = Metric(
+    "out of range",
+    "constraints",
+    "minimise",
+    0,
+    1,
+    "Share of records with a value below the lowest or above the highest of the train rows, or in a category of none.",
+)
+NO_RULES = "the schema declares no rules"
+
+
+def measures(schema: Schema) -> list[Measure]:
+    """Rules that records break, and values that the train rows do not know."""
+    return [Measure("constraints", (BROKEN, OUT_OF_RANGE), constraints)]
+
+
+def constraints(tables: Tables) -> Measurement:
+    """Both metrics with Wilson's 95 % intervals.
+
+    The details are `by_rule`, a frame by name of the rule with its `expression`, the shares of the `train`, `test` and
+    `synthetic` rows that break it, and the number of synthetic ones, `n_synthetic`; and `out_of_range`, the share of
+    synthetic rows by column.
+    """
+    schema, synthetic = tables.schema, tables.synthetic
+    broken = broken_rows(synthetic, schema)
+    outside = rows_out_of_range(tables.train, synthetic, schema)
+    by_rule = pd.DataFrame(
+        {
+            "expression": pd.Series({rule.name: rule.expression for rule in schema.constraints}, dtype=object),
+            "train": broken_share(tables.train, schema),
+            "test": broken_share(tables.test, schema),
+            "synthetic": broken.mean(),
+            "n_synthetic": broken.sum().astype("int64"),
+        },
+        index=pd.Index(broken.columns, name="rule"),
+    )
+    has_rules = bool(schema.constraints)
+    return Measurement(
+        estimates={
+            BROKEN.name: share_estimate(broken.any(axis=1).to_numpy()) if has_rules else Estimate(float("nan")),
+            OUT_OF_RANGE.name: share_estimate(outside.any(axis=1).to_numpy()),
+        },
+        notes={} if has_rules else {BROKEN.name: NO_RULES},
+        details={"by_rule": by_rule, "out_of_range": outside.mean()},
+    )
+
+
+def broken_share(table: pd.DataFrame, schema: Schema) -> pd.Series:
+    """The share of the rows that break each rule of the schema, by its name; range 0 to 1, goal minimise.
+
+    Raises:
+        ValueError: The table lacks a column of a rule, or holds text where a number belongs.
+    """
+    return broken_rows(table, schema).mean()
+
+
+def broken_rows(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """For each row and rule whether the row breaks the rule; see `Constraint.is_broken_by`.
+
+    Values are taken for the categories of the schema that they mean (1, "1" and True alike). Others stay what they are,
+    save for text in a column whose categories are numbers: it counts as missing here, and as out of range.
+
+    Raises:
+        ValueError: The table lacks a column of a rule, or holds text where a number belongs.
+    """
+    used = dict.fromkeys(name for rule in schema.constraints for name in rule.columns)
+    alike = pd.DataFrame({name: _conform(table[name], schema[name]) for name in used if name in table})
+    broken = {rule.name: rule.is_broken_by(alike) for rule in schema.constraints}
+    return pd.DataFrame(broken, index=table.index, columns=[rule.name for rule in schema.constraints], dtype=bool)
+
+
+def rows_out_of_range(train: pd.DataFrame, table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """For each row and column whether the value is outside the range, or in none of the categories, of the train rows.
+
+    A missing value is never outside. Where train has no value at all, every value is.
+    """
+    outside = {}
+    for column in schema.columns:
+        known, values = (
+            category_positions(rows[column.name], column) if column.is_discrete else column_numbers(rows[column.name])
+            for rows in (train, table)
+        )
+        if column.is_discrete:
+            outside[column.name] = (values != MISSING) & ~np.isin(values, known[known >= 0])
+        else:
+            known = known[~np.isnan(known)]
+            is_inside = (values >= known.min(initial=np.inf)) & (values <= known.max(initial=-np.inf))
+            outside[column.name] = ~is_inside & ~np.isnan(values)
+    return pd.DataFrame(outside, index=table.index)
+
+
+def _conform(values: pd.Series, column: Column) -> np.ndarray:
+    if not column.is_discrete:
+        return column_numbers(values)
+    is_text = any(isinstance(category, str) for category in column.categories)
+    if is_text:
+        others = values.astype(object).map(str, na_action="ignore").to_numpy(dtype=object)
+    else:
+        others = pd.to_numeric(values.astype(object), errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    positions = category_positions(values, column)
+    categories = np.array(column.categories, dtype=object if is_text else float)
+    return np.where(positions >= 0, categories[positions.clip(0)], others)
