@@ -42,21 +42,23 @@ def metrics(schema: Schema, fast: bool) -> tuple[Metric, ...]:
     """
     if _is_regression(schema):
         unit, low = "R2", float("-inf")
-        scale = "1 is perfect, 0 no better than the mean of the test rows, below 0 worse than that"
+        scale = "1 is perfect, 0 no better than the mean, below 0 worse than that"
     else:
-        unit, low, scale = "AUC", 0.0, "0.5 is guessing, 1 perfect; compare with the real train rows in their place"
-    s2r = f"how well models fitted on synthetic rows predict the label of real test rows: {scale}."
-    names = [(f"S2R {unit}", f"Mean of the models: {s2r}")]
-    names += [(f"S2R {unit} ({name})", f"One model, {name}: {s2r}") for name in models(schema, fast)]
-    found = [Metric(name, "utility", "maximise", low, 1.0, meaning) for name, meaning in names]
+        unit, low, scale = "AUC", 0.0, "0.5 is guessing, 1 perfect"
+    goal = f"{scale}; to be reached is the value of models fitted and scored on real rows."
+    s2r = f"How well models fitted on synthetic rows predict the label of real test rows: {goal}"
+    found = [Metric(f"S2R {unit}", "utility", "maximise", low, 1.0, s2r)]
+    for name in models(schema, fast):
+        meaning = f"{s2r} This one model: {name.replace('_', ' ')}."
+        found.append(Metric(f"S2R {unit} ({name})", "utility", "maximise", low, 1.0, meaning))
     if not _is_regression(schema):
         meaning = (
-            "How far the probabilities of models fitted on synthetic rows are from the labels of real test rows, "
-            "as mean squared error: 0 is certain and right; a generator that shifts how common the label is does worse."
+            "How far the probabilities of models fitted on synthetic rows are from the labels of real test rows: their "
+            "mean squared error, 0 where certain and right. It grows where synthetic rows get a label's frequency wrong."
         )
         found.append(Metric("S2R Brier", "utility", "minimise", 0.0, 1.0, meaning))
-    meaning = f"How well models fitted on real train rows predict the label of synthetic rows: {scale}."
-    found.append(Metric(f"R2S {unit}", "utility", "maximise", low, 1.0, meaning))
+    r2s = f"How well models fitted on real train rows predict the label of synthetic rows: {goal}"
+    found.append(Metric(f"R2S {unit}", "utility", "maximise", low, 1.0, r2s))
     return tuple(found)
 
 
@@ -286,6 +288,3 @@ def _score(labels: np.ndarray, predictions: np.ndarray, is_regression: bool) -> 
 def _brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
     truth = np.eye(probabilities.shape[1])[labels]
     return float(((probabilities - truth) ** 2).sum(axis=1).mean() / 2)
-
-
-utility_note = note
