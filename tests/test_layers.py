@@ -33,8 +33,12 @@ FLOORS = (
     # Evaluation.
     ("rlsyn.evaluation.features", "rlsyn.evaluation.measure"),
     ("rlsyn.evaluation.constraints",),
-    ("rlsyn.evaluation.column_distances",),
+    ("rlsyn.evaluation.column_distances", "rlsyn.evaluation.distances", "rlsyn.evaluation.people"),
     ("rlsyn.evaluation.marginals", "rlsyn.evaluation.association", "rlsyn.evaluation.label_models"),
+    (
+        *("rlsyn.evaluation.copies", "rlsyn.evaluation.membership", "rlsyn.evaluation.domias"),
+        "rlsyn.evaluation.inference",
+    ),
     ("rlsyn.evaluation.fidelity", "rlsyn.evaluation.utility", "rlsyn.evaluation.privacy", "rlsyn.evaluation.plots"),
     ("rlsyn.evaluation",),
     # The method.

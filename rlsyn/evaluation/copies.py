@@ -1,0 +1,204 @@
+"""Copies: synthetic rows that equal a train row or lie closer to one than real people do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from scipy.stats import quantile_test
+
+from rlsyn.evaluation.distances import nearest_distances, nearest_neighbours
+from rlsyn.evaluation.features import FeatureEncoder, category_positions, column_numbers
+from rlsyn.evaluation.measure import (
+    Estimate,
+    Measure,
+    Measurement,
+    Metric,
+    Tables,
+    share_estimate,
+)
+from rlsyn.evaluation.people import at_most, drawn_note, require_rows
+from rlsyn.schema import Column, Schema
+
+NEAR_QUANTILE = 0.01
+MAX_ROWS, MAX_ROWS_FAST = 30_000, 5_000
+"""Synthetic rows, and test rows, whose distance to train is looked for."""
+
+_DESCRIPTIVE = "It only describes: low values are a warning, high ones prove nothing (arXiv:2505.01524)."
+METRICS = (
+    Metric(
+        "exact copies",
+        "privacy",
+        "minimise",
+        0,
+        1,
+        "Share of synthetic rows that equal a train row in every column; some do by chance where rows have few values.",
+    ),
+    Metric(
+        "near copies",
+        "privacy",
+        "minimise",
+        0,
+        1,
+        "Share of synthetic rows closer to a train row than 99 % of the test rows are; fresh people give about 0.01.",
+    ),
+    Metric(
+        "DCR 5 %",
+        "privacy",
+        "none",
+        0,
+        float("inf"),
+        f"Distance to the closest train row that 5 % of the synthetic rows stay below. {_DESCRIPTIVE}",
+    ),
+    Metric(
+        "DCR median",
+        "privacy",
+        "none",
+        0,
+        float("inf"),
+        f"Median distance of synthetic rows to their closest train row. {_DESCRIPTIVE}",
+    ),
+    Metric(
+        "NNDR 5 %",
+        "privacy",
+        "none",
+        0,
+        1,
+        "Distance to the closest over that to the second closest train row, which 5 % of the synthetic rows stay below; "
+        f"near 0, one person is singled out. {_DESCRIPTIVE}",
+    ),
+    Metric(
+        "NNDR median",
+        "privacy",
+        "none",
+        0,
+        1,
+        f"Median ratio of a synthetic row's distances to its closest and its second closest train row. {_DESCRIPTIVE}",
+    ),
+)
+
+
+def exact_copies(train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> int:
+    """The number of synthetic rows that equal a train row in every column; goal minimise.
+
+    Missing equals missing; categories are compared by their meaning, numbers in the precision of the coarser of the
+    two tables. With the tables in each other's place it counts the train rows that were copied, which is syntheval's
+    hitting rate at threshold 0 (times the train rows), where nothing is missing.
+    """
+    return int((equal_train_rows(train, synthetic, schema) > 0).sum())
+
+
+def equal_train_rows(train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> np.ndarray:
+    """For each synthetic row, the number of train rows that it equals in every column: 1 singles out a train row."""
+    sides = [_value_codes(train[column.name], synthetic[column.name], column) for column in schema.columns]
+    rows = _row_numbers(sides)
+    return np.bincount(rows[: len(train)], minlength=rows.max(initial=-1) + 1)[rows[len(train) :]]
+
+
+def near_copy_share(train: pd.DataFrame, test: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> float:
+    """The share of synthetic rows closer to train than all but one per cent of the test rows are.
+
+    Distances are those of the nearest train row, Euclidean among features fitted on train; the limit is the 1 %
+    quantile of the test rows' distances. A copy (distance 0) always counts: where more than one per cent of the test
+    rows equal a train row the limit is 0, and nothing is closer than that. Range 0 to 1, goal minimise; fresh people
+    give about 0.01.
+
+    Raises:
+        NotComputableError: A table without rows.
+    """
+    require_rows(train=train, test=test, synthetic=synthetic)
+    encoder = FeatureEncoder(schema).fit(train)
+    targets = encoder.transform(train)
+    distances = nearest_distances(encoder.transform(synthetic), targets)
+    return float(_is_near(distances, nearest_distances(encoder.transform(test), targets)).mean())
+
+
+def closest_records(train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> tuple[np.ndarray, np.ndarray]:
+    """DCR and NNDR of each synthetic row: distance to the closest train row, and that over the second closest.
+
+    Distances are Euclidean among features fitted on train (a numeric column spans 0 to 1 in train, a change of category
+    counts sqrt 2, of a binary value 1). DCR is 0 or more, NNDR 0 to 1; a row as close to two train rows has 1, even
+    where both are at distance 0, as it singles out nobody. Goal none: passing a threshold proves nothing
+    (arXiv:2505.01524).
+
+    syntheval's mDCR is the median of the same distances over the median distance of a train row to another. Its NNDR
+    takes the ratios from train rows to synthetic rows, their mean, and 0 where both distances are 0.
+
+    Raises:
+        NotComputableError: Fewer than two train rows, or no synthetic ones.
+    """
+    require_rows(train=train, synthetic=synthetic)
+    encoder = FeatureEncoder(schema).fit(train)
+    return _ratios(nearest_neighbours(encoder.transform(synthetic), encoder.transform(train), 2)[0])
+
+
+def compute_copies(tables: Tables) -> Measurement:
+    """Shares of exact and near copies, and quantiles of DCR and NNDR, as `METRICS` says.
+
+    Exact copies are looked for among all synthetic rows; the distances of at most `MAX_ROWS` synthetic and test rows
+    are taken to all train rows. The intervals are over synthetic rows and take the test rows' limit as it is.
+    """
+    train, schema = tables.train, tables.schema
+    max_rows = MAX_ROWS_FAST if tables.fast else MAX_ROWS
+    synthetic = at_most(tables.synthetic, schema, max_rows, tables.seed)
+    test = at_most(tables.test, schema, max_rows, tables.seed)
+    require_rows(train=train, test=test, synthetic=synthetic)
+    n_equal = equal_train_rows(train, tables.synthetic, schema)
+    encoder = FeatureEncoder(schema).fit(train)
+    targets = encoder.transform(train)
+    dcr, nndr = _ratios(nearest_neighbours(encoder.transform(synthetic), targets, 2)[0])
+    is_near = _is_near(dcr, nearest_distances(encoder.transform(test), targets))
+    shares = [share_estimate(n_equal > 0), share_estimate(is_near)]
+    if not tables.with_intervals:
+        shares = [Estimate(share.value) for share in shares]
+    quantiles = [one for values in (dcr, nndr) for one in _quantile_estimates(values, tables.with_intervals)]
+    estimates = dict(zip([metric.name for metric in METRICS], [*shares, *quantiles], strict=True))
+    drawn = drawn_note(max_rows, synthetic=tables.synthetic, test=tables.test)
+    notes = {metric.name: drawn for metric in METRICS[1:] if drawn}
+    notes["exact copies"] = (
+        f"{(n_equal > 0).sum():,} of {len(n_equal):,} synthetic rows; {(n_equal == 1).sum():,} of them equal a train "
+        "row that is unique in train"
+    )
+    return Measurement(estimates, notes, {"distances": {"synthetic": dcr}})
+
+
+COPIES = Measure("copies", METRICS, compute_copies, real="test")
+
+
+def _ratios(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    first, second = distances.T
+    return first, np.divide(first, second, out=np.ones_like(first), where=second > 0)
+
+
+def _is_near(distances: np.ndarray, test_distances: np.ndarray) -> np.ndarray:
+    return (distances < np.quantile(test_distances, NEAR_QUANTILE)) | (distances == 0)
+
+
+def _quantile_estimates(values: np.ndarray, with_intervals: bool) -> list[Estimate]:
+    # 5 % and median; the intervals are between order statistics, whatever the distribution.
+    found = []
+    for probability in (0.05, 0.5):
+        value = float(np.quantile(values, probability))
+        interval = (
+            quantile_test(values, p=probability).confidence_interval(0.95) if with_intervals else (np.nan, np.nan)
+        )
+        found.append(Estimate(value, *map(float, interval)))
+    return found
+
+
+def _value_codes(train: pd.Series, synthetic: pd.Series, column: Column) -> np.ndarray:
+    # Equal numbers for equal values, train rows first.
+    if column.is_discrete:
+        return np.concatenate([category_positions(values, column) for values in (train, synthetic)])
+    numbers = np.concatenate([column_numbers(train), column_numbers(synthetic)])
+    if any(values.dtype in (np.float16, np.float32, "Float32") for values in (train, synthetic)):
+        numbers = numbers.astype(np.float32)
+    return pd.factorize(numbers)[0].astype(np.int64)
+
+
+def _row_numbers(codes: list[np.ndarray]) -> np.ndarray:
+    # Equal numbers for equal rows. Numbering anew after each column keeps the products within 64 bits.
+    rows = np.zeros(len(codes[0]), dtype=np.int64)
+    for column in codes:
+        values = np.unique(column, return_inverse=True)[1]
+        rows = np.unique(rows * (values.max(initial=0) + 1) + values, return_inverse=True)[1]
+    return rows
