@@ -32,7 +32,7 @@ FLOORS = (
     ("envs.record_vec_env", "envs.cohorts"),
     # Evaluation.
     ("rlsyn.evaluation.features", "rlsyn.evaluation.measure"),
-    ("rlsyn.evaluation.constraints",),
+    ("rlsyn.evaluation.constraints", "rlsyn.evaluation.shares"),
     ("rlsyn.evaluation.column_distances", "rlsyn.evaluation.distances", "rlsyn.evaluation.people"),
     ("rlsyn.evaluation.marginals", "rlsyn.evaluation.association", "rlsyn.evaluation.label_models"),
     (
@@ -40,6 +40,9 @@ FLOORS = (
         "rlsyn.evaluation.inference",
     ),
     ("rlsyn.evaluation.fidelity", "rlsyn.evaluation.utility", "rlsyn.evaluation.privacy", "rlsyn.evaluation.plots"),
+    ("rlsyn.evaluation.panels", "rlsyn.evaluation.curves"),
+    ("rlsyn.evaluation.gallery",),
+    ("rlsyn.evaluation.report",),
     ("rlsyn.evaluation",),
     # The method.
     ("rlsyn.policy", "rlsyn.discriminator", "rlsyn.sampling"),

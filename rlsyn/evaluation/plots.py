@@ -1,4 +1,7 @@
-"""Figures that compare synthetic with real records: marginal distributions and association matrices."""
+"""Figures that compare synthetic with real tables: marginals, association matrices, principal components, prevalence.
+
+None shows a real row: shares are of bins and categories of at least three people, areas of at least three rows.
+"""
 
 from __future__ import annotations
 
@@ -6,17 +9,29 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from scipy.ndimage import gaussian_filter
 
 from rlsyn.evaluation.association import association_matrix
-from rlsyn.evaluation.features import category_positions, column_numbers
+from rlsyn.evaluation.features import row_groups
 from rlsyn.evaluation.marginals import ks_statistics, total_variation
+from rlsyn.evaluation.shares import MIN_PEOPLE, bars, histogram, missing_share
 from rlsyn.schema import Column, Schema
 
 # Blue and vermillion of Okabe and Ito: told apart with any colour vision.
 REAL_COLOUR = "#0072B2"
 SYNTHETIC_COLOUR = "#D55E00"
-MAX_BARS = 8
 MAX_NAMED_COLUMNS = 30
+MAX_CELLS = 200
+"""Matrices of more columns are drawn in blocks."""
+N_CONTOUR_CELLS = 60
+SMALL = (4.0, 3.5)
+"""Inches of a figure that stays readable on a phone."""
+
+
+def column_distances(train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> pd.Series:
+    """Kolmogorov-Smirnov statistic or total variation of every column, the largest first."""
+    distances = pd.concat([ks_statistics(train, synthetic, schema), total_variation(train, synthetic, schema)])
+    return distances.sort_values(ascending=False, kind="stable", na_position="last")
 
 
 def marginals_figure(
@@ -27,17 +42,17 @@ def marginals_figure(
     Histograms of numbers, bars of the commonest categories; shares are of the present values. Above each stands its
     Kolmogorov-Smirnov statistic (KS) or total variation (TV), and the shares of missing values where there are any.
     """
-    distances = pd.concat([ks_statistics(train, synthetic, schema), total_variation(train, synthetic, schema)])
-    distances = distances.sort_values(ascending=False, kind="stable", na_position="last")
+    distances = column_distances(train, synthetic, schema)
     names = list(distances.index[:n_columns])
+    persons = row_groups(train, schema)
     n_across = min(4, max(1, int(np.ceil(np.sqrt(len(names))))))
     figure = Figure(figsize=(12, 9), dpi=100, layout="constrained")
     panels = figure.subplots(-(-len(names) // n_across), n_across, squeeze=False).ravel()
     for panel, name in zip(panels, names, strict=False):
         column = schema[name]
         draw = _draw_bars if column.is_discrete else _draw_histograms
-        draw(panel, train[name], synthetic[name], column)
-        panel.set_title(_panel_title(train[name], synthetic[name], column, float(distances[name])), fontsize=9)
+        draw(panel, train[name], synthetic[name], column, persons)
+        panel.set_title(_panel_title(train[name], synthetic[name], column, float(distances[name]), persons), fontsize=9)
         panel.tick_params(labelsize=8)
         panel.spines[["top", "right"]].set_visible(False)
     for panel in panels[len(names) :]:
@@ -55,26 +70,18 @@ def association_figure(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Sche
 
     The difference (synthetic - real) has its own scale, symmetric about 0 and as wide as its largest entry.
     """
-    matrices = [association_matrix(table, schema).to_numpy() for table in (real, synthetic)]
+    matrices = [association_matrix(table, schema) for table in (real, synthetic)]
     difference = matrices[1] - matrices[0]
-    widest = float(max(np.abs(difference).max(), 0.01))
-    pairs = np.abs(difference[np.triu_indices(len(difference), k=1)])
+    pairs = np.abs(difference.to_numpy()[np.triu_indices(len(difference), k=1)])
     figure = Figure(figsize=(15, 6.3), dpi=100, layout="constrained")
     panels = figure.subplots(1, 3)
-    images = []
-    for panel, matrix, name, limit, colours in zip(
-        panels,
-        [*matrices, difference],
-        ("real", "synthetic", "difference (synthetic - real)"),
-        (1.0, 1.0, widest),
-        ("RdBu_r", "RdBu_r", "PuOr_r"),
-        strict=True,
-    ):
-        images.append(panel.imshow(matrix, vmin=-limit, vmax=limit, cmap=colours, interpolation="nearest"))
+    for panel, matrix in zip(panels, matrices, strict=False):
+        _draw_matrix(panel, matrix, 1.0, "RdBu_r", with_names="both" if panel is panels[0] else "below")
+    _draw_matrix(panels[2], difference, _widest(difference), "PuOr_r", with_names="below")
+    for panel, name in zip(panels, ("real", "synthetic", "difference (synthetic - real)"), strict=True):
         panel.set_title(name, fontsize=11)
-        _name_axes(panel, schema.names, with_rows=name == "real")
-    figure.colorbar(images[1], ax=list(panels[:2]), shrink=0.8, label="association")
-    figure.colorbar(images[2], ax=panels[2], shrink=0.8, label="difference")
+    figure.colorbar(panels[1].images[0], ax=list(panels[:2]), shrink=0.8, label="association")
+    figure.colorbar(panels[2].images[0], ax=panels[2], shrink=0.8, label="difference")
     heading = "Association of columns"
     if len(pairs):
         heading += f", mean |difference| {pairs.mean():.3f}"
@@ -82,74 +89,152 @@ def association_figure(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Sche
     return figure
 
 
-def _draw_histograms(panel: Axes, train: pd.Series, synthetic: pd.Series, column: Column) -> None:
-    sides = [numbers[~np.isnan(numbers)] for numbers in (column_numbers(train), column_numbers(synthetic))]
-    both = np.concatenate(sides)
-    if len(both) == 0:
+def matrix_figure(matrix: pd.DataFrame, is_difference: bool = False) -> Figure:
+    """A figure of one association matrix; of a difference of two with a scale as wide as its largest entry."""
+    has_names = len(matrix) <= MAX_NAMED_COLUMNS
+    figure = Figure(figsize=(5.4, 5.0) if has_names else SMALL, dpi=160, layout="constrained")
+    panel = figure.subplots()
+    limit, colours = (_widest(matrix), "PuOr_r") if is_difference else (1.0, "RdBu_r")
+    _draw_matrix(panel, matrix, limit, colours, with_names="both")
+    figure.colorbar(panel.images[0], ax=panel, shrink=0.85).ax.tick_params(labelsize=8)
+    return figure
+
+
+def overlay_figure(real: np.ndarray, synthetic: np.ndarray, explained: np.ndarray) -> Figure:
+    """A figure of real rows as a density and synthetic rows as its contours, in the plane of two components.
+
+    Cells of fewer than `MIN_PEOPLE` real rows stay blank; contours hold 25, 50, 75 and 95 % of the synthetic rows. The
+    axes span the inner 98 % of both sides.
+
+    Args:
+        real: Coordinates of the real rows, `(n_rows, 2)`.
+        synthetic: Those of the synthetic rows.
+        explained: Shares of the variance of the real rows that the components explain.
+    """
+    figure, panel = small_figure(
+        f"component 1 ({explained[0]:.0%} of variance)", f"component 2 ({explained[1]:.0%} of variance)"
+    )
+    n_cells = int(np.clip(np.sqrt(len(real) / 6), 10, 45))
+    both = [np.quantile(side, [0.01, 0.99], axis=0) for side in (real, synthetic)]
+    low, high = np.min([side[0] for side in both], axis=0), np.max([side[1] for side in both], axis=0)
+    reach = 0.15 * np.maximum(high - low, 1e-9)
+    edges = [np.linspace(low[i] - reach[i], high[i] + reach[i], n_cells + 1) for i in (0, 1)]
+    counts = np.histogram2d(real[:, 0], real[:, 1], edges)[0]
+    shares = np.where(counts < MIN_PEOPLE, np.nan, counts / len(real))
+    image = panel.pcolormesh(edges[0], edges[1], shares.T, cmap="Blues", vmin=0, rasterized=True)
+    if np.isfinite(shares).any():
+        figure.colorbar(image, ax=panel, label="share of real rows", shrink=0.85)
+    finer = [np.linspace(side[0], side[-1], N_CONTOUR_CELLS + 1) for side in edges]
+    density = gaussian_filter(np.histogram2d(synthetic[:, 0], synthetic[:, 1], finer)[0], N_CONTOUR_CELLS / n_cells)
+    levels = _mass_levels(density)
+    if len(levels):
+        centres = [(side[1:] + side[:-1]) / 2 for side in finer]
+        panel.contour(centres[0], centres[1], density.T, levels, colors=SYNTHETIC_COLOUR, linewidths=1.3)
+    panel.plot([], [], color=SYNTHETIC_COLOUR, label="synthetic (25, 50, 75, 95 %)")
+    panel.legend(fontsize=8, frameon=False, loc="upper right")
+    return figure
+
+
+def prevalence_figure(real: np.ndarray, synthetic: np.ndarray) -> Figure:
+    """A figure of the shares of the second category of binary columns, synthetic against real, a point a column."""
+    figure, panel = small_figure("share of real rows", "share of synthetic rows")
+    panel.plot([0, 1], [0, 1], color="#666666", linewidth=1, linestyle="--", label="equal shares")
+    size = 14 if len(real) < 400 else 5
+    panel.scatter(real, synthetic, s=size, color=SYNTHETIC_COLOUR, alpha=0.6, linewidths=0, label="a binary column")
+    panel.legend(fontsize=8, frameon=False, loc="upper left")
+    return figure
+
+
+def small_figure(across: str, up: str) -> tuple[Figure, Axes]:
+    """A figure of one panel with named axes, readable on a phone."""
+    figure = Figure(figsize=SMALL, dpi=160, layout="constrained")
+    panel = figure.subplots()
+    panel.set_xlabel(across, fontsize=9)
+    panel.set_ylabel(up, fontsize=9)
+    panel.tick_params(labelsize=8)
+    panel.spines[["top", "right"]].set_visible(False)
+    return figure, panel
+
+
+def heights(shares: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Shares per width of the narrowest bin: merged bins must not look fuller than they are."""
+    widths = np.diff(edges)
+    return shares * widths.min() / widths
+
+
+def _draw_histograms(panel: Axes, train: pd.Series, synthetic: pd.Series, column: Column, persons: np.ndarray) -> None:
+    shares = histogram(train, synthetic, column, persons)
+    if not shares.synthetic.any() and (shares.real is None or not shares.real.any()):
         panel.text(0.5, 0.5, "no values", ha="center", va="center", transform=panel.transAxes)
-        both = np.zeros(1)
-    # Single values far out would squeeze the rest into one bin: the outer bins take them in.
-    lowest, highest = np.quantile(both, [0.005, 0.995])
-    if column.kind == "integer" and highest > lowest:
-        # Bins that hold equally many whole numbers: others would show steps that are not there.
-        step = max(1, int(np.ceil((highest - lowest) / 40)))
-        edges = np.arange(np.floor(lowest), np.ceil(highest) + step + 0.5, step) - 0.5
-    else:
-        edges = np.linspace(lowest, highest, 31) if highest > lowest else np.linspace(lowest - 0.5, lowest + 0.5, 4)
-    shares = []
-    for numbers in sides:
-        counts = np.histogram(np.clip(numbers, edges[0], edges[-1]), edges)[0]
-        shares.append(counts / max(len(numbers), 1))
-    panel.stairs(shares[0], edges, fill=True, color=REAL_COLOUR, alpha=0.45, label="real")
-    panel.stairs(shares[1], edges, color=SYNTHETIC_COLOUR, linewidth=1.6, label="synthetic")
+    real = np.zeros(len(shares.synthetic)) if shares.real is None else shares.real
+    panel.stairs(heights(real, shares.edges), shares.edges, fill=True, color=REAL_COLOUR, alpha=0.45, label="real")
+    panel.stairs(
+        heights(shares.synthetic, shares.edges), shares.edges, color=SYNTHETIC_COLOUR, linewidth=1.6, label="synthetic"
+    )
     if column.unit:
-        panel.set_xlabel(_shorten(column.unit, 30), fontsize=8)
+        panel.set_xlabel(shorten(column.unit, 30), fontsize=8)
 
 
-def _draw_bars(panel: Axes, train: pd.Series, synthetic: pd.Series, column: Column) -> None:
-    n_categories = len(column.categories)
-    shares = []
-    for values in (train, synthetic):
-        positions = category_positions(values, column)
-        positions = positions[positions != -1]
-        counts = np.bincount(np.where(positions < 0, n_categories, positions), minlength=n_categories + 1)
-        shares.append(counts / max(len(positions), 1))
-    shown = np.arange(n_categories)
-    names = [_shorten(str(category), 12) for category in column.categories]
-    if n_categories > MAX_BARS:
-        shown = np.argsort(-np.maximum(*shares)[:n_categories], kind="stable")[: MAX_BARS - 1]
-    names = [names[position] for position in shown]
-    bars = [np.append(side[shown], 1 - side[shown].sum() if side.any() else 0) for side in shares]
-    # The last bar, of the categories not shown and of values outside the schema, is drawn where it is not empty.
-    if n_categories > MAX_BARS or max(side[-1] for side in bars) > 1e-9:
-        names.append("other")
+def _draw_bars(panel: Axes, train: pd.Series, synthetic: pd.Series, column: Column, persons: np.ndarray) -> None:
+    shares = bars(train, synthetic, column, persons)
+    names = [shorten(name, 12) for name in shares.names]
     places = np.arange(len(names))
-    panel.bar(places - 0.2, bars[0][: len(names)], 0.4, color=REAL_COLOUR, alpha=0.6, label="real")
-    panel.bar(places + 0.2, bars[1][: len(names)], 0.4, color=SYNTHETIC_COLOUR, label="synthetic")
-    is_long = len(names) > 3 or max(len(name) for name in names) > 8
+    real = np.zeros(len(names)) if shares.real is None else shares.real
+    panel.bar(places - 0.2, real, 0.4, color=REAL_COLOUR, alpha=0.6, label="real")
+    panel.bar(places + 0.2, shares.synthetic, 0.4, color=SYNTHETIC_COLOUR, label="synthetic")
+    is_long = len(names) > 3 or max((len(name) for name in names), default=0) > 8
     panel.set_xticks(places, names, rotation=35 if is_long else 0, ha="right" if is_long else "center")
 
 
-def _panel_title(train: pd.Series, synthetic: pd.Series, column: Column, distance: float) -> str:
-    text = f"{_shorten(column.name, 26)}  {'TV' if column.is_discrete else 'KS'} {distance:.3f}"
-    missing = train.isna().mean(), synthetic.isna().mean()
-    if max(missing) > 0:
-        text += f"\nmissing {missing[0]:.1%} / {missing[1]:.1%}"
+def _panel_title(train: pd.Series, synthetic: pd.Series, column: Column, distance: float, persons: np.ndarray) -> str:
+    text = f"{shorten(column.name, 26)}  {'TV' if column.is_discrete else 'KS'} {distance:.3f}"
+    real, other = missing_share(train, persons), float(synthetic.isna().mean())
+    if real is None or max(real, other) > 0:
+        text += f"\nmissing {'in few' if real is None else f'{real:.1%}'} / {other:.1%}"
     return text
 
 
-def _name_axes(panel: Axes, names: list[str], with_rows: bool) -> None:
-    if len(names) > MAX_NAMED_COLUMNS:
-        panel.set_xlabel(f"{len(names)} columns", fontsize=9)
+def _draw_matrix(panel: Axes, matrix: pd.DataFrame, limit: float, colours: str, with_names: str) -> None:
+    n_columns = len(matrix)
+    panel.imshow(_in_blocks(matrix.to_numpy()), vmin=-limit, vmax=limit, cmap=colours, interpolation="nearest")
+    if n_columns > MAX_NAMED_COLUMNS:
+        panel.set_xlabel(f"{n_columns} columns", fontsize=9)
         panel.set_yticks([])
         panel.set_xticks([])
         return
-    short = [_shorten(name, 18) for name in names]
-    panel.set_xticks(range(len(names)), short, rotation=90, fontsize=8)
-    panel.set_yticks(range(len(names)), short if with_rows else [""] * len(names), fontsize=8)
+    short = [shorten(str(name), 18) for name in matrix.index]
+    panel.set_xticks(range(n_columns), short, rotation=90, fontsize=8)
+    panel.set_yticks(range(n_columns), short if with_names == "both" else [""] * n_columns, fontsize=8)
 
 
-def _shorten(text: str, length: int) -> str:
-    # A dollar sign would start a formula.
+def _in_blocks(matrix: np.ndarray) -> np.ndarray:
+    # Each cell of a large matrix shows the strongest of the pairs in its block, so that none is averaged away.
+    size = -(-len(matrix) // MAX_CELLS)
+    if size == 1:
+        return matrix
+    n_blocks = -(-len(matrix) // size)
+    padded = np.zeros((n_blocks * size, n_blocks * size))
+    padded[: len(matrix), : len(matrix)] = matrix
+    blocks = padded.reshape(n_blocks, size, n_blocks, size).swapaxes(1, 2).reshape(n_blocks, n_blocks, -1)
+    return np.take_along_axis(blocks, np.abs(blocks).argmax(axis=2)[..., None], axis=2)[..., 0]
+
+
+def _widest(difference: pd.DataFrame) -> float:
+    return float(max(np.abs(difference.to_numpy()).max(), 0.01))
+
+
+def _mass_levels(density: np.ndarray) -> list[float]:
+    # Densities above which lie 95, 75, 50 and 25 % of the rows; contours need them to rise.
+    ordered = np.sort(density.ravel())[::-1]
+    if ordered[0] <= 0:
+        return []
+    mass = np.cumsum(ordered) / ordered.sum()
+    places = np.minimum(np.searchsorted(mass, [0.95, 0.75, 0.5, 0.25]), len(ordered) - 1)
+    levels = np.unique(ordered[places])
+    return [float(level) for level in levels if 0 < level < ordered[0]]
+
+
+def shorten(text: str, length: int) -> str:
+    """The text cut to a length, safe for matplotlib, to which a dollar sign would start a formula."""
     text = text.replace("$", r"\$")
     return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,0 +1,142 @@
+"""Small pictures of the marginal distribution of every column, as the geometry that the report's template draws."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rlsyn.evaluation.features import row_groups
+from rlsyn.evaluation.plots import heights
+from rlsyn.evaluation.shares import Bars, Histogram, bars, histogram, missing_share
+from rlsyn.schema import Column, Schema
+
+WIDTH, HEIGHT = 200, 96
+"""Of the drawing area, in units of the picture."""
+NAME_WIDTH = 66
+"""Of it, what the names of categories take."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A category: where it stands, and how long its two bars are."""
+
+    name: str
+    top: float
+    thickness: float
+    real: float
+    synthetic: float
+    text: str
+
+
+@dataclass(frozen=True)
+class Panel:
+    """The picture of one column.
+
+    Args:
+        name: Of the column.
+        unit: Of its values.
+        distance: Name and value of its distance, as text.
+        missing: Shares of missing values as text; empty where nothing is missing.
+        hides_real: Whether the real side is left out because it would tell of too few people.
+        area: Path of the real histogram.
+        line: Path of the synthetic histogram.
+        ticks: Places and texts of the horizontal axis.
+        bars: Of the categories, in place of the histogram.
+    """
+
+    name: str
+    unit: str
+    distance: str
+    missing: str
+    hides_real: bool
+    area: str = ""
+    line: str = ""
+    ticks: tuple[tuple[float, str], ...] = ()
+    bars: tuple[Bar, ...] = ()
+
+
+def column_panels(train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, distances: pd.Series) -> list[Panel]:
+    """A panel for each of the columns, in the order of their distances.
+
+    Args:
+        train: Real rows; may hold the group column.
+        synthetic: Synthetic rows.
+        schema: The columns.
+        distances: Kolmogorov-Smirnov statistic or total variation by column name.
+    """
+    persons = row_groups(train, schema)
+    columns = {column.name: column for column in schema.columns}
+    return [
+        _panel(train[name], synthetic[name], columns[str(name)], float(distance), persons)
+        for name, distance in distances.items()
+    ]
+
+
+def _panel(real: pd.Series, synthetic: pd.Series, column: Column, distance: float, persons: np.ndarray) -> Panel:
+    shares = (bars if column.is_discrete else histogram)(real, synthetic, column, persons)
+    is_hidden = shares.real is None
+    kind = "TV" if column.is_discrete else "KS"
+    # Beside the synthetic share, the distance would give away a real share that is not shown.
+    text = f"{kind} {'empty' if np.isnan(distance) else f'{distance:.3f}'}" if not is_hidden else f"{kind} not shown"
+    drawn = _bars(shares) if isinstance(shares, Bars) else _curves(shares, is_whole=column.kind == "integer")
+    return Panel(column.name, column.unit, text, _missing_text(real, synthetic, persons), is_hidden, **drawn)
+
+
+def _missing_text(real: pd.Series, synthetic: pd.Series, persons: np.ndarray) -> str:
+    shares = missing_share(real, persons), float(synthetic.isna().mean())
+    if shares == (0.0, 0.0):
+        return ""
+    return f"missing {'few' if shares[0] is None else _percent(shares[0])} → {_percent(shares[1])}"
+
+
+def _curves(shares: Histogram, is_whole: bool) -> dict[str, Any]:
+    edges = shares.edges
+    across = WIDTH * (edges - edges[0]) / (edges[-1] - edges[0])
+    sides = [None if side is None else heights(side, edges) for side in (shares.real, shares.synthetic)]
+    highest = max((float(side.max()) for side in sides if side is not None), default=0.0)
+    if highest == 0:
+        return {}
+    real, synthetic = ("" if side is None or not side.any() else _steps(across, side / highest) for side in sides)
+    places = sorted({0, len(edges) // 2, len(edges) - 1})
+    # Bins of whole numbers reach half a unit to either side: the axis names the numbers in them.
+    inward = 0.5 * is_whole * np.where(np.arange(len(edges)) == len(edges) - 1, -1, 1)
+    decimals = max(0, int(np.ceil(-np.log10(np.diff(edges).min()) - 1e-9)))
+    texts = [_number(float(edges[place] + inward[place]), decimals) for place in places]
+    ticks = tuple((round(float(across[place]), 1), text) for place, text in zip(places, texts, strict=True))
+    return {"area": real, "line": synthetic, "ticks": ticks}
+
+
+def _steps(across: np.ndarray, up: np.ndarray) -> str:
+    # A path that rises from the axis at the left, goes through the tops of the bins and falls at the right.
+    tops = (f"V{HEIGHT * (1 - height):.1f}H{right:.1f}" for right, height in zip(across[1:], up, strict=True))
+    return f"M{across[0]:.1f},{HEIGHT}{''.join(tops)}V{HEIGHT}"
+
+
+def _bars(shares: Bars) -> dict[str, Any]:
+    n = max(len(shares.names), 1)
+    room = min(HEIGHT / n, 40.0)
+    real = np.zeros(len(shares.names)) if shares.real is None else shares.real
+    scale = (WIDTH - NAME_WIDTH - 4) / max(float(real.max(initial=0)), float(shares.synthetic.max(initial=0)), 1e-9)
+    drawn = []
+    for place, name in enumerate(shares.names):
+        text = f"{name}: real {_percent(real[place])}, synthetic {_percent(shares.synthetic[place])}"
+        if shares.real is None:
+            text = f"{name}: synthetic {_percent(shares.synthetic[place])}"
+        long, other = (round(float(side[place]) * scale, 1) for side in (real, shares.synthetic))
+        drawn.append(Bar(name, round(place * room, 1), round(0.38 * room, 1), long, other, text))
+    return {"bars": tuple(drawn)}
+
+
+def _percent(share: float) -> str:
+    return "0 %" if share == 0 else "<1 %" if share < 0.01 else f"{100 * share:.0f} %"
+
+
+def _number(value: float, decimals: int) -> str:
+    if abs(value) >= 1e7 or decimals > 4:
+        return f"{value:.2g}"
+    if abs(value) >= 1e5:
+        return f"{value / 1000:,.0f}k".replace(",", " ")
+    return f"{round(value, decimals) + 0.0:,.{decimals}f}".replace(",", " ")

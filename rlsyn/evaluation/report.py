@@ -1,0 +1,239 @@
+"""The report of an evaluation: one HTML file that needs nothing else, for readers who decide about a release."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from jinja2 import Environment, StrictUndefined
+
+from rlsyn.evaluation.evaluation import REFERENCES, Evaluation
+from rlsyn.evaluation.features import row_groups
+from rlsyn.evaluation.gallery import Picture, find, make_pictures, save_pictures
+from rlsyn.evaluation.panels import HEIGHT, NAME_WIDTH, WIDTH, column_panels
+from rlsyn.evaluation.plots import column_distances, marginals_figure
+from rlsyn.evaluation.shares import MIN_PEOPLE
+from rlsyn.evaluation.verdicts import verdicts
+from rlsyn.files import write_whole
+
+TEMPLATE = Path(__file__).with_name("report.html.j2")
+FAMILIES = ("privacy", "utility", "fidelity", "constraints", "cost")
+MAX_PANELS = 120
+N_WORST_PAIRS = 10
+GOALS = {
+    "minimise": "lower is better",
+    "maximise": "higher is better",
+    "0.5": "near 0.5",
+    "0": "near 0",
+    "none": "describes only",
+}
+MEANINGS = {
+    "real": "real rows in the place of the synthetic ones: mostly the held-out test rows; training rows for detection "
+    "and for models (R2R); one half of the test rows for attacks. What sampling noise alone allows.",
+    "copy": "training rows drawn with replacement: the most faithful table, and one that leaks everything.",
+    "independent": "training rows with every column shuffled by itself: right marginals, and nothing else.",
+}
+
+
+@dataclass(frozen=True)
+class Strip:
+    """A score among its references on a common scale from 0 to 100."""
+
+    value: float
+    interval: tuple[float, float] | None
+    marks: dict[str, float]
+
+
+def write_report(
+    evaluation: Evaluation, output_dir: str | Path, *, command: str = "", versions: Mapping[str, str] | None = None
+) -> Path:
+    """Write `figures/*.png` and, at last, `report.html` with the same figures inside.
+
+    The HTML file loads nothing from anywhere. No row of a real table is in it, and no bin or category of fewer than
+    three real people.
+
+    Args:
+        evaluation: What was found.
+        output_dir: Folder to write to; made if it is not there.
+        command: The command that was given, to be shown at the end.
+        versions: Versions of the software, by its name.
+
+    Returns:
+        The path of `report.html`.
+    """
+    folder = Path(output_dir)
+    pictures, undrawn = make_pictures(evaluation)
+    save_pictures(pictures, folder / "figures")
+    title = _title(evaluation)
+    figure = marginals_figure(evaluation.train, evaluation.synthetic, evaluation.schema, title=title)
+    figure.savefig(folder / "figures" / "marginals.png")
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    html = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
+        title=title,
+        evaluation=evaluation,
+        today=date.today().isoformat(),
+        sides=_sides(evaluation),
+        verdicts=verdicts(evaluation.scores),
+        families=_families(evaluation),
+        tables=[*REFERENCES, *evaluation.others],
+        meanings=MEANINGS,
+        skipped=_skipped(evaluation),
+        undrawn=undrawn,
+        gallery=_gallery(pictures),
+        worst_pairs=_worst_pairs(evaluation),
+        rules=_rules(evaluation),
+        min_people=MIN_PEOPLE,
+        command=command,
+        versions=dict(versions or {}),
+        **_marginals(evaluation),
+    )
+    write_whole(folder / "report.html", html)
+    return folder / "report.html"
+
+
+def _title(evaluation: Evaluation) -> str:
+    title = evaluation.title or "Synthetic records"
+    return f"SIMULATED {title}" if evaluation.simulated and "SIMULATED" not in title else title
+
+
+def _sides(evaluation: Evaluation) -> list[dict[str, Any]]:
+    sides = []
+    for name, table, role in (
+        ("train", evaluation.train, "what the generator learned from"),
+        ("test", evaluation.test, "real rows that it never saw"),
+        ("synthetic", evaluation.synthetic, "the rows that are judged"),
+    ):
+        has_groups = name != "synthetic" and evaluation.schema.group in table
+        n_people = len(np.unique(row_groups(table, evaluation.schema))) if has_groups else None
+        sides.append({"name": name, "n_rows": len(table), "n_people": n_people, "role": role})
+    return sides
+
+
+def _families(evaluation: Evaluation) -> list[tuple[str, list[dict[str, Any]]]]:
+    # The scores that have a value, as texts.
+    names = [*REFERENCES, *evaluation.others]
+    found = []
+    for family in FAMILIES:
+        scores = evaluation.scores[(evaluation.scores["family"] == family) & evaluation.scores["value"].notna()]
+        rows = [
+            {
+                "metric": row["metric"],
+                "meaning": row["meaning"],
+                "note": row["note"],
+                "goal": GOALS.get(row["goal"], f"near {row['goal']}"),
+                "value": number(row["value"]),
+                "interval": "" if pd.isna(row["low"]) else f"{number(row['low'])} to {number(row['high'])}",
+                "references": {name: number(row[name]) for name in names},
+                "strip": _strip(row, names) if family != "cost" else None,
+            }
+            for row in scores.to_dict("records")
+        ]
+        if rows:
+            found.append((family, rows))
+    return found
+
+
+def number(value: float) -> str:
+    """A score as people read it: three decimals, fewer from 100 on, a dash where there is none."""
+    if pd.isna(value):
+        return "-"
+    if value == 0:
+        return "0"
+    return f"{value:,.0f}" if abs(value) >= 100 else "<0.001" if 0 < value < 0.0005 else f"{value:.3f}"
+
+
+def _strip(row: dict[Any, Any], names: list[str]) -> Strip | None:
+    marks = {name: float(row[name]) for name in names if pd.notna(row[name])}
+    ends = [float(row[end]) for end in ("low", "high") if pd.notna(row[end])]
+    shown = [float(row["value"]), *ends, *marks.values()]
+    low, high = min(shown), max(shown)
+    if not marks or not np.isfinite([low, high]).all() or high - low < 1e-9:
+        return None
+
+    def place(value: float) -> float:
+        return round(6 + 88 * (value - low) / (high - low), 1)
+
+    interval = (place(ends[0]), place(ends[1])) if len(ends) == 2 else None
+    return Strip(place(float(row["value"])), interval, {name: place(value) for name, value in marks.items()})
+
+
+def _skipped(evaluation: Evaluation) -> list[tuple[str, list[str]]]:
+    # Metrics without a value, those with one reason together.
+    absent = evaluation.scores[evaluation.scores["value"].isna()]
+    reasons = absent["note"].fillna("").replace("", "no reason given")
+    return [
+        (str(reason), list(absent.loc[rows, "metric"]))
+        for reason, rows in absent.groupby(reasons, sort=False).groups.items()
+    ]
+
+
+def _gallery(pictures: list[Picture]) -> dict[str, list[dict[str, str]]]:
+    sections: dict[str, list[dict[str, str]]] = {}
+    for picture in pictures:
+        image = base64.b64encode(picture.png).decode("ascii")
+        shown = {"caption": picture.caption, "description": picture.description, "image": image}
+        sections.setdefault(picture.section, []).append(shown)
+    return sections
+
+
+def _marginals(evaluation: Evaluation) -> dict[str, Any]:
+    by_column = find(evaluation, "marginals", "synthetic", "by_column")
+    if by_column is None:
+        distances = column_distances(evaluation.train, evaluation.synthetic, evaluation.schema)
+    else:
+        distances = by_column["distance"].astype(float).sort_values(ascending=False, kind="stable")
+    panels = column_panels(evaluation.train, evaluation.synthetic, evaluation.schema, distances.iloc[:MAX_PANELS])
+    rest = distances.iloc[MAX_PANELS:].dropna()
+    return {
+        "panels": panels,
+        "picture": {"width": WIDTH, "height": HEIGHT, "name_width": NAME_WIDTH},
+        "n_columns": len(distances),
+        "rest": {"n": len(rest), "median": number(rest.median()), "largest": number(rest.max())} if len(rest) else None,
+    }
+
+
+def _worst_pairs(evaluation: Evaluation) -> list[tuple[str, str, str, str, str]]:
+    synthetic = find(evaluation, "association", "synthetic", "matrix")
+    real = find(evaluation, "association", "synthetic", "real_matrix")
+    if synthetic is None or real is None or len(real) < 2:
+        return []
+    first, second = np.triu_indices(len(real), k=1)
+    sides = [matrix.to_numpy()[first, second] for matrix in (real, synthetic)]
+    difference = sides[1] - sides[0]
+    worst = np.argsort(-np.abs(difference), kind="stable")[:N_WORST_PAIRS]
+    names = [str(name) for name in real.index]
+    return [
+        (names[first[i]], names[second[i]], f"{sides[0][i]:+.2f}", f"{sides[1][i]:+.2f}", f"{difference[i]:+.2f}")
+        for i in worst
+    ]
+
+
+def _rules(evaluation: Evaluation) -> list[dict[str, str]]:
+    by_rule = find(evaluation, "constraints", "synthetic", "by_rule")
+    if by_rule is None:
+        return []
+    sizes = {"train": len(evaluation.train), "test": len(evaluation.test)}
+    return [
+        {
+            "rule": str(rule),
+            "expression": str(row["expression"]),
+            "synthetic": _share(row["synthetic"]),
+            **{name: _share(row[name], n) for name, n in sizes.items()},
+        }
+        for rule, row in by_rule.sort_values("synthetic", ascending=False, kind="stable").iterrows()
+    ]
+
+
+def _share(share: float, n_real: int | None = None) -> str:
+    # Of real rows, one or two are not counted out.
+    if pd.isna(share):
+        return "-"
+    if n_real is not None and 0 < round(share * n_real) < MIN_PEOPLE:
+        return f"fewer than {MIN_PEOPLE} rows"
+    return "0 %" if share == 0 else f"{share:.1%}".replace("%", " %") if share >= 0.0005 else "<0.1 %"
