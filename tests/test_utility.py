@@ -140,9 +140,10 @@ def test_synthetic_rows_equal_to_train_reach_the_real_score_exactly(train, test)
     assert np.array_equal(real, synthetic)
 
 
-def test_syntheval_agrees_up_to_its_grid(train, test):
+def test_syntheval_agrees_up_to_its_grid(train, test, tmp_path, monkeypatch):
     # Both subtract the AUC of a logistic regression fitted on real rows from that of one fitted on synthetic rows.
     # syntheval reads the ROC curves off a grid of false positive rates, which moves each AUC by up to a grid step.
+    monkeypatch.chdir(tmp_path)  # syntheval leaves a file where it runs
     auroc = pytest.importorskip("syntheval.metrics.utility.metric_auroc_difference")
     scaler = MinMaxScaler().fit(train[["age", "pressure"]])
     synthetic = shuffle(train.head(300))
