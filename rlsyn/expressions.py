@@ -24,7 +24,7 @@ from rlsyn.names import unknown_name
 
 MAX_LENGTH = 10_000
 """Characters."""
-MAX_DEPTH = 200
+MAX_DEPTH = 150
 """Operations within operations; a sum of so many columns is just allowed."""
 MAX_EXPONENT = 10
 

@@ -1,9 +1,12 @@
 """The schema of a table is inferred from its values, survives YAML, and refuses what cannot be learned."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from rlsyn.constraints import constraints_from
 from rlsyn.schema import Column, Schema, count_decimals, infer_column, infer_schema, rare_categories, unknown_name
 
 DAYS = pd.date_range("2019-01-01", periods=60)
@@ -224,3 +227,17 @@ def test_rare_categories_count_people_not_rows(patients):
     assert "rare" in rare_categories(table, infer_schema(table, group="person"))
     table["person"] = np.arange(len(table))
     assert "rare" not in rare_categories(table, infer_schema(table, group="person"))
+
+
+def test_rules_are_counted_and_neither_refuse_tables_nor_part_schemas(patients):
+    schema = infer_schema(patients, label="died")
+    ruled = replace(schema, constraints=constraints_from(["age > 200", "site == 'Bern'"]))
+    ruled.validate(patients)
+    # A run that began before a rule was added may go on.
+    assert ruled == schema and Schema.from_dict(ruled.to_dict()).constraints == ruled.constraints
+    assert list(ruled.to_dict()) == ["label", "group", "columns", "constraints"]
+    assert "constraints" not in schema.to_dict()
+
+
+def test_third_place_of_a_schema_stays_the_group():
+    assert Schema((Column("x", "numeric"),), None, "person").group == "person"
