@@ -38,12 +38,13 @@ METRIC = Metric(
 
 
 class Attack(NamedTuple):
-    """Scores of members (train) and of others (test), higher for members, and the persons that their rows belong to."""
+    """Scores of members (train) and of others (test), higher for members, and the persons that rows belong to."""
 
     members: np.ndarray
     others: np.ndarray
     member_persons: np.ndarray
     other_persons: np.ndarray
+    reference_persons: np.ndarray
 
 
 def domias_auc(
@@ -93,15 +94,16 @@ def domias_attack(
 
     References:
         van Breugel et al., Membership inference attacks against synthetic data through overfitting detection,
-        arXiv:2302.12580, equation 2.
+        arXiv:2302.12580: the score p_G(x) / p_R(x).
 
     Raises:
         NotComputableError: A table without rows, train rows of one person, or a reference whose rows are all alike.
     """
     require_rows(train=train, test=test, synthetic=synthetic)
     rng = np.random.default_rng([seed, 3])
-    members, others, reference = _sides(row_groups(train, schema), row_groups(test, schema), rng, max_members)
-    reference = reference[draw_people(row_groups(train, schema)[reference], max_rows, rng)]
+    train_persons, test_persons = row_groups(train, schema), row_groups(test, schema)
+    members, others, reference = _sides(train_persons, test_persons, rng, max_members)
+    reference = reference[draw_people(train_persons[reference], max_rows, rng)]
     drawn = draw_people(row_groups(synthetic, schema), max_rows, rng)
     encoder = FeatureEncoder(schema).fit(train.iloc[reference])
     known = encoder.transform(train.iloc[reference])
@@ -112,11 +114,18 @@ def domias_attack(
     spread = float(np.sqrt(components.explained_variance_.mean()))
     bandwidth = NARROWING * spread * len(known) ** (-1 / (known.shape[1] + 4))
     generated = components.transform(encoder.transform(synthetic.iloc[drawn]))
-    scores = []
-    for rows in (train.iloc[members], test.iloc[others]):
+
+    def scores(rows: pd.DataFrame) -> np.ndarray:
         points = components.transform(encoder.transform(rows))
-        scores.append(log_density(points, generated, bandwidth) - log_density(points, known, bandwidth))
-    return Attack(*scores, row_groups(train, schema)[members], row_groups(test, schema)[others])
+        return log_density(points, generated, bandwidth) - log_density(points, known, bandwidth)
+
+    return Attack(
+        scores(train.iloc[members]),
+        scores(test.iloc[others]),
+        train_persons[members],
+        test_persons[others],
+        train_persons[reference],
+    )
 
 
 def log_density(points: np.ndarray, sample: np.ndarray, bandwidth: float) -> np.ndarray:

@@ -94,8 +94,9 @@ def roc_statistics(members: np.ndarray, others: np.ndarray) -> np.ndarray:
     """
     is_member = np.repeat([1, 0], [len(members), len(others)])
     fpr, tpr, _ = roc_curve(is_member, np.concatenate([members, others]), drop_intermediate=False)
-    last = np.append(np.diff(fpr) > 0, True)
-    return np.array([auc(fpr, tpr), *np.interp(FALSE_POSITIVES, fpr[last], tpr[last])])
+    before = np.searchsorted(fpr, FALSE_POSITIVES, side="right") - 1  # the upper end of a vertical stretch
+    way = (np.array(FALSE_POSITIVES) - fpr[before]) / (fpr[before + 1] - fpr[before])
+    return np.array([auc(fpr, tpr), *(tpr[before] + way * (tpr[before + 1] - tpr[before]))])
 
 
 def person_scores(scores: np.ndarray, persons: np.ndarray) -> np.ndarray:
@@ -107,15 +108,16 @@ def compute_membership(tables: Tables) -> Measurement:
     """The attack by rows and, with a group column in train and test, by people, as `METRICS` says."""
     schema = tables.schema
     max_rows = MAX_ROWS_FAST if tables.fast else MAX_ROWS
-    real = [at_most(table, schema, max_rows, tables.seed) for table in (tables.train, tables.test)]
-    scores = membership_scores(*real, tables.synthetic, schema)
-    persons = (row_groups(real[0], schema), row_groups(real[1], schema))
+    train = at_most(tables.train, schema, max_rows, tables.seed)
+    test = at_most(tables.test, schema, max_rows, tables.seed)
+    scores = membership_scores(train, test, tables.synthetic, schema)
+    persons = (row_groups(train, schema), row_groups(test, schema))
     by_row, by_person = METRICS[:-1], METRICS[-1]
     estimates = estimate_attack(roc_statistics, scores, persons, by_row, tables)
     notes = {
         metric.name: _resolution(len(scores[1]), rate) for metric, rate in zip(by_row[1:], FALSE_POSITIVES, strict=True)
     }
-    if schema.group is not None and all(schema.group in table for table in real):
+    if schema.group is not None and schema.group in train and schema.group in test:
         people = (person_scores(scores[0], persons[0]), person_scores(scores[1], persons[1]))
         everyone = (np.arange(len(people[0])), np.arange(len(people[1])))
         estimates |= estimate_attack(_auc_only, people, everyone, (by_person,), tables)

@@ -1,0 +1,131 @@
+import numpy as np
+import pandas as pd
+import pytest
+from evaluation_tables import SCHEMA, make_patients, shuffle
+from scipy.stats import binom
+from sklearn.neighbors import NearestNeighbors
+
+from rlsyn.evaluation.copies import (
+    COPIES,
+    closest_records,
+    compute_copies,
+    equal_train_rows,
+    exact_copies,
+    near_copy_share,
+)
+from rlsyn.evaluation.distances import nearest_distances, nearest_neighbours
+from rlsyn.evaluation.features import FeatureEncoder, NotComputableError
+from rlsyn.evaluation.measure import Tables
+from rlsyn.schema import Column, Schema
+
+
+def test_copies_of_train_are_copies(train, test):
+    copy = train.drop(columns="person").sample(frac=1, random_state=0)
+    assert near_copy_share(train, test, copy, SCHEMA) == 1
+    assert exact_copies(train, copy, SCHEMA) == len(train)
+
+
+def test_fresh_rows_are_as_near_as_the_test_rows(train, test, synthetic):
+    assert near_copy_share(train, test, synthetic, SCHEMA) < 0.05
+    assert near_copy_share(train, test, test, SCHEMA) <= 0.02
+    noise = shuffle(make_patients(450, 3)).assign(pressure=np.random.default_rng(0).uniform(0, 1_000, 450))
+    assert near_copy_share(train, test, noise, SCHEMA) < 0.01
+
+
+def test_a_planted_copy_is_counted(train, synthetic):
+    assert exact_copies(train, synthetic, SCHEMA) == 0
+    planted = pd.concat([synthetic, train.iloc[[7, 8]][SCHEMA.names]])
+    assert exact_copies(train, planted, SCHEMA) == 2
+    almost = train.iloc[[7]].assign(pressure=lambda table: table["pressure"] + 1e-9)
+    assert exact_copies(train, almost, SCHEMA) == 0
+    filled = train.iloc[[7]].assign(empty=0.0)
+    assert exact_copies(train, filled, SCHEMA) == 0
+
+
+def test_a_copy_is_a_copy_in_every_dtype(train, tmp_path):
+    train.to_csv(tmp_path / "train.csv", index=False)
+    assert exact_copies(train, pd.read_csv(tmp_path / "train.csv"), SCHEMA) == len(train)
+    narrow = train.astype(
+        {"pressure": "float32", "bmi": "Float32", "age": "float64", "diabetes": bool, "site": "category"}
+    )
+    assert exact_copies(train, narrow.assign(smoker=train["smoker"].astype("Int64")), SCHEMA) == len(train)
+
+
+def test_copies_among_few_distinct_rows_are_near_copies():
+    schema = Schema((Column("sex", "binary", ("f", "m")), Column("smoker", "binary", (0, 1))))
+    rng = np.random.default_rng(0)
+    train, test = (pd.DataFrame({"sex": rng.choice(["f", "m"], 100), "smoker": rng.integers(0, 2, 100)}) for _ in "ab")
+    assert near_copy_share(train, test, train, schema) == 1
+
+
+def test_copies_that_single_out_a_row_are_told_from_those_of_common_rows(train, test, synthetic):
+    twice = pd.concat([train, train.iloc[:100]], ignore_index=True)
+    planted = pd.concat([synthetic, train.iloc[90:120][SCHEMA.names]])
+    counts = equal_train_rows(twice, planted, SCHEMA)
+    assert counts.tolist() == [0] * 450 + [2] * 10 + [1] * 20
+    found = compute_copies(Tables(twice, test, planted, SCHEMA))
+    assert found.estimates["exact copies"].value == 30 / 480
+    assert found.notes["exact copies"] == (
+        "30 of 480 synthetic rows; 20 of them equal a train row that is unique in train"
+    )
+
+
+def test_ratios_of_closest_records():
+    schema = Schema((Column("x", "numeric"),))
+    train = pd.DataFrame({"x": [0.0, 2.0, 10.0, 10.0]})
+    synthetic = pd.DataFrame({"x": [0.0, 0.5, 1.0, 10.0, 20.0]})
+    dcr, nndr = closest_records(train, synthetic, schema)
+    assert np.allclose(dcr, [0, 0.05, 0.1, 0, 1])
+    assert np.allclose(nndr, [0, 1 / 3, 1, 1, 1])  # a copy of two equal rows singles out nobody
+
+
+def test_closest_records_are_those_of_scikit_learn(train, synthetic):
+    encoder = FeatureEncoder(SCHEMA).fit(train)
+    first, second = (
+        NearestNeighbors(n_neighbors=2).fit(encoder.transform(train)).kneighbors(encoder.transform(synthetic))[0].T
+    )
+    dcr, nndr = closest_records(train, synthetic, SCHEMA)
+    assert np.allclose(dcr, first, atol=1e-12) and np.allclose(nndr, first / second, atol=1e-12)
+
+
+def test_intervals_of_quantiles_are_order_statistics(train, test, synthetic):
+    found = compute_copies(Tables(train, test, synthetic, SCHEMA)).estimates
+    dcr = np.sort(closest_records(train, synthetic, SCHEMA)[0])
+    for name, probability in (("DCR 5 %", 0.05), ("DCR median", 0.5)):
+        value, low, high = found[name]
+        assert value == np.quantile(dcr, probability)
+        below = np.searchsorted(dcr, [low, high])
+        assert binom.cdf(below[1] - 1, 450, probability) - binom.cdf(below[0], 450, probability) > 0.92
+    assert COPIES.real == "test" and {metric.goal for metric in COPIES.metrics[2:]} == {"none"}
+
+
+def test_a_table_without_rows_has_no_copies(train, test, synthetic):
+    with pytest.raises(NotComputableError, match="synthetic has no rows"):
+        compute_copies(Tables(train, test, synthetic.head(0), SCHEMA))
+    with pytest.raises(NotComputableError, match="2 nearest of 1 rows"):
+        closest_records(train.head(1), synthetic, SCHEMA)
+
+
+def test_syntheval_finds_the_same_distances_and_copies(train, test, synthetic):
+    # It divides the median by that among train rows, and takes the ratios from train rows to synthetic ones.
+    names = {"metric_distance_closest_record": "MedianDistanceToClosestRecord"}
+    names |= {"metric_nn_distance_ratio": "NearestNeighbourDistanceRatio", "metric_hitting_rate": "HittingRate"}
+    dcr, nndr, hits = (
+        getattr(pytest.importorskip(f"syntheval.metrics.privacy.{module}"), name) for module, name in names.items()
+    )
+    encoder = FeatureEncoder(SCHEMA).fit(train)
+    real, made = (encoder.transform(table) for table in (train, synthetic))
+    frames = [pd.DataFrame(features) for features in (real, made)]
+    options = {"cat_cols": [], "num_cols": list(frames[0]), "nn_dist": "euclid", "do_preprocessing": False}
+    among_train = np.median(nearest_neighbours(real, real, 2)[0][:, 1])
+    expected = dcr(*frames, **options).evaluate()["mDCR"]
+    assert np.median(nearest_distances(made, real)) / among_train == pytest.approx(expected, rel=1e-6)
+    # Their one term 1e-16 gives 0 where both distances are 0, ours 1: no row of these tables.
+    assert closest_records(train, synthetic, SCHEMA)[0].min() > 0
+    backwards, second = nearest_neighbours(real, made, 2)[0].T
+    assert np.mean(backwards / second) == pytest.approx(nndr(*frames, **options).evaluate()["avg"], rel=1e-6)
+    whole = train[["age", "pressure", "diabetes"]]
+    some = pd.concat([synthetic[whole.columns], whole.iloc[:40]])
+    schema = Schema(tuple(SCHEMA[name] for name in whole))
+    rate = hits(whole, some, cat_cols=["diabetes"], num_cols=["age", "pressure"], do_preprocessing=False).evaluate(0)
+    assert exact_copies(some, whole, schema) / len(whole) == pytest.approx(rate["hit rate"], abs=1e-12)
