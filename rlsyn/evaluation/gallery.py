@@ -115,7 +115,8 @@ def _association_plans(evaluation: Evaluation) -> Iterator[Plan]:
 def _picture_plans(evaluation: Evaluation) -> Iterator[Plan]:
     caption = "First two principal components: real rows as shading, synthetic rows as contours"
     description = "Density of real rows and contours of synthetic rows in the plane of the first two components."
-    yield Plan("overlay", "principal_components", caption, description, _later(_overlay, evaluation))
+    draw = _later(_overlay, evaluation) if FeatureEncoder(evaluation.schema).width > 1 else None
+    yield Plan("overlay", "principal_components", caption, description, draw, "the table has one column only")
     curve = find(evaluation, "clusters", "synthetic", "curve")
     caption = "Precision and recall by level"
     description = "Share of synthetic rows inside level sets of real rows and the reverse; the diagonal is ideal."

@@ -101,9 +101,10 @@ def _curves(shares: Histogram, is_whole: bool) -> dict[str, Any]:
         return {}
     real, synthetic = ("" if side is None or not side.any() else _steps(across, side / highest) for side in sides)
     places = sorted({0, len(edges) // 2, len(edges) - 1})
-    # Bins of whole numbers reach half a unit to either side: the axis names the numbers in them.
-    inward = 0.5 * is_whole * np.where(np.arange(len(edges)) == len(edges) - 1, -1, 1)
-    decimals = max(0, int(np.ceil(-np.log10(np.diff(edges).min()) - 1e-9)))
+    step = float(np.diff(edges).min())
+    # Edges of whole numbers lie half a unit below the numbers; where a bin is one number, the last one names it.
+    inward = 0.5 * is_whole * np.where((np.arange(len(edges)) == len(edges) - 1) & (step < 1.5), -1, 1)
+    decimals = max(0, int(np.ceil(-np.log10(step) - 1e-9)))
     texts = [_number(float(edges[place] + inward[place]), decimals) for place in places]
     ticks = tuple((round(float(across[place]), 1), text) for place, text in zip(places, texts, strict=True))
     return {"area": real, "line": synthetic, "ticks": ticks}

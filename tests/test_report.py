@@ -1,0 +1,249 @@
+import dataclasses
+import re
+from html.parser import HTMLParser
+
+import numpy as np
+import pandas as pd
+import pytest
+from evaluation_tables import SCHEMA, make_patients
+
+from rlsyn.evaluation.association import association_matrix
+from rlsyn.evaluation.evaluation import Evaluation
+from rlsyn.evaluation.report import write_report
+from rlsyn.schema import Column, Schema
+
+pytestmark = pytest.mark.filterwarnings("error")
+NAN = float("nan")
+
+
+def score(family, metric, value, low=NAN, high=NAN, real=NAN, goal="minimise", note=""):
+    names = ["family", "metric", "value", "low", "high", "goal", "minimum", "maximum"]
+    row = dict(zip(names, [family, metric, value, low, high, goal, 0.0, 1.0], strict=True))
+    return row | {
+        "real": real,
+        "copy": 0.2,
+        "independent": 0.3,
+        "warm_start": 0.4,
+        "note": note,
+        "meaning": "It means.",
+    }
+
+
+SCORES = pd.DataFrame(
+    [
+        score("fidelity", "KS mean", 0.01234, 0.011, 0.0144, real=0.02),
+        score("fidelity", "detection AUC (LightGBM)", 0.7, 0.65, 0.75, real=0.5, goal="0.5"),
+        score("utility", "S2R AUC", 0.88, 0.84, 0.91, real=0.89, goal="maximise"),
+        score("utility", "S2R AUC (lightgbm)", 0.88, 0.84, 0.91, real=0.89, goal="maximise"),
+        score("privacy", "membership AUC", 0.97, 0.95, 0.99, real=0.5, goal="0.5"),
+        score("privacy", "DOMIAS AUC", NAN, goal="0.5", note="not computed: left out for speed (fast)"),
+        score("constraints", "broken rules", 0.0, 0.0, 0.01, real=0.0),
+    ]
+)
+RULES = pd.DataFrame(
+    {"expression": ["age >= 18"], "train": [1 / 450], "test": [0.0], "synthetic": [0.125], "n_synthetic": [56]},
+    index=["adults only"],
+)
+
+
+def make_evaluation(train, test, synthetic, schema=SCHEMA, **changes):
+    return dataclasses.replace(Evaluation(SCORES, {}, train, test, synthetic, schema, "Ward 7", "Invented."), **changes)
+
+
+def make_details(train, test, synthetic):
+    rng = np.random.default_rng(0)
+    matrices = {
+        "matrix": association_matrix(synthetic, SCHEMA),
+        "real_matrix": association_matrix(train, SCHEMA),
+    }
+    level = np.linspace(0, 1, 11)
+    curve = {"model": "lightgbm", "false_positive_rate": level, "true_positive_rate": np.sqrt(level)}
+    bins = {"model": "lightgbm", "predicted": level[::2], "observed": level[::2] ** 2}
+    models = {"roc": pd.DataFrame(curve), "calibration": pd.DataFrame(bins)}
+    return {
+        "association": {"synthetic": matrices},
+        "detection": {
+            "synthetic": {"scores": pd.DataFrame({"is_synthetic": rng.random(200) < 0.5, "score": rng.random(200)})}
+        },
+        "clusters": {"synthetic": {"curve": pd.DataFrame({"level": level, "precision": level, "recall": level**2})}},
+        "utility": {"synthetic": models, "real": models},
+        "membership": {"synthetic": {"distances": {"train": rng.random(len(train)), "test": rng.random(len(test))}}},
+        "constraints": {"synthetic": {"by_rule": RULES}},
+    }
+
+
+class Page(HTMLParser):
+    """Tags of a page and what links and pictures point to."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.open, self.unbalanced = [], [], []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in ("meta", "img", "input", "line", "path", "rect", "circle", "wbr", "br"):
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        if self.open and self.open[-1] == tag:
+            self.open.pop()
+        else:
+            self.unbalanced.append(tag)
+
+    def named(self, *names):
+        return [attributes for tag, attributes in self.tags if tag in names]
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory, train, test, synthetic):
+    evaluation = make_evaluation(train, test, synthetic, details=make_details(train, test, synthetic))
+    path = write_report(
+        evaluation, tmp_path_factory.mktemp("report") / "new", command="run <it>", versions={"rlsyn": "9.9"}
+    )
+    return path, path.read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def page(full):
+    return Page(full[1])
+
+
+def text_of(html):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", re.sub(r"(?s)<(style|script).*?</\1>", "", html)))
+
+
+def test_report_is_one_file_that_loads_nothing(full, page):
+    _, html = full
+    assert not page.named("link", "iframe", "object", "embed", "base")
+    assert all(attributes["src"].startswith("data:image/png;base64,") for attributes in page.named("img"))
+    assert not any("src" in attributes for attributes in page.named("script"))
+    assert all(attributes["href"].startswith("#") for attributes in page.named("a"))
+    assert not re.search(r"https?://|@import|url\(", html)
+
+
+def test_report_is_well_formed_and_accessible(page):
+    assert not page.unbalanced and not page.open
+    assert all(attributes["alt"].strip() for attributes in page.named("img"))
+    assert all(attributes.get("scope") for attributes in page.named("th"))
+    assert all("aria-label" in a or a.get("aria-hidden") == "true" for a in page.named("svg"))
+    ids = [attributes["id"] for _, attributes in page.tags if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    assert {attributes["href"][1:] for attributes in page.named("a")} <= set(ids)
+
+
+def test_sections_stand_in_the_order_of_what_matters(page):
+    ids = [attributes["id"] for attributes in page.named("section")]
+    assert " ".join(ids) == "verdicts scores skipped marginals association overlay utility privacy rules about"
+
+
+def test_figures_are_files_as_well(full):
+    path, html = full
+    names = {figure.stem for figure in (path.parent / "figures").glob("*.png")}
+    assert {"marginals", "association_difference", "principal_components", "roc_lightgbm"} <= names
+    assert len(names) - 1 == html.count("<img")  # the overview of the worst columns is drawn column by column instead
+    assert not list(path.parent.glob("*.part"))
+
+
+def test_scores_stand_beside_interval_references_goal_and_meaning(full):
+    text = text_of(full[1])
+    assert re.search(r"KS mean It means\. 0\.012 0\.011 to 0\.014 0\.020 0\.200 0\.300 0\.400 lower is better", text)
+    assert "near 0.5" in text and "higher is better" in text and "warm start" in text
+
+
+def test_what_was_not_computed_is_listed_with_the_reason(full):
+    skipped = text_of(full[1].split('<section id="skipped">')[1].split("</section>")[0])
+    assert "DOMIAS AUC : not computed: left out for speed (fast)" in skipped
+    assert "nan" not in text_of(full[1]).lower().replace("finan", "")
+
+
+def test_verdicts_are_words_and_symbols_with_their_thresholds(full):
+    verdicts = text_of(full[1].split('<section id="verdicts">')[1].split("</section>")[0])
+    assert "Privacy ✖ poor" in verdicts and "membership AUC 0.970 (good up to 0.55" in verdicts
+    assert "Utility ✔ good" in verdicts and "Fidelity ▲ fair" in verdicts
+    assert "not a proof of anonymity" in verdicts
+
+
+def test_people_are_counted_beside_rows(full):
+    text = text_of(full[1])
+    assert "450 train rows of 150 people" in text and "210 test rows of 70 people" in text
+
+
+def test_command_and_versions_stand_at_the_end(full):
+    about = full[1].split('<section id="about">')[1]
+    assert "run &lt;it&gt;" in about and "9.9" in about
+
+
+def test_a_rule_that_one_person_breaks_is_not_counted_out(full):
+    rules = text_of(full[1].split('<section id="rules">')[1].split("</section>")[0])
+    assert "adults only age &gt;= 18 fewer than 3 rows 0 % 12.5 %" in rules
+
+
+@pytest.mark.parametrize("is_simulated", [True, False])
+def test_simulated_rows_are_told_loudly_and_only_they(train, test, synthetic, tmp_path, is_simulated):
+    html = write_report(make_evaluation(train, test, synthetic, simulated=is_simulated), tmp_path).read_text()
+    assert ("<h1>SIMULATED Ward 7</h1>" in html) == ("SIMULATED DATA" in html) == is_simulated
+
+
+def test_no_real_person_can_be_read_from_the_report(tmp_path, synthetic):
+    train = make_patients(450, 0).astype({"person": object, "bmi": float})
+    columns = [
+        dataclasses.replace(column, categories=("Commonville", "Rareville", "north", "south", "west"))
+        if column.name == "site"
+        else column
+        for column in SCHEMA.columns
+    ]
+    train.loc[0, ["pressure", "bmi", "age", "site", "person"]] = [987654.321, 4711.5, 1234567, "Rareville", "PERSON-X"]
+    train.loc[3:250, "site"] = "Commonville"
+    schema = Schema(tuple(columns), "diabetes", "person")
+    test = make_patients(210, 1)
+    details = {"association": {"synthetic": {"matrix": association_matrix(synthetic, schema)}}}
+    evaluation = make_evaluation(train, test, synthetic, schema, details=details)
+    text = re.sub(r"base64,[^\"]*", "", write_report(evaluation, tmp_path).read_text())
+    assert "Commonville" in text
+    for planted in ("987", "4711", "4,711", "4 711", "1234567", "1 234", "1234k", "1 235k", "Rareville", "PERSON-X"):
+        assert planted not in text, planted
+
+
+def test_hidden_real_shares_cannot_be_had_from_the_distance(tmp_path, train, test, synthetic):
+    schema = Schema((Column("age", "integer"), Column("rare", "binary", (0, 1))))
+    tables = [table[["age"]].assign(rare=0) for table in (train, test, synthetic)]
+    tables[0].loc[0, "rare"] = 1
+    html = write_report(make_evaluation(*tables, schema), tmp_path).read_text()
+    assert "TV not shown" in html and not re.search(r"TV 0\.\d", html) and "real side hidden" in html
+
+
+def test_a_report_without_any_details_lists_what_is_not_drawn(train, test, synthetic, tmp_path):
+    schema = dataclasses.replace(SCHEMA, label=None, group=None)
+    scores = SCORES.assign(value=NAN, low=NAN, high=NAN, real=NAN, note="not computed: no reason to")
+    evaluation = make_evaluation(
+        train, test, synthetic, schema, scores=scores, remarks=("Were the right files given?",)
+    )
+    html = write_report(evaluation, tmp_path).read_text()
+    skipped = text_of(html.split('<section id="skipped">')[1].split("</section>")[0])
+    for name in ("Association matrices", "Membership attack", "Utility by model", "Precision and recall"):
+        assert name in skipped
+    assert "Were the right files given?" in html
+
+
+def test_wide_tables_show_the_worst_columns_and_count_the_rest(tmp_path):
+    rng = np.random.default_rng(0)
+    tables = [pd.DataFrame(rng.integers(0, 2, (60, 130)), columns=[f"code_{i}" for i in range(130)]) for _ in range(3)]
+    tables[2]["code_77"] = 1
+    schema = Schema(tuple(Column(name, "binary", (0, 1)) for name in tables[0]))
+    html = write_report(make_evaluation(*tables, schema), tmp_path).read_text()
+    panels = [a["data-name"] for a in Page(html).named("figure") if "data-name" in a]
+    assert len(panels) == 120 and panels[0] == "code_77"
+    assert "These are the worst 120 of 130 columns. Of the other 10" in html
+    assert 'id="prevalence"' in html and "Prevalence of 130 binary columns" in html
+
+
+def test_names_are_text_and_never_markup(tmp_path, train, test, synthetic):
+    name = '<script>alert("1")</script> $x$'
+    tables = [table[["age"]].rename(columns={"age": name}) for table in (train, test, synthetic)]
+    schema = Schema((Column(name, "integer", unit="<b>years</b>"),))
+    html = write_report(make_evaluation(*tables, schema, title="<i>Ward</i>"), tmp_path).read_text()
+    assert html.count("<script>") == 1 and "<i>Ward" not in html and "<b>years" not in html
