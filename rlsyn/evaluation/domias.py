@@ -131,7 +131,7 @@ def domias_attack(
 def log_density(points: np.ndarray, sample: np.ndarray, bandwidth: float) -> np.ndarray:
     """The log of the Gaussian kernel density of a sample at each point; finite for finite points.
 
-    Scikit-learn's `KernelDensity` gives the same; its trees are slower than all pairs in many dimensions.
+    Scikit-learn's `KernelDensity` gives the same up to 1e-5; its trees are slower than all pairs in many dimensions.
     """
     n, width = sample.shape
     block = max(1, BLOCK_BYTES // (8 * n))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -104,7 +103,7 @@ def infer_attributes(
     n_guessed = np.zeros(len(varies))
     for is_known in draws:
         columns = tuple(column for column, use in zip(schema.columns, is_known, strict=True) if use)
-        encoder = FeatureEncoder(replace(schema, columns=columns, label=None)).fit(train)
+        encoder = FeatureEncoder(Schema(columns)).fit(train)
         targets = encoder.transform(synthetic)
         guessed = np.flatnonzero(~is_known & varies)
         n_guessed[guessed] += 1
