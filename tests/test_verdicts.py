@@ -8,11 +8,12 @@ from rlsyn.evaluation.verdicts import THRESHOLDS, verdicts
 
 
 def scores(**changes):
-    rows = {threshold.metric: {"value": 0.0, "real": 0.0, "note": ""} for threshold in THRESHOLDS}
+    blank = {"value": 0.0, "low": np.nan, "high": np.nan, "real": 0.0, "copy": 1.0, "independent": 1.0, "note": ""}
+    rows = {threshold.metric: dict(blank) for threshold in THRESHOLDS}
     for name in ("membership AUC", "membership AUC per person", "DOMIAS AUC", "detection AUC (LightGBM)"):
         rows[name] |= {"value": 0.5, "real": 0.5}
-    rows["S2R AUC"] |= {"value": 0.85, "real": 0.86}
-    rows["S2R R2"] |= {"value": 0.50, "real": 0.50}
+    rows["S2R AUC"] |= {"value": 0.85, "real": 0.86, "independent": 0.5}
+    rows["S2R R2"] |= {"value": 0.50, "real": 0.50, "independent": -0.1}
     for name, change in changes.items():
         rows[name] |= change
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric").reset_index()
@@ -46,9 +47,11 @@ def test_a_family_is_as_good_as_its_worst_criterion(family, metric, values):
         assert (metric in verdict.wording) == (level != "good")
 
 
-def test_thresholds_are_named_in_the_text():
-    criterion = by_family(scores())["privacy"].criteria[0]
-    assert criterion.text == "membership AUC 0.500 (good up to 0.55, fair up to 0.6)"
+def test_value_interval_and_thresholds_are_named_in_the_text():
+    change = {"value": 0.52, "low": 0.48, "high": 0.56}
+    criterion = by_family(scores(**{"membership AUC": change}))["privacy"].criteria[0]
+    expected = "membership AUC 0.520, 95 % interval 0.480 to 0.560 (good up to 0.55, fair up to 0.6)"
+    assert criterion.text == expected
 
 
 def test_what_real_rows_score_sets_the_bar():
@@ -65,6 +68,15 @@ def test_what_could_not_be_judged_is_named_and_is_not_good():
     assert nothing.level == "unknown" and nothing.wording.startswith("Not judged.")
 
 
-def test_a_label_that_real_rows_do_not_predict_is_no_utility():
-    verdict = by_family(scores(**{"S2R AUC": {"value": 0.52, "real": 0.52}, "S2R R2": {"value": 0, "real": 0}}))
-    assert verdict["utility"].level == "unknown"
+@pytest.mark.parametrize(
+    ("family", "metric", "change"),
+    [
+        ("privacy", "membership AUC", {"copy": 0.52}),
+        ("utility", "S2R AUC", {"value": 0.52, "real": 0.52, "independent": 0.5}),
+        ("fidelity", "association difference", {"value": 0.05, "real": 0.06, "independent": 0.07}),
+    ],
+    ids=["an attack that finds no copies", "a label that nothing predicts", "noise as large as all associations"],
+)
+def test_a_metric_that_its_control_passes_does_not_judge(family, metric, change):
+    criteria = {one.metric: one for one in by_family(scores(**{metric: change}))[family].criteria}
+    assert criteria[metric].level == "unknown" and "would pass too" in criteria[metric].text

@@ -27,7 +27,10 @@ class Threshold:
         figure: What is compared: the `value`; how far it lies `above real`, the score of real rows; how far `below
             real`; or how many `times real` it is.
         least_real: `times real` takes no reference smaller than this, so that a lucky split sets no unfair bar.
-        least_signal: Unless real rows score this much there is nothing to lose, and the metric is not judged.
+        control: The reference that a metric able to judge this table cannot find good (`copy` for attacks,
+            `independent` for what associations make). Where it does, the metric is not judged: an attack that does not
+            even find copies says nothing, and where shuffled columns predict the label as well as real rows do, there
+            is no utility to lose.
     """
 
     family: Family
@@ -36,23 +39,23 @@ class Threshold:
     fair: float
     figure: Literal["value", "above real", "below real", "times real"] = "value"
     least_real: float = 0.0
-    least_signal: float = float("-inf")
+    control: Literal["", "copy", "independent"] = ""
 
 
 THRESHOLDS = (
-    Threshold("privacy", "membership AUC", 0.55, 0.60),
-    Threshold("privacy", "membership AUC per person", 0.55, 0.60),
-    Threshold("privacy", "membership TPR at 1 % FPR", 0.03, 0.10),
-    Threshold("privacy", "DOMIAS AUC", 0.55, 0.60),
-    Threshold("privacy", "attribute inference advantage", 0.03, 0.10),
-    Threshold("privacy", "near copies", 0.02, 0.05),
+    Threshold("privacy", "membership AUC", 0.55, 0.60, control="copy"),
+    Threshold("privacy", "membership AUC per person", 0.55, 0.60, control="copy"),
+    Threshold("privacy", "membership TPR at 1 % FPR", 0.03, 0.10, control="copy"),
+    Threshold("privacy", "DOMIAS AUC", 0.55, 0.60, control="copy"),
+    Threshold("privacy", "attribute inference advantage", 0.03, 0.10, control="copy"),
+    Threshold("privacy", "near copies", 0.02, 0.05, control="copy"),
     Threshold("privacy", "exact copies", 0.0, 0.001, "above real"),
-    Threshold("utility", "S2R AUC", 0.03, 0.08, "below real", least_signal=0.55),
-    Threshold("utility", "S2R R2", 0.05, 0.15, "below real", least_signal=0.05),
+    Threshold("utility", "S2R AUC", 0.03, 0.08, "below real", control="independent"),
+    Threshold("utility", "S2R R2", 0.05, 0.15, "below real", control="independent"),
     Threshold("fidelity", "KS mean", 1.0, 2.0, "times real", least_real=0.03),
     Threshold("fidelity", "TV mean", 1.0, 2.0, "times real", least_real=0.03),
     Threshold("fidelity", "missing rate difference", 0.02, 0.05),
-    Threshold("fidelity", "association difference", 1.3, 2.5, "times real", least_real=0.02),
+    Threshold("fidelity", "association difference", 1.3, 2.5, "times real", least_real=0.02, control="independent"),
     Threshold("fidelity", "detection AUC (LightGBM)", 0.65, 0.80),
     Threshold("fidelity", "detection AUC (logistic)", 0.65, 0.80),
     Threshold("constraints", "broken rules", 0.01, 0.05, "above real"),
@@ -67,7 +70,7 @@ are what careful generators reach on small and on large clinical tables.
 WORDING: dict[Family, dict[Level, str]] = {
     "privacy": {
         "good": "No leak found: every attack that was tried stays near chance.",
-        "fair": "Some leakage: an attacker does a little better than chance.",
+        "fair": "Signs of leakage: some attack does better than chance by more than is good.",
         "poor": "Leak found: do not release these rows as they are.",
         "unknown": "Not judged.",
     },
@@ -116,13 +119,13 @@ def verdicts(scores: pd.DataFrame) -> list[Verdict]:
 
     A family is as good as its worst criterion. What could not be judged is named; it does not count as good.
     """
-    rows = scores.set_index("metric")
+    rows = {row["metric"]: row for _, row in scores.iterrows()}
     found = []
     for family in WORDING:
         criteria = tuple(
-            _judge(threshold, rows.loc[threshold.metric])
+            _judge(threshold, rows[threshold.metric])
             for threshold in THRESHOLDS
-            if threshold.family == family and threshold.metric in rows.index
+            if threshold.family == family and threshold.metric in rows
         )
         judged = [criterion.level for criterion in criteria if criterion.level != "unknown"]
         level: Level = max(judged, key=ORDER.index) if judged else "unknown"
@@ -141,17 +144,16 @@ def _wording(family: Family, level: Level, criteria: tuple[Criterion, ...]) -> s
 
 
 def _judge(threshold: Threshold, row: pd.Series) -> Criterion:
-    value, real = float(row["value"]), float(row["real"])
+    metric, value, real = threshold.metric, float(row["value"]), float(row["real"])
     if pd.isna(value) or (threshold.figure != "value" and pd.isna(real)):
-        return Criterion(threshold.metric, "unknown", f"{threshold.metric}: {row['note'] or 'no value'}")
-    if real < threshold.least_signal:
-        reason = f"real rows reach {real:.3f} only, so there is nothing that could be lost"
-        return Criterion(threshold.metric, "unknown", f"{threshold.metric}: {reason}")
-    figure = _FIGURES[threshold.figure](value, real, threshold.least_real)
-    level: Level = "good" if figure <= threshold.good else "fair" if figure <= threshold.fair else "poor"
-    return Criterion(threshold.metric, level, _text(threshold, value, real))
+        return Criterion(metric, "unknown", f"{metric}: {row['note'] or 'no value'}")
+    if threshold.control and _level(threshold, float(row[threshold.control]), real) == "good":
+        control = f"{_CONTROLS[threshold.control]} score {row[threshold.control]:.3f} and would pass too"
+        return Criterion(metric, "unknown", f"{metric} {value:.3f}: it cannot judge this table, {control}")
+    return Criterion(metric, _level(threshold, value, real), _text(threshold, row))
 
 
+_CONTROLS = {"copy": "copies of the training rows", "independent": "columns shuffled apart"}
 _FIGURES: dict[str, Callable[[float, float, float], float]] = {
     "value": lambda value, _real, _least: value,
     "above real": lambda value, real, _least: value - real,
@@ -160,8 +162,13 @@ _FIGURES: dict[str, Callable[[float, float, float], float]] = {
 }
 
 
-def _text(threshold: Threshold, value: float, real: float) -> str:
-    good, fair = threshold.good, threshold.fair
+def _level(threshold: Threshold, value: float, real: float) -> Level:
+    figure = _FIGURES[threshold.figure](value, real, threshold.least_real)
+    return "good" if figure <= threshold.good else "fair" if figure <= threshold.fair else "poor"
+
+
+def _text(threshold: Threshold, row: pd.Series) -> str:
+    good, fair, real = threshold.good, threshold.fair, row["real"]
     limits = {
         "value": f"good up to {good:g}, fair up to {fair:g}",
         "above real": f"real rows {real:.3f}; good up to {good:g} above them, fair up to {fair:g}",
@@ -169,4 +176,5 @@ def _text(threshold: Threshold, value: float, real: float) -> str:
         "times real": f"real rows {real:.3f}; good up to {good:g} times max(that, {threshold.least_real:g}), "
         f"fair up to {fair:g} times",
     }
-    return f"{threshold.metric} {value:.3f} ({limits[threshold.figure]})"
+    interval = "" if pd.isna(row["low"]) else f", 95 % interval {row['low']:.3f} to {row['high']:.3f}"
+    return f"{threshold.metric} {row['value']:.3f}{interval} ({limits[threshold.figure]})"
