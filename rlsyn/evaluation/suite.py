@@ -248,7 +248,7 @@ def _nth(predictions: list[np.ndarray] | str, position: int) -> list[np.ndarray]
 
 
 def _curves(tables: Tables, predictions: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
-    curves = {}
+    curves: dict[str, pd.DataFrame] = {}
     for kind, curve in (("roc", utility.roc), ("calibration", utility.calibration)):
         drawn = {
             model: _attempt(curve, arrays[0], tables.test, tables.schema)
@@ -262,7 +262,7 @@ def _curves(tables: Tables, predictions: Mapping[str, Any]) -> dict[str, pd.Data
 
 def _remarks(tables: Tables, scores: pd.DataFrame) -> tuple[str, ...]:
     remarks = []
-    copied = float(scores.set_index("metric").loc["exact copies", "real"])
+    copied = scores.loc[scores["metric"] == "exact copies", "real"].item()
     if copied > MANY_COPIES:
         remarks.append(
             f"{copied:.0%} of the test rows equal a training row: utility and privacy cannot be judged with them. "

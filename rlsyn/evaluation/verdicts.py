@@ -168,13 +168,20 @@ def _level(threshold: Threshold, value: float, real: float) -> Level:
 
 
 def _text(threshold: Threshold, row: pd.Series) -> str:
-    good, fair, real = threshold.good, threshold.fair, row["real"]
-    limits = {
-        "value": f"good up to {good:g}, fair up to {fair:g}",
-        "above real": f"real rows {real:.3f}; good up to {good:g} above them, fair up to {fair:g}",
-        "below real": f"real rows {real:.3f}; good down to {good:g} below them, fair down to {fair:g}",
-        "times real": f"real rows {real:.3f}; good up to {good:g} times max(that, {threshold.least_real:g}), "
-        f"fair up to {fair:g} times",
-    }
+    value, real = f"{threshold.metric} {row['value']:.3f}", float(row["real"])
     interval = "" if pd.isna(row["low"]) else f", 95 % interval {row['low']:.3f} to {row['high']:.3f}"
-    return f"{threshold.metric} {row['value']:.3f}{interval} ({limits[threshold.figure]})"
+    good, fair = (_limit(threshold, figure, real) for figure in (threshold.good, threshold.fair))
+    if threshold.figure == "below real":
+        return f"{value}{interval} (good from {good} on, fair from {fair}; real rows {real:.3f})"
+    beside = "" if threshold.figure == "value" else f"; real rows {real:.3f}"
+    return f"{value}{interval} (good up to {good}, fair up to {fair}{beside})"
+
+
+def _limit(threshold: Threshold, figure: float, real: float) -> str:
+    limits = {
+        "value": figure,
+        "above real": real + figure,
+        "below real": real - figure,
+        "times real": figure * max(real, threshold.least_real),
+    }
+    return f"{limits[threshold.figure]:.3g}"
