@@ -99,7 +99,8 @@ def _run(
             title=dataset.title,
         )
         print(f"Trained in {time.perf_counter() - start:.0f} s.", flush=True)
-        synthetic, costs = _sample(model, options, len(dataset.train), None if resume else time.perf_counter() - start)
+        costs = {} if resume else _costs_of_fit(time.perf_counter() - start, checkpoint_steps(run_dir))
+        synthetic, costs = _sample(model, options["n_samples"] or len(dataset.train), costs)
         evaluation = _evaluate(model, dataset, synthetic, costs, fast=not options["report"], progress=progress)
         if options["report"]:
             _write_report(evaluation, run_dir)
@@ -118,19 +119,19 @@ def _run(
     return 0
 
 
-def _sample(
-    model: RLSyn, options: dict[str, Any], n_train: int, fit_seconds: float | None
-) -> tuple[pd.DataFrame, dict[str, float]]:
-    """The synthetic records, and what they cost; only memory where a run was resumed and its beginning not timed."""
+def _costs_of_fit(seconds: float, n_steps: int) -> dict[str, float]:
+    """What training cost; unknown for a run that was resumed, whose beginning nobody timed."""
+    return {"fit (s)": seconds, **({"environment steps/s": n_steps / seconds} if n_steps else {})}
+
+
+def _sample(model: RLSyn, n_samples: int, costs: dict[str, float]) -> tuple[pd.DataFrame, dict[str, float]]:
+    """The synthetic records, and what they and all before them cost."""
     start = time.perf_counter()
-    synthetic = model.sample(options["n_samples"] or n_train)
-    costs = {"sample (s)": time.perf_counter() - start}
-    if fit_seconds is not None:
-        costs["fit (s)"] = fit_seconds
-        costs["environment steps/s"] = model.num_timesteps / fit_seconds
+    synthetic = model.sample(n_samples)
     # In kilobytes on Linux, in bytes on macOS.
     unit = 1e6 if sys.platform == "darwin" else 1e3
-    return synthetic, {**costs, "peak memory (MB)": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit}
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    return synthetic, {**costs, "sample (s)": time.perf_counter() - start, "peak memory (MB)": memory}
 
 
 def _evaluate(
