@@ -220,5 +220,5 @@ def test_numbers_are_shown_as_people_read_them():
     assert [number(value) for value in (0.12345, -0.5, 12.5, 1234.5, float("nan"))] == [
         *("0.123", "-0.500", "12.500", "1,234", "-")
     ]
-    assert interval({"low": 0.1, "high": 0.25}) == "0.100 to 0.250"
-    assert interval({"low": float("nan"), "high": float("nan")}) == ""
+    assert interval(0.1, 0.25) == "0.100 to 0.250"
+    assert interval(float("nan"), float("nan")) == ""

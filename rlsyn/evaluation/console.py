@@ -22,7 +22,7 @@ SYMBOLS: dict[Level, tuple[str, str]] = {
 
 
 def print_scores(evaluation: Evaluation) -> None:
-    """Print verdicts, scores and what could not be computed, 100 columns wide where the output is no terminal."""
+    """Print verdicts, scores and what could not be computed, 120 columns wide where the output is no terminal."""
     console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
     console.print(_scores_table(evaluation))
     for remark in evaluation.remarks:
@@ -50,7 +50,7 @@ def _scores_table(evaluation: Evaluation) -> Table:
         table.add_column(heading, justify="right")
     for row in scores.to_dict("records"):
         beside = [number(row[column]) for column in (*others, *REFERENCES)]
-        table.add_row(row["family"], row["metric"], number(row["value"]), interval(row), *beside, row["goal"])
+        table.add_row(row["family"], row["metric"], number(row["value"]), interval(row["low"], row["high"]), *beside, row["goal"])
     return table
 
 
@@ -61,6 +61,6 @@ def number(value: float) -> str:
     return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}"
 
 
-def interval(row: dict[str, float]) -> str:
-    """The 95 % interval of a row of scores."""
-    return "" if math.isnan(row["low"]) else f"{number(row['low'])} to {number(row['high'])}"
+def interval(low: float, high: float) -> str:
+    """The ends of an interval; nothing where there is none."""
+    return "" if math.isnan(low) else f"{number(low)} to {number(high)}"
