@@ -35,6 +35,7 @@ FLOORS = (
     ("rlsyn.evaluation.constraints", "rlsyn.evaluation.shares"),
     ("rlsyn.evaluation.column_distances", "rlsyn.evaluation.distances", "rlsyn.evaluation.people"),
     ("rlsyn.evaluation.marginals", "rlsyn.evaluation.association", "rlsyn.evaluation.label_models"),
+    ("rlsyn.evaluation.detection", "rlsyn.evaluation.clusters"),
     (
         *("rlsyn.evaluation.copies", "rlsyn.evaluation.membership", "rlsyn.evaluation.domias"),
         "rlsyn.evaluation.inference",

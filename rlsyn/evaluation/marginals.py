@@ -196,7 +196,7 @@ def measure_abundance(tables: Tables) -> Measurement:
     return Measurement({ABUNDANCE.name: with_interval(value, error, ABUNDANCE)}, {ABUNDANCE.name: note})
 
 
-MARGINALS_MEASURE = Measure("marginals", METRICS, measure_marginals)
+MEASURE = Measure("marginals", METRICS, measure_marginals)
 ABUNDANCE_MEASURE = Measure("abundance", (ABUNDANCE,), measure_abundance)
 
 

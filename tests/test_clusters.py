@@ -1,0 +1,134 @@
+import numpy as np
+import pandas as pd
+import pytest
+from evaluation_tables import SCHEMA, make_patients, numeric_schema, shuffle
+from sklearn.cluster import KMeans
+from sklearn.decomposition import PCA
+from sklearn.metrics import normalized_mutual_info_score
+from sklearn.preprocessing import StandardScaler
+
+from rlsyn.evaluation.clusters import LEVELS, MEASURE, cluster_nmi, principal_components, support_curves
+from rlsyn.evaluation.features import FeatureEncoder, NotComputableError
+from rlsyn.evaluation.measure import Tables
+
+
+def draw_points(n_rows, seed, scale=1.0, n_columns=3):
+    return np.random.default_rng(seed).normal(0, scale, (n_rows, n_columns))
+
+
+def test_components_are_scikit_learns_of_the_train_rows(train, synthetic):
+    encoder = FeatureEncoder(SCHEMA).fit(train)
+    scaler = StandardScaler().fit(encoder.transform(train))
+    pca = PCA(0.8, svd_solver="full").fit(scaler.transform(encoder.transform(train)))
+    expected = pca.transform(scaler.transform(encoder.transform(synthetic)))
+    ours = principal_components(train, SCHEMA, 0.8).transform(synthetic)
+    assert ours.shape == expected.shape
+    assert np.allclose(np.abs(ours), np.abs(expected), rtol=0, atol=1e-6)
+    assert principal_components(train, SCHEMA).transform(synthetic).shape == (450, 2)
+
+
+def test_components_know_nothing_of_the_synthetic_rows(train, test, synthetic):
+    projector = principal_components(train, SCHEMA)
+    before = projector.transform(test)
+    projector.transform(synthetic.assign(age=1e6))
+    assert np.array_equal(projector.transform(test), before)
+
+
+def test_equal_rows_have_no_components(train):
+    with pytest.raises(NotComputableError, match="all equal"):
+        principal_components(train.assign(**train.iloc[0].to_dict())[SCHEMA.names], SCHEMA)
+
+
+def test_nmi_is_scikit_learns():
+    real, synthetic = draw_points(150, 0), draw_points(150, 1) + 1
+    clusters = KMeans(4, n_init=3, random_state=5).fit_predict(np.concatenate([real, synthetic]).round(9))
+    expected = normalized_mutual_info_score(np.repeat([0, 1], 150), clusters)
+    assert cluster_nmi(real, synthetic, seed=5, n_clusters=4) == pytest.approx(expected, abs=1e-12)
+    assert expected > 0.05
+
+
+def test_nmi_of_samples_apart_is_high_and_of_a_sample_with_itself_zero():
+    real = draw_points(200, 0)
+    assert cluster_nmi(real, real) == pytest.approx(0, abs=1e-9)
+    assert cluster_nmi(real, draw_points(200, 1)) < 0.03
+    assert cluster_nmi(real, real + 50, n_clusters=2) == pytest.approx(1)
+
+
+def test_nmi_of_few_different_rows_raises_no_warning(recwarn):
+    points = np.repeat(np.eye(3), 20, axis=0)
+    assert cluster_nmi(points, points) == pytest.approx(0, abs=1e-9)
+    assert not recwarn.list
+
+
+def test_support_of_a_sample_by_itself_is_whole():
+    real = draw_points(300, 0)
+    support = support_curves(real, real)
+    assert support.alpha_precision > 0.98 and support.beta_recall > 0.98
+    assert np.array_equal(support.level, LEVELS) and support.precision[-1] == 1
+
+
+def test_another_sample_of_the_same_source_is_near():
+    support = support_curves(draw_points(600, 0), draw_points(600, 1))
+    assert support.alpha_precision > 0.9 and support.beta_recall > 0.85
+
+
+def test_outliers_lose_precision_and_typical_rows_lose_recall():
+    real = draw_points(600, 0)
+    wide, narrow = (support_curves(real, draw_points(600, 1, scale)) for scale in (3.0, 0.2))
+    assert wide.alpha_precision < 0.5 and wide.precision[-1] < 0.9
+    assert narrow.alpha_precision < 0.5 and narrow.precision[-1] == 1
+    assert narrow.beta_recall < 0.4 and narrow.recall[-1] < 0.5
+    forgotten = real[np.linalg.norm(real, axis=1) < 1.5]
+    typical = forgotten[np.random.default_rng(0).integers(len(forgotten), size=600)]
+    assert support_curves(real, typical).recall[-1] < 0.9
+
+
+def test_neighbours_are_of_other_persons():
+    # Each person has six rows close together: by their distances hardly any synthetic row would be near.
+    rng = np.random.default_rng(0)
+    centres = [rng.normal(size=(80, 3)) for _ in range(2)]
+    real, synthetic = (np.repeat(c, 6, axis=0) + rng.normal(0, 0.01, (480, 3)) for c in centres)
+    persons = np.arange(480) // 6
+    assert support_curves(real, synthetic).recall[-1] < 0.1
+    assert support_curves(real, synthetic, persons).recall[-1] > 0.4
+
+
+def test_the_measure_is_ideal_for_train_and_near_for_test(train, test):
+    itself = MEASURE.compute(Tables(train, test, train, SCHEMA)).estimates
+    assert itself["NMI"].value == pytest.approx(0, abs=1e-9)
+    assert itself["alpha-precision"].value > 0.98 and itself["beta-recall"].value > 0.98
+    real = MEASURE.compute(Tables(train, test, test, SCHEMA))
+    assert real.estimates["NMI"].value < 0.05
+    assert real.estimates["alpha-precision"].value > 0.8 and real.estimates["beta-recall"].value > 0.8
+    for value, low, high in real.estimates.values():
+        assert 0 <= low <= value <= high <= 1 and low < high
+    assert list(real.details["curve"].columns) == ["level", "precision", "recall"]
+    assert real.details["curve"].notna().all(axis=None) and "210 rows a side" in real.notes["NMI"]
+
+
+def test_collapse_and_noise_are_seen(train, test):
+    rng = np.random.default_rng(0)
+    collapsed = train.iloc[rng.integers(5, size=450)]
+    estimates = MEASURE.compute(Tables(train, test, collapsed, SCHEMA)).estimates
+    assert estimates["beta-recall"].value < 0.5 and estimates["NMI"].value > 0.02
+    noise = shuffle(train).assign(age=rng.uniform(0, 500, 450), pressure=rng.uniform(0, 900, 450))
+    assert MEASURE.compute(Tables(train, test, noise, SCHEMA)).estimates["alpha-precision"].value < 0.6
+
+
+def test_fault_unequal_sizes_moved_the_cluster_score(train, test):
+    few, many = (
+        MEASURE.compute(Tables(train, test, make_patients(n, 5), SCHEMA, with_intervals=False)).estimates["NMI"].value
+        for n in (150, 3_000)
+    )
+    assert few < 0.06 and many < 0.03
+
+
+def test_the_measure_is_reproducible_and_needs_no_person(train, test, synthetic):
+    tables = Tables(train.drop(columns="person"), test.drop(columns="person"), synthetic, SCHEMA, seed=4)
+    first, second = MEASURE.compute(tables), MEASURE.compute(tables)
+    assert first.estimates == second.estimates and first.notes == second.notes
+
+
+def test_columns_that_say_the_same_have_one_component(train):
+    table = pd.DataFrame({"a": [1.0, 2.0, 3.0] * 10, "b": [2.0, 4.0, 6.0] * 10})
+    assert principal_components(table, numeric_schema(table), 0.8).transform(table).shape == (30, 1)
