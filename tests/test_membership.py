@@ -136,6 +136,21 @@ def test_domias_finds_a_region_that_the_generator_fills_with_train_rows():
     assert domias_auc(train, test, fresh, schema) == pytest.approx(0.5, abs=0.08)
 
 
+def test_domias_asks_for_more_than_dense_regions():
+    # Rows lie close in the middle and far apart outside. The density of synthetic rows alone gives 0.53.
+    def draw(n_rows):
+        spread = np.exp(rng.normal(0, 1.5, (n_rows, 1)))
+        return pd.DataFrame(rng.normal(size=(n_rows, 6)) * spread, columns=list("abcdef"))
+
+    found = []
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        train, test = draw(600), draw(300)
+        jittered = train * rng.normal(1, 0.1, train.shape)
+        found.append(domias_auc(train, test, jittered, numeric_schema(train)))
+    assert np.mean(found) > 0.6
+
+
 def test_domias_says_when_it_has_nothing_to_go_by(train, test, synthetic):
     with pytest.raises(NotComputableError, match="one person"):
         domias_auc(train.assign(person=1), test, synthetic, SCHEMA)
