@@ -47,6 +47,7 @@ def main(argv: list[str] | None = None) -> int:
             source=dataset.source,
             simulated=dataset.simulated,
         )
+        evaluation.write_scores(output_dir)
         report = write_report(evaluation, output_dir, command=shlex.join(sys.argv), versions=versions())
     except (ValueError, OSError, NotImplementedError) as error:
         print(f"evaluate.py: error: {' '.join(str(error).split())}", file=sys.stderr)

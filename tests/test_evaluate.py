@@ -13,6 +13,7 @@ import yaml
 from evaluation_tables import SCHEMA
 
 ROOT = Path(__file__).parents[1]
+LABEL = ("--label", "diabetes", "--group", "person")
 TABLES = ("train", "test", "synthetic")
 
 
@@ -44,7 +45,7 @@ def three(files):
 
 def test_three_tables_of_any_generator_leave_scores_figures_and_a_report(files, tmp_path):
     output = tmp_path / "scores"
-    result = call(*three(files), "--label", "diabetes", "--group", "person", "-o", output, "--fast")
+    result = call(*three(files), *LABEL, "-o", output, "--fast")
     assert result.returncode == 0, result.stderr
     assert {"metrics.csv", "metrics.json", "figures", "report.html"} == {path.name for path in output.iterdir()}
     metrics = pd.read_csv(output / "metrics.csv", index_col="metric")
@@ -80,7 +81,7 @@ def test_a_run_is_scored_by_its_own_split_beside_its_warm_start(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda table: table.drop(columns="age"), "lacks 1 of 9 columns. Unknown column 'age'"),
+        (lambda table: table.drop(columns="age"), "lacks 1 of 9 columns: age. Unknown column 'age'"),
         (lambda table: table.iloc[:0], "Expected a table with rows"),
         (lambda table: table.assign(pressure="high"), "The synthetic table does not fit the schema. Column 'pressure'"),
         (lambda table: table.assign(pressure=np.inf), "must hold finite numbers"),
@@ -89,7 +90,7 @@ def test_a_run_is_scored_by_its_own_split_beside_its_warm_start(tmp_path):
 )
 def test_a_table_that_cannot_be_scored_is_refused_in_one_line(main, files, tmp_path, capsys, spoil, message):
     spoil(pd.read_csv(files["synthetic"])).to_csv(files["synthetic"], index=False)
-    assert main([*three(files), "--label", "diabetes", "-o", str(tmp_path / "scores"), "--fast"]) == 2
+    assert main([*three(files), *LABEL, "-o", str(tmp_path / "scores"), "--fast"]) == 2
     err = capsys.readouterr().err
     assert message in err and err.count("\n") == 1
     assert not (tmp_path / "scores" / "metrics.csv").exists()

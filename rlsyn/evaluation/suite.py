@@ -289,6 +289,8 @@ def _cost_rows(costs: Mapping[str, float]) -> list[dict[str, Any]]:
 
 def _row(metric: Metric, estimates: Mapping[str, Estimate], note: str = "") -> dict[str, Any]:
     value, low, high = estimates.get("synthetic", NOTHING)
+    if np.isnan(value) and not note.startswith("not computed: "):
+        note = f"not computed: {note or 'these tables have none'}"
     beside = {name: estimate.value for name, estimate in estimates.items() if name != "synthetic"}
     return {
         "family": metric.family,
@@ -324,7 +326,8 @@ def _check(name: str, table: pd.DataFrame, schema: Schema) -> None:
     absent = [column for column in schema.names if column not in table]
     if absent:
         hint = unknown_name("column", absent[0], [str(column) for column in table.columns])
-        raise ValueError(f"The {name} table lacks {len(absent)} of {len(schema.names)} columns. {hint}")
+        listed = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
+        raise ValueError(f"The {name} table lacks {len(absent)} of {len(schema.names)} columns: {listed}. {hint}")
     for column in schema.columns:
         if not column.is_discrete:
             try:
