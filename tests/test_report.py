@@ -10,18 +10,19 @@ from evaluation_tables import SCHEMA, make_patients
 from rlsyn.evaluation.association import association_matrix
 from rlsyn.evaluation.evaluation import Evaluation
 from rlsyn.evaluation.report import write_report
+from rlsyn.evaluation.verdicts import verdicts
 from rlsyn.schema import Column, Schema
 
 pytestmark = pytest.mark.filterwarnings("error")
 NAN = float("nan")
 
 
-def score(family, metric, value, low=NAN, high=NAN, real=NAN, goal="minimise", note=""):
+def score(family, metric, value, low=NAN, high=NAN, real=NAN, goal="minimise", note="", copy=0.2):
     names = ["family", "metric", "value", "low", "high", "goal", "minimum", "maximum"]
     row = dict(zip(names, [family, metric, value, low, high, goal, 0.0, 1.0], strict=True))
     return row | {
         "real": real,
-        "copy": 0.2,
+        "copy": copy,
         "independent": 0.3,
         "warm_start": 0.4,
         "note": note,
@@ -32,10 +33,10 @@ def score(family, metric, value, low=NAN, high=NAN, real=NAN, goal="minimise", n
 SCORES = pd.DataFrame(
     [
         score("fidelity", "KS mean", 0.01234, 0.011, 0.0144, real=0.02),
-        score("fidelity", "detection AUC (LightGBM)", 0.7, 0.65, 0.75, real=0.5, goal="0.5"),
+        score("fidelity", "detection AUC (LightGBM)", 0.7, 0.65, 0.75, real=0.5, goal="0.5", copy=1.0),
         score("utility", "S2R AUC", 0.88, 0.84, 0.91, real=0.89, goal="maximise"),
         score("utility", "S2R AUC (lightgbm)", 0.88, 0.84, 0.91, real=0.89, goal="maximise"),
-        score("privacy", "membership AUC", 0.97, 0.95, 0.99, real=0.5, goal="0.5"),
+        score("privacy", "membership AUC", 0.97, 0.95, 0.99, real=0.5, goal="0.5", copy=1.0),
         score("privacy", "DOMIAS AUC", NAN, goal="0.5", note="not computed: left out for speed (fast)"),
         score("constraints", "broken rules", 0.0, 0.0, 0.01, real=0.0),
     ]
@@ -161,10 +162,14 @@ def test_what_was_not_computed_is_listed_with_the_reason(full):
 
 
 def test_verdicts_are_words_and_symbols_with_their_thresholds(full):
-    verdicts = text_of(full[1].split('<section id="verdicts">')[1].split("</section>")[0])
-    assert "Privacy ✖ poor" in verdicts and "membership AUC 0.970 (good up to 0.55" in verdicts
-    assert "Utility ✔ good" in verdicts and "Fidelity ▲ fair" in verdicts
-    assert "not a proof of anonymity" in verdicts
+    shown = text_of(full[1].split('<section id="verdicts">')[1].split("</section>")[0])
+    symbols = {"good": "✔ good", "fair": "▲ fair", "poor": "✖ poor", "unknown": "? not judged"}
+    found = verdicts(SCORES)
+    assert {"good", "fair", "poor"} <= {verdict.level for verdict in found}
+    for verdict in found:
+        assert f"{verdict.family.capitalize()} {symbols[verdict.level]} {verdict.wording}" in shown
+        assert all(criterion.text in shown for criterion in verdict.criteria)
+    assert "not a proof of anonymity" in shown
 
 
 def test_people_are_counted_beside_rows(full):

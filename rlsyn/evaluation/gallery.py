@@ -11,11 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from sklearn.decomposition import PCA
 
 from rlsyn.evaluation import curves, plots
+from rlsyn.evaluation.clusters import principal_components
 from rlsyn.evaluation.evaluation import Evaluation
-from rlsyn.evaluation.features import FeatureEncoder, category_positions, row_groups
+from rlsyn.evaluation.features import NotComputableError, category_positions, row_groups
 from rlsyn.evaluation.marginals import prevalences
 from rlsyn.evaluation.shares import MIN_PEOPLE
 from rlsyn.schema import Schema
@@ -115,8 +115,11 @@ def _association_plans(evaluation: Evaluation) -> Iterator[Plan]:
 def _picture_plans(evaluation: Evaluation) -> Iterator[Plan]:
     caption = "First two principal components: real rows as shading, synthetic rows as contours"
     description = "Density of real rows and contours of synthetic rows in the plane of the first two components."
-    draw = _later(_overlay, evaluation) if FeatureEncoder(evaluation.schema).width > 1 else None
-    yield Plan("overlay", "principal_components", caption, description, draw, "the table has one column only")
+    try:
+        draw, reason = _later(plots.overlay_figure, *_coordinates(evaluation)), ""
+    except NotComputableError as error:
+        draw, reason = None, str(error)
+    yield Plan("overlay", "principal_components", caption, description, draw, reason)
     curve = find(evaluation, "clusters", "synthetic", "curve")
     caption = "Precision and recall by level"
     description = "Share of synthetic rows inside level sets of real rows and the reverse; the diagonal is ideal."
@@ -180,16 +183,15 @@ def _privacy_plans(evaluation: Evaluation) -> Iterator[Plan]:
     yield Plan("privacy", "membership_roc", caption, description, _later(curves.attack_figure, *sides))
 
 
-def _overlay(evaluation: Evaluation) -> Figure:
+def _coordinates(evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    # Of real and synthetic rows in two components, and the shares of the variance that these explain.
     rng = np.random.default_rng(evaluation.seed)
-    encoder = FeatureEncoder(evaluation.schema).fit(evaluation.train)
-    sides = [encoder.transform(_sample(table, rng)) for table in (evaluation.train, evaluation.synthetic)]
-    scale = np.maximum(sides[0].std(axis=0), 1e-9)
-    mean = sides[0].mean(axis=0)
-    real, synthetic = ((side - mean) / scale for side in sides)
-    projector = PCA(2, svd_solver="randomized", random_state=evaluation.seed).fit(real)
-    explained = projector.explained_variance_ratio_
-    return plots.overlay_figure(projector.transform(real), projector.transform(synthetic), explained)
+    train, synthetic = (_sample(table, rng) for table in (evaluation.train, evaluation.synthetic))
+    projector = principal_components(train, evaluation.schema)
+    real, other = projector.transform(train), projector.transform(synthetic)
+    if real.shape[1] < 2:
+        raise NotComputableError("the table has one column only")
+    return real, other, projector.components.explained_variance_ratio_
 
 
 def _sample(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

@@ -15,20 +15,23 @@ from rlsyn.schema import Column, Schema
 
 WIDTH, HEIGHT = 200, 96
 """Of the drawing area, in units of the picture."""
-NAME_WIDTH = 66
-"""Of it, what the names of categories take."""
+NAME_WIDTH, NUMBER_WIDTH = 58, 38
+"""Of it, what the names of categories and the numbers behind the bars take."""
+MAX_NUMBERED = 4
+"""The bars of more categories have no numbers behind them: there is no room."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A category: where it stands, and how long its two bars are."""
+    """A category: where it stands, how long its two bars are, and their shares in words."""
 
     name: str
     top: float
     thickness: float
     real: float
     synthetic: float
-    text: str
+    real_share: str
+    synthetic_share: str
 
 
 @dataclass(frozen=True)
@@ -100,14 +103,22 @@ def _curves(shares: Histogram, is_whole: bool) -> dict[str, Any]:
     if highest == 0:
         return {}
     real, synthetic = ("" if side is None or not side.any() else _steps(across, side / highest) for side in sides)
-    places = sorted({0, len(edges) // 2, len(edges) - 1})
-    step = float(np.diff(edges).min())
-    # Edges of whole numbers lie half a unit below the numbers; where a bin is one number, the last one names it.
-    inward = 0.5 * is_whole * np.where((np.arange(len(edges)) == len(edges) - 1) & (step < 1.5), -1, 1)
+    return {"area": real, "line": synthetic, "ticks": _ticks(edges, is_whole)}
+
+
+def _ticks(edges: np.ndarray, is_whole: bool) -> tuple[tuple[float, str], ...]:
+    # Both ends of the axis and the edge next to its middle, unless that stands too near to an end.
+    step, shift = float(np.diff(edges).min()), 0.5 * is_whole
     decimals = max(0, int(np.ceil(-np.log10(step) - 1e-9)))
-    texts = [_number(float(edges[place] + inward[place]), decimals) for place in places]
-    ticks = tuple((round(float(across[place]), 1), text) for place, text in zip(places, texts, strict=True))
-    return {"area": real, "line": synthetic, "ticks": ticks}
+    values = edges.copy()
+    if is_whole and step < 1.5:
+        # Bins of single whole numbers: these stand in the middle of their bins, not at the edges.
+        values, shift = np.arange(edges[0] + 0.5, edges[-1]), 0.0
+    places = WIDTH * (values - edges[0]) / (edges[-1] - edges[0])
+    middle = int(np.abs(places - (places[0] + places[-1]) / 2).argmin())
+    chosen = [0, middle, len(values) - 1] if 0.25 * WIDTH < places[middle] < 0.75 * WIDTH else [0, len(values) - 1]
+    chosen = list(dict.fromkeys(chosen))
+    return tuple((round(float(places[i]), 1), _number(float(values[i] + shift), decimals)) for i in chosen)
 
 
 def _steps(across: np.ndarray, up: np.ndarray) -> str:
@@ -118,21 +129,29 @@ def _steps(across: np.ndarray, up: np.ndarray) -> str:
 
 def _bars(shares: Bars) -> dict[str, Any]:
     n = max(len(shares.names), 1)
-    room = min(HEIGHT / n, 40.0)
+    room = min(HEIGHT / n, 46.0)
     real = np.zeros(len(shares.names)) if shares.real is None else shares.real
-    scale = (WIDTH - NAME_WIDTH - 4) / max(float(real.max(initial=0)), float(shares.synthetic.max(initial=0)), 1e-9)
-    drawn = []
-    for place, name in enumerate(shares.names):
-        text = f"{name}: real {_percent(real[place])}, synthetic {_percent(shares.synthetic[place])}"
-        if shares.real is None:
-            text = f"{name}: synthetic {_percent(shares.synthetic[place])}"
-        long, other = (round(float(side[place]) * scale, 1) for side in (real, shares.synthetic))
-        drawn.append(Bar(name, round(place * room, 1), round(0.38 * room, 1), long, other, text))
+    longest = max(float(real.max(initial=0)), float(shares.synthetic.max(initial=0)), 1e-9)
+    scale = (WIDTH - NAME_WIDTH - NUMBER_WIDTH * (n <= MAX_NUMBERED)) / longest
+    drawn = [
+        Bar(
+            name,
+            top=round(place * room, 1),
+            thickness=round(0.42 * room, 1),
+            real=round(float(real[place]) * scale, 1),
+            synthetic=round(float(shares.synthetic[place]) * scale, 1),
+            real_share="" if shares.real is None else _percent(real[place]),
+            synthetic_share=_percent(shares.synthetic[place]),
+        )
+        for place, name in enumerate(shares.names)
+    ]
     return {"bars": tuple(drawn)}
 
 
 def _percent(share: float) -> str:
-    return "0 %" if share == 0 else "<1 %" if share < 0.01 else f"{100 * share:.0f} %"
+    if 0 < share < 0.001:
+        return "<0.1\u00a0%"
+    return f"{100 * share:.1f}\u00a0%" if 0 < share < 0.0995 else f"{100 * share:.0f}\u00a0%"
 
 
 def _number(value: float, decimals: int) -> str:

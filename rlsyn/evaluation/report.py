@@ -16,7 +16,7 @@ from jinja2 import Environment, StrictUndefined
 from rlsyn.evaluation.evaluation import REFERENCES, Evaluation
 from rlsyn.evaluation.features import row_groups
 from rlsyn.evaluation.gallery import Picture, find, make_pictures, save_pictures
-from rlsyn.evaluation.panels import HEIGHT, NAME_WIDTH, WIDTH, column_panels
+from rlsyn.evaluation.panels import HEIGHT, MAX_NUMBERED, NAME_WIDTH, WIDTH, column_panels
 from rlsyn.evaluation.plots import column_distances, marginals_figure
 from rlsyn.evaluation.shares import MIN_PEOPLE
 from rlsyn.evaluation.verdicts import verdicts
@@ -192,7 +192,7 @@ def _marginals(evaluation: Evaluation) -> dict[str, Any]:
     rest = distances.iloc[MAX_PANELS:].dropna()
     return {
         "panels": panels,
-        "picture": {"width": WIDTH, "height": HEIGHT, "name_width": NAME_WIDTH},
+        "picture": {"width": WIDTH, "height": HEIGHT, "name_width": NAME_WIDTH, "max_numbered": MAX_NUMBERED},
         "n_columns": len(distances),
         "rest": {"n": len(rest), "median": number(rest.median()), "largest": number(rest.max())} if len(rest) else None,
     }

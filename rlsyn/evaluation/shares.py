@@ -14,8 +14,9 @@ MIN_PEOPLE = 3
 """Bins and categories of fewer real people are merged with others, or the real side is not shown."""
 MAX_BARS = 8
 MAX_BINS = 28
-TAIL = 0.005
-"""Values in the outermost half per cent go to the outer bins: drawn out, they would squeeze the rest into one bin."""
+TAIL, FAR = 0.005, 6.0
+"""The outermost half per cent of the values, and those more than six times the distance of the quartiles beyond these,
+go to the outer bins: drawn out, they would squeeze the rest into one bin."""
 
 
 class Histogram(NamedTuple):
@@ -134,7 +135,12 @@ def _inner_range(numbers: np.ndarray, is_real: bool) -> tuple[float, float]:
     rank = max(int(TAIL * len(numbers)), MIN_PEOPLE - 1 if is_real else 0)
     rank = min(rank, (len(numbers) - 1) // 2)
     ordered = np.sort(numbers)
-    return float(ordered[rank]), float(ordered[-1 - rank])
+    low, high = float(ordered[rank]), float(ordered[-1 - rank])
+    lower, upper = (float(quartile) for quartile in np.quantile(numbers, [0.25, 0.75]))
+    if upper > lower:
+        reach = FAR * (upper - lower)
+        low, high = max(low, lower - reach), min(high, upper + reach)
+    return low, high
 
 
 def _round_edges(limits: tuple[float, float], is_whole: bool) -> np.ndarray:
