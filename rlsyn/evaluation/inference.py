@@ -46,9 +46,9 @@ def attribute_inference_advantage(
     difference is what they give away about those whom the generator learned from.
 
     References:
-        The attack of arXiv:2512.21395's predecessors (nearest synthetic row, numbers within 10 %), against the baseline
-        of people outside of train: Giomi et al., A unified framework for quantifying privacy risk in synthetic data,
-        arXiv:2211.10459.
+        Numbers within 10 % and the nearest synthetic rows as in the tutorial of Yan et al. (2024), which
+        arXiv:2512.21395 builds upon; the baseline of people outside of train as in Giomi et al., A unified framework
+        for quantifying privacy risk in synthetic data, arXiv:2211.10459.
     """
     is_right = infer_attributes(train, test, synthetic, schema, seed, known, n_draws)
     on_train, on_test = (np.nanmean(rows, axis=1) for rows in is_right)
