@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, parallel_config
+from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from rlsyn.evaluation import constraints, fidelity, privacy, utility
@@ -169,7 +170,9 @@ def _attempt(compute: Callable[..., Any], *arguments: Any) -> Any:
 
 
 def _run(tasks: Mapping[Key, Any], n_jobs: int, progress_bar: bool) -> dict[Key, Any]:
-    with parallel_config(backend="loky", inner_max_num_threads=1) if n_jobs > 1 else parallel_config("sequential"):
+    # One thread in each process: more would wait for each other, and their number would show in the last digits.
+    parallel = {"backend": "loky", "inner_max_num_threads": 1} if n_jobs > 1 else {"backend": "sequential"}
+    with parallel_config(**parallel), threadpool_limits(1):
         results: Iterator[Any] = Parallel(n_jobs=n_jobs, return_as="generator")(tasks.values())
         shown = tqdm(results, total=len(tasks), desc="Scoring", unit="task", disable=not progress_bar, leave=False)
         return dict(zip(tasks, shown, strict=True))
