@@ -186,6 +186,13 @@ def test_fault_dwd_changed_its_unit_with_the_company(train, synthetic):
     assert farther - far == pytest.approx(far - alone, rel=0.1)
 
 
+def test_values_gone_astray_leave_dwd_finite(train, test, synthetic):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        found = measurement("marginals", train, test, synthetic.assign(pressure=1e300))
+    assert np.isfinite(found.estimates["DWD"]).all()
+
+
 def test_prevalences_are_shares_of_the_known_values(train):
     shares = prevalences(train, SCHEMA)
     assert list(shares.index) == ["smoker", "diabetes"]

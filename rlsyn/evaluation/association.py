@@ -87,7 +87,8 @@ def measure_association(tables: Tables) -> Measurement:
     for side in sides:
         table = _Table(side, schema)
         matrices.append(table.matrices())
-        prepared += [table] if with_intervals else []  # a wide table's gigabyte is not kept
+        prepared += [table] if with_intervals else []
+        del table  # a wide one's gigabyte is not kept while the next is prepared
     values, errors = _differences(*matrices), np.full(len(METRICS), np.nan)
     if with_intervals:
 

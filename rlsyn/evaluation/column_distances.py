@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from rlsyn.evaluation.features import MISSING, category_positions, column_numbers
+from rlsyn.evaluation.features import FARTHEST, MISSING, category_positions, column_numbers
 from rlsyn.schema import Column, Schema
 
 LEAST_UNIT = 0.05
@@ -102,7 +102,7 @@ class Quantities:
         gaps = np.abs(curves[0] - curves[1])
         if np.isnan(self.constant):
             # W1 = integral of |F_real - F_synthetic|
-            wasserstein = float(gaps[:-1] @ np.diff(self.points[self.last])) / self.unit
+            wasserstein = min(float(gaps[:-1] @ np.diff(self.points[self.last])) / self.unit, FARTHEST)
         else:
             wasserstein = float(weights[1][self.points != self.constant].sum()) / n_present[1]
         return Distances(float(gaps.max()), wasserstein, missing)

@@ -87,8 +87,8 @@ def normalised_wasserstein(real: pd.DataFrame, synthetic: pd.DataFrame, schema: 
     """Wasserstein's distance of each numeric or integer column, in units of an even draw from its range.
 
     W1(synthetic, real) / max(W1(uniform, real), 0.05 range), the uniform distribution over the range of the real
-    values: 0 is the distribution of the real values, 1 as far from it as values drawn evenly from the range. There is
-    no upper end; goal minimise. The floor keeps the unit of a column that is itself spread evenly from vanishing.
+    values: 0 is the distribution of the real values, 1 as far from it as values drawn evenly from the range. It ends at
+    a million of these; goal minimise. The floor keeps the unit of a column that is itself spread evenly from vanishing.
 
     A column that is constant in `real` has no range: there it is the share of the synthetic values that differ. A
     column without values in both tables is NaN (nothing to compare), in one of them 1.
