@@ -64,6 +64,8 @@ def test_what_could_not_be_judged_is_named_and_is_not_good():
     missing = {"value": np.nan, "note": "not computed: no reason"}
     verdict = by_family(scores(**{"DOMIAS AUC": missing}))["privacy"]
     assert verdict.level == "good" and "Could not be judged: DOMIAS AUC." in verdict.wording
+    foreign = {"value": np.nan, "note": "not computed: does not apply: rows are people"}
+    assert "Could not" not in by_family(scores(**{"membership AUC per person": foreign}))["privacy"].wording
     nothing = by_family(scores(**{"S2R AUC": missing, "S2R R2": missing}))["utility"]
     assert nothing.level == "unknown" and nothing.wording.startswith("Not judged.")
 

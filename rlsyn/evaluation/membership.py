@@ -124,7 +124,7 @@ def compute_membership(tables: Tables) -> Measurement:
         notes[by_person.name] = f"{len(people[0]):,} people of train, {len(people[1]):,} of test"
     else:
         estimates[by_person.name] = Estimate(float("nan"))
-        notes[by_person.name] = "not computed: rows are people (no group column), see membership AUC"
+        notes[by_person.name] = "not computed: does not apply: rows are people (no group column), see membership AUC"
     if drawn := drawn_note(max_rows, train=tables.train, test=tables.test):
         notes = {metric.name: "; ".join(filter(None, [notes.get(metric.name), drawn])) for metric in METRICS}
     return Measurement(estimates, notes, {"distances": {"train": -scores[0], "test": -scores[1]}})

@@ -125,12 +125,16 @@ def verdicts(scores: pd.DataFrame) -> list[Verdict]:
         criteria = tuple(
             _judge(threshold, rows[threshold.metric])
             for threshold in THRESHOLDS
-            if threshold.family == family and threshold.metric in rows
+            if threshold.family == family and _applies(rows.get(threshold.metric))
         )
         judged = [criterion.level for criterion in criteria if criterion.level != "unknown"]
         level: Level = max(judged, key=ORDER.index) if judged else "unknown"
         found.append(Verdict(family, level, _wording(family, level, criteria), criteria))
     return found
+
+
+def _applies(row: pd.Series | None) -> bool:
+    return row is not None and not row["note"].startswith("not computed: does not apply")
 
 
 def _wording(family: Family, level: Level, criteria: tuple[Criterion, ...]) -> str:
