@@ -183,15 +183,15 @@ def _privacy_plans(evaluation: Evaluation) -> Iterator[Plan]:
     yield Plan("privacy", "membership_roc", caption, description, _later(curves.attack_figure, *sides))
 
 
-def _coordinates(evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    # Of real and synthetic rows in two components, and the shares of the variance that these explain.
+def _coordinates(evaluation: Evaluation) -> tuple[np.ndarray, ...]:
+    # Of real and synthetic rows in two components, the persons of the real ones, and the shares of the variance that these explain.
     rng = np.random.default_rng(evaluation.seed)
     train, synthetic = (_sample(table, rng) for table in (evaluation.train, evaluation.synthetic))
     projector = principal_components(train, evaluation.schema)
     real, other = projector.transform(train), projector.transform(synthetic)
     if real.shape[1] < 2:
         raise NotComputableError("the table has one column only")
-    return real, other, projector.components.explained_variance_ratio_
+    return real, other, row_groups(train, evaluation.schema), projector.components.explained_variance_ratio_
 
 
 def _sample(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:

@@ -83,7 +83,9 @@ def _panel(real: pd.Series, synthetic: pd.Series, column: Column, distance: floa
     is_hidden = shares.real is None
     kind = "TV" if column.is_discrete else "KS"
     # Beside the synthetic share, the distance would give away a real share that is not shown.
-    text = f"{kind} {'empty' if np.isnan(distance) else f'{distance:.3f}'}" if not is_hidden else f"{kind} not shown"
+    text = (
+        f"{kind} {'of nothing' if np.isnan(distance) else f'{distance:.3f}'}" if not is_hidden else f"{kind} not shown"
+    )
     drawn = _bars(shares) if isinstance(shares, Bars) else _curves(shares, is_whole=column.kind == "integer")
     return Panel(column.name, column.unit, text, _missing_text(real, synthetic, persons), is_hidden, **drawn)
 
@@ -149,9 +151,10 @@ def _bars(shares: Bars) -> dict[str, Any]:
 
 
 def _percent(share: float) -> str:
-    if 0 < share < 0.001:
-        return "<0.1\u00a0%"
-    return f"{100 * share:.1f}\u00a0%" if 0 < share < 0.0995 else f"{100 * share:.0f}\u00a0%"
+    # Rare and nearly universal shares need a decimal; neither nobody nor everybody is what rounding makes of some.
+    if 0 < share < 0.001 or 0.999 < share < 1:
+        return "<0.1\u00a0%" if share < 0.5 else ">99.9\u00a0%"
+    return f"{100 * share:.1f}\u00a0%" if 0 < share < 0.0995 or 0.99 < share < 1 else f"{100 * share:.0f}\u00a0%"
 
 
 def _number(value: float, decimals: int) -> str:

@@ -1,6 +1,6 @@
 """Figures that compare synthetic with real tables: marginals, association matrices, principal components, prevalence.
 
-None shows a real row: shares are of bins and categories of at least three people, areas of at least three rows.
+None shows a real row: shares are of bins and categories of at least three people, areas as well.
 """
 
 from __future__ import annotations
@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
+from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
@@ -100,15 +101,16 @@ def matrix_figure(matrix: pd.DataFrame, is_difference: bool = False) -> Figure:
     return figure
 
 
-def overlay_figure(real: np.ndarray, synthetic: np.ndarray, explained: np.ndarray) -> Figure:
+def overlay_figure(real: np.ndarray, synthetic: np.ndarray, persons: np.ndarray, explained: np.ndarray) -> Figure:
     """A figure of real rows as a density and synthetic rows as its contours, in the plane of two components.
 
-    Cells of fewer than `MIN_PEOPLE` real rows stay blank; contours hold 25, 50, 75 and 95 % of the synthetic rows. The
-    axes span the inner 98 % of both sides.
+    Cells of fewer than `MIN_PEOPLE` real people stay blank; contours hold 25, 50, 75 and 95 % of the synthetic rows.
+    The axes span the inner 98 % of both sides and some room.
 
     Args:
         real: Coordinates of the real rows, `(n_rows, 2)`.
         synthetic: Those of the synthetic rows.
+        persons: The person that each real row belongs to, as a number.
         explained: Shares of the variance of the real rows that the components explain.
     """
     figure, panel = small_figure(
@@ -119,11 +121,12 @@ def overlay_figure(real: np.ndarray, synthetic: np.ndarray, explained: np.ndarra
     low, high = np.min([side[0] for side in both], axis=0), np.max([side[1] for side in both], axis=0)
     reach = 0.15 * np.maximum(high - low, 1e-9)
     edges = [np.linspace(low[i] - reach[i], high[i] + reach[i], n_cells + 1) for i in (0, 1)]
-    counts = np.histogram2d(real[:, 0], real[:, 1], edges)[0]
-    shares = np.where(counts < MIN_PEOPLE, np.nan, counts / len(real))
-    image = panel.pcolormesh(edges[0], edges[1], shares.T, cmap="Blues", vmin=0, rasterized=True)
+    shares = _cell_shares(real, persons, edges)
+    image = panel.pcolormesh(edges[0], edges[1], shares.T, cmap="Blues", norm=PowerNorm(0.5, vmin=0), rasterized=True)
     if np.isfinite(shares).any():
-        figure.colorbar(image, ax=panel, label="share of real rows", shrink=0.85)
+        bar = figure.colorbar(image, ax=panel, shrink=0.85)
+        bar.set_label("share of real rows", fontsize=8)
+        bar.ax.tick_params(labelsize=8)
     finer = [np.linspace(side[0], side[-1], N_CONTOUR_CELLS + 1) for side in edges]
     density = gaussian_filter(np.histogram2d(synthetic[:, 0], synthetic[:, 1], finer)[0], N_CONTOUR_CELLS / n_cells)
     levels = _mass_levels(density)
@@ -131,7 +134,7 @@ def overlay_figure(real: np.ndarray, synthetic: np.ndarray, explained: np.ndarra
         centres = [(side[1:] + side[:-1]) / 2 for side in finer]
         panel.contour(centres[0], centres[1], density.T, levels, colors=SYNTHETIC_COLOUR, linewidths=1.3)
     panel.plot([], [], color=SYNTHETIC_COLOUR, label="synthetic (25, 50, 75, 95 %)")
-    panel.legend(fontsize=8, frameon=False, loc="upper right")
+    panel.legend(fontsize=8, edgecolor="none", framealpha=0.8, loc="upper right")
     return figure
 
 
@@ -221,6 +224,15 @@ def _in_blocks(matrix: np.ndarray) -> np.ndarray:
 
 def _widest(difference: pd.DataFrame) -> float:
     return float(max(np.abs(difference.to_numpy()).max(), 0.01))
+
+
+def _cell_shares(points: np.ndarray, persons: np.ndarray, edges: list[np.ndarray]) -> np.ndarray:
+    # Shares of the rows in the cells of a grid; NaN where fewer than MIN_PEOPLE people stand in a cell.
+    counts = np.histogram2d(points[:, 0], points[:, 1], edges)[0]
+    across, up = (np.digitize(points[:, axis], edges[axis]) for axis in (0, 1))
+    once = pd.DataFrame({"person": persons, "across": across, "up": up}).drop_duplicates()
+    people = np.histogram2d(once["across"], once["up"], [np.arange(0.5, len(side)) for side in edges])[0]
+    return np.where(people < MIN_PEOPLE, np.nan, counts / len(points))
 
 
 def _mass_levels(density: np.ndarray) -> list[float]:

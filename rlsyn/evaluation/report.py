@@ -198,7 +198,7 @@ def _marginals(evaluation: Evaluation) -> dict[str, Any]:
     }
 
 
-def _worst_pairs(evaluation: Evaluation) -> list[tuple[str, str, str, str, str]]:
+def _worst_pairs(evaluation: Evaluation) -> list[tuple[str, ...]]:
     synthetic = find(evaluation, "association", "synthetic", "matrix")
     real = find(evaluation, "association", "synthetic", "real_matrix")
     if synthetic is None or real is None or len(real) < 2:
@@ -208,10 +208,11 @@ def _worst_pairs(evaluation: Evaluation) -> list[tuple[str, str, str, str, str]]
     difference = sides[1] - sides[0]
     worst = np.argsort(-np.abs(difference), kind="stable")[:N_WORST_PAIRS]
     names = [str(name) for name in real.index]
-    return [
-        (names[first[i]], names[second[i]], f"{sides[0][i]:+.2f}", f"{sides[1][i]:+.2f}", f"{difference[i]:+.2f}")
-        for i in worst
-    ]
+    return [(names[first[i]], names[second[i]], *(_signed(side[i]) for side in (*sides, difference))) for i in worst]
+
+
+def _signed(value: float) -> str:
+    return f"{round(value, 2) + 0.0:+.2f}"
 
 
 def _rules(evaluation: Evaluation) -> list[dict[str, str]]:

@@ -71,7 +71,7 @@ def number_histogram(
     numbers, persons = numbers[present], persons[present]
     other_persons = None if other_persons is None else other_persons[~np.isnan(others)]
     others = others[~np.isnan(others)]
-    is_hidden = _n_people(persons) < MIN_PEOPLE
+    is_hidden = 0 < _n_people(persons) < MIN_PEOPLE
     protected, owners = (np.zeros(0), np.zeros(0, dtype=np.int64)) if is_hidden else (numbers, persons)
     edges = _round_edges(_limits(protected, others, other_persons is not None), is_whole)
     edges = _merge_small_bins(edges, protected, owners)
@@ -96,7 +96,7 @@ def bars(real: pd.Series, synthetic: pd.Series, column: Column, persons: np.ndar
     counts, other_counts = (np.bincount(side, minlength=n + 1) for side in (positions, others))
     shares, other_shares = (side / max(side.sum(), 1) for side in (counts, other_counts))
     kept = _kept_categories(people, positions, persons, np.maximum(shares, other_shares), max_bars)
-    is_hidden = kept is None
+    is_hidden = kept is None and len(persons) > 0
     if kept is None:  # the synthetic rows may be shown whatever the real ones hold
         common = np.argsort(-other_shares[:n], kind="stable")[: max_bars - 1]
         kept = np.sort(common[other_shares[common] > 0])
