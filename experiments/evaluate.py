@@ -13,9 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-from rlsyn.constraints import read_constraints
 
 from rlsyn.arguments import Parser
+from rlsyn.constraints import read_constraints
 from rlsyn.datasets import Dataset, read_table
 from rlsyn.runs import check_same_table, is_finished, load_dataset, make_folder, read_config, versions
 from rlsyn.schema import Schema, infer_schema

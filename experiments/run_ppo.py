@@ -21,6 +21,7 @@ import pandas as pd
 from rlsyn.arguments import Parser
 from rlsyn.datasets import DATASETS, Dataset
 from rlsyn.files import write_whole
+from rlsyn.names import unknown_name
 from rlsyn.runs import (
     check_checkpoint,
     check_same_table,
@@ -35,7 +36,7 @@ from rlsyn.runs import (
     read_parameters,
     write_config,
 )
-from rlsyn.schema import rare_categories, unknown_name
+from rlsyn.schema import rare_categories
 
 if TYPE_CHECKING:
     from rlsyn.evaluation import Evaluation

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, NoReturn
 
-from rlsyn.schema import unknown_name
+from rlsyn.names import unknown_name
 
 
 def check_arguments(

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from rlsyn.levels import CategoryLevels, Levels, QuantileLevels
-from rlsyn.schema import Schema, unknown_name
+from rlsyn.names import unknown_name
+from rlsyn.schema import Schema
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,8 @@ import yaml
 from rlsyn.constraints import read_constraints
 from rlsyn.datasets import DATASETS, Dataset, from_table, load, read_table
 from rlsyn.files import latest_checkpoint, plain, write_whole
-from rlsyn.schema import Schema, unknown_name
+from rlsyn.names import unknown_name
+from rlsyn.schema import Schema
 
 VERSIONED = (
     *("rlsyn", "torch", "lightning", "stable-baselines3", "gymnasium"),

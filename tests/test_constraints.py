@@ -10,10 +10,10 @@ import yaml
 from evaluation_tables import SCHEMA, make_patients
 
 from rlsyn.constraints import Constraint, constraints_from, in_range, one_hot, read_constraints, sums_to
+from rlsyn.constraints.expressions import FUNCTIONS
 from rlsyn.datasets import from_table
 from rlsyn.evaluation.constraints import broken_share, constraints, measures, rows_out_of_range
 from rlsyn.evaluation.measure import Tables
-from rlsyn.expressions import FUNCTIONS
 from rlsyn.schema import Column, Schema
 
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from evaluation_tables import COLUMNS, SCHEMA, make_patients, shuffle
-from rlsyn.constraints import Constraint
 
+from rlsyn.constraints import Constraint
 from rlsyn.evaluation import evaluate
 from rlsyn.evaluation.console import interval, number
 from rlsyn.schema import Column, Schema

@@ -12,8 +12,8 @@ HOUSE = ("rlsyn", "envs", "experiments")
 FLOORS = (
     # A schema and its rules.
     ("rlsyn.names",),
-    ("rlsyn.expressions",),
-    ("rlsyn.truth",),
+    ("rlsyn.constraints.expressions",),
+    ("rlsyn.constraints.truth",),
     ("rlsyn.constraints",),
     ("rlsyn.schema", "rlsyn.files", "rlsyn.checkpoints", "rlsyn.randomness", "rlsyn.device", "rlsyn.schedule"),
     ("rlsyn.arguments", "rlsyn.levels", "rlsyn.autoregressive", "rlsyn.rollout"),
@@ -31,8 +31,8 @@ FLOORS = (
     ("envs", "envs.record_env"),
     ("envs.record_vec_env", "envs.cohorts"),
     # Evaluation.
-    ("rlsyn.evaluation.features", "rlsyn.evaluation.measure"),
-    ("rlsyn.evaluation.constraints", "rlsyn.evaluation.shares"),
+    ("rlsyn.evaluation.features", "rlsyn.evaluation.measure", "rlsyn.evaluation.evaluation"),
+    ("rlsyn.evaluation.constraints", "rlsyn.evaluation.shares", "rlsyn.evaluation.verdicts"),
     ("rlsyn.evaluation.column_distances", "rlsyn.evaluation.distances", "rlsyn.evaluation.people"),
     ("rlsyn.evaluation.marginals", "rlsyn.evaluation.association", "rlsyn.evaluation.label_models"),
     ("rlsyn.evaluation.detection", "rlsyn.evaluation.clusters"),
@@ -41,7 +41,7 @@ FLOORS = (
         "rlsyn.evaluation.inference",
     ),
     ("rlsyn.evaluation.fidelity", "rlsyn.evaluation.utility", "rlsyn.evaluation.privacy", "rlsyn.evaluation.plots"),
-    ("rlsyn.evaluation.panels", "rlsyn.evaluation.curves"),
+    ("rlsyn.evaluation.panels", "rlsyn.evaluation.curves", "rlsyn.evaluation.suite", "rlsyn.evaluation.console"),
     ("rlsyn.evaluation.gallery",),
     ("rlsyn.evaluation.report",),
     ("rlsyn.evaluation",),
@@ -53,7 +53,7 @@ FLOORS = (
     ("rlsyn",),  # shows the public class
     # A run.
     ("rlsyn.runs",),
-    ("experiments.run_ppo", "experiments.sample", "experiments.throughput"),
+    ("experiments.run_ppo", "experiments.sample", "experiments.evaluate", "experiments.throughput"),
 )
 MAX_LINES = 450
 

@@ -46,7 +46,7 @@ def test_named_run_dir_is_new_or_empty(tmp_path):
 
 def test_run_dir_that_cannot_be_made_is_refused(tmp_path):
     (tmp_path / "file").touch()
-    with pytest.raises(PermissionError, match=r"cannot be written to .*--log-dir or --run-dir"):
+    with pytest.raises(PermissionError, match=r"cannot be written to .*Choose another"):
         named_run_dir(tmp_path / "file" / "run")
     with pytest.raises(PermissionError, match="cannot be written to"):
         new_run_dir(tmp_path / "file", "rlsyn", "Table-v0")

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from rlsyn.constraints import constraints_from
-from rlsyn.schema import Column, Schema, count_decimals, infer_column, infer_schema, rare_categories, unknown_name
+from rlsyn.names import unknown_name
+from rlsyn.schema import Column, Schema, count_decimals, infer_column, infer_schema, rare_categories
 
 DAYS = pd.date_range("2019-01-01", periods=60)
 

@@ -15,7 +15,8 @@ from rlsyn.datasets.dataset import Dataset
 from rlsyn.datasets.mimic import load_mimic
 from rlsyn.datasets.split import split_rows
 from rlsyn.datasets.table import read_table
-from rlsyn.schema import Schema, infer_schema, unknown_name
+from rlsyn.names import unknown_name
+from rlsyn.schema import Schema, infer_schema
 
 __all__ = ["DATASETS", "Dataset", "from_table", "load", "read_table", "split_rows"]
 

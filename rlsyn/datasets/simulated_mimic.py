@@ -18,6 +18,7 @@ import pandas as pd
 from scipy.special import betainc, betaincinv, ndtr, ndtri
 
 from rlsyn.constraints import Constraint, in_range
+from rlsyn.constraints.expressions import in_backticks
 from rlsyn.datasets.simulated_mimic_tables import (
     CHAPTERS,
     FACTORS,
@@ -27,7 +28,6 @@ from rlsyn.datasets.simulated_mimic_tables import (
     PREGNANCY_PHECODES,
     Loadings,
 )
-from rlsyn.expressions import in_backticks
 from rlsyn.schema import Column, Schema
 
 LABEL = "DIE_1y"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pandas as pd
 from pandas.errors import EmptyDataError, ParserError
 
-from rlsyn.schema import unknown_name
+from rlsyn.names import unknown_name
 
 MISSING = ["", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "<NA>"]
 """Texts that stand for a missing value; "None" is not among them, it is a category of symptoms and diets."""

@@ -20,7 +20,8 @@ from sklearn.preprocessing import StandardScaler
 
 from rlsyn.evaluation.features import FeatureEncoder, NotComputableError, row_groups
 from rlsyn.evaluation.measure import Measure, Measurement, Metric, Tables, standard_errors, with_interval
-from rlsyn.schema import Schema, unknown_name
+from rlsyn.names import unknown_name
+from rlsyn.schema import Schema
 
 N_FOLDS = 5
 N_REPEATS = 3

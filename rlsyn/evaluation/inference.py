@@ -11,7 +11,8 @@ from rlsyn.evaluation.distances import nearest_neighbours
 from rlsyn.evaluation.features import FeatureEncoder, NotComputableError, category_positions, column_numbers, row_groups
 from rlsyn.evaluation.measure import Measure, Measurement, Metric, Tables
 from rlsyn.evaluation.people import at_most, drawn_note, estimate_attack, require_rows
-from rlsyn.schema import Column, Schema, unknown_name
+from rlsyn.names import unknown_name
+from rlsyn.schema import Column, Schema
 
 N_DRAWS, N_DRAWS_FAST = 5, 2
 MAX_ROWS, MAX_ROWS_FAST = 5_000, 1_000

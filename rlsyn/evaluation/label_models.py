@@ -13,7 +13,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.svm import SVC
 
 from rlsyn.evaluation.features import FeatureEncoder, NotComputableError, category_positions, column_numbers
-from rlsyn.schema import Column, Schema, unknown_name
+from rlsyn.names import unknown_name
+from rlsyn.schema import Column, Schema
 
 CLASSIFIERS = ("logistic_regression", "random_forest", "lightgbm", "svc")
 REGRESSORS = ("ridge", "random_forest", "lightgbm")

@@ -18,7 +18,8 @@ from rlsyn.evaluation import constraints, fidelity, privacy, utility
 from rlsyn.evaluation.evaluation import REFERENCES, Details, Evaluation
 from rlsyn.evaluation.features import NotComputableError, column_numbers, row_groups
 from rlsyn.evaluation.measure import Estimate, Measure, Measurement, Metric, Tables
-from rlsyn.schema import Schema, unknown_name
+from rlsyn.names import unknown_name
+from rlsyn.schema import Schema
 
 COSTS = (
     Metric("fit (s)", "cost", "minimise", 0, float("inf"), "Seconds that training took."),

@@ -1,4 +1,4 @@
-"""Rules that every record must obey, such as `systolic > diastolic`; `rlsyn.expressions` tells how to write one."""
+"""Rules that every record must obey, such as `systolic > diastolic`; `expressions` beside tells how to write one."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from rlsyn.expressions import check_columns, column_names, in_backticks
-from rlsyn.truth import is_false
+from rlsyn.constraints.expressions import check_columns, column_names, in_backticks
+from rlsyn.constraints.truth import is_false
 
 FORMS = (
     "'systolic > diastolic', {name: ..., expression: ...}, {one_hot: [a, b]}, {range: {column: a, low: 0, high: 9}} "
@@ -28,7 +28,7 @@ class Constraint:
 
     Args:
         name: What people call it.
-        expression: A condition over the columns, in the syntax of `pandas.DataFrame.eval` (see `rlsyn.expressions`).
+        expression: A condition over the columns, in the syntax of `pandas.DataFrame.eval` (see `expressions`).
 
     Raises:
         ValueError: The expression is no condition; the message says where and why, in a line.

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from rlsyn.expressions import FUNCTIONS, Parsed, column_names, parse
+from rlsyn.constraints.expressions import FUNCTIONS, Parsed, column_names, parse
 from rlsyn.names import unknown_name
 
 _OPERATIONS: dict[type[ast.AST], Callable[..., Any]] = {
