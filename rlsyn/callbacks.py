@@ -14,7 +14,7 @@ from stable_baselines3.common.logger import Figure
 from rlsyn.discriminator import DiscriminatorTrainer
 from rlsyn.encoding import Encoding
 from rlsyn.evaluation.fidelity import association_difference, ks_statistics, total_variation
-from rlsyn.evaluation.plots import association_figure, marginals_figure
+from rlsyn.evaluation.report.plots import association_figure, marginals_figure
 from rlsyn.policy import AutoregressivePolicy
 
 

@@ -4,8 +4,8 @@ import pytest
 from evaluation_tables import SCHEMA, numeric_schema, shuffle
 
 from rlsyn.evaluation.features import NotComputableError
-from rlsyn.evaluation.inference import attribute_inference_advantage, compute_inference, infer_attributes
 from rlsyn.evaluation.measure import Tables
+from rlsyn.evaluation.privacy.inference import attribute_inference_advantage, compute_inference, infer_attributes
 from rlsyn.schema import Column, Schema
 
 ADMISSION = Schema(

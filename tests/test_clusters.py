@@ -7,8 +7,8 @@ from sklearn.decomposition import PCA
 from sklearn.metrics import normalized_mutual_info_score
 from sklearn.preprocessing import StandardScaler
 
-from rlsyn.evaluation.clusters import LEVELS, MEASURE, cluster_nmi, principal_components, support_curves
 from rlsyn.evaluation.features import FeatureEncoder, NotComputableError
+from rlsyn.evaluation.fidelity.clusters import LEVELS, MEASURE, cluster_nmi, principal_components, support_curves
 from rlsyn.evaluation.measure import Tables
 
 

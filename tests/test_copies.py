@@ -5,7 +5,9 @@ from evaluation_tables import SCHEMA, make_patients, shuffle
 from scipy.stats import binom
 from sklearn.neighbors import NearestNeighbors
 
-from rlsyn.evaluation.copies import (
+from rlsyn.evaluation.features import FeatureEncoder, NotComputableError
+from rlsyn.evaluation.measure import Tables
+from rlsyn.evaluation.privacy.copies import (
     COPIES,
     closest_records,
     compute_copies,
@@ -13,9 +15,7 @@ from rlsyn.evaluation.copies import (
     exact_copies,
     near_copy_share,
 )
-from rlsyn.evaluation.distances import nearest_distances, nearest_neighbours
-from rlsyn.evaluation.features import FeatureEncoder, NotComputableError
-from rlsyn.evaluation.measure import Tables
+from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighbours
 from rlsyn.schema import Column, Schema
 
 

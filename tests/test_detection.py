@@ -6,8 +6,8 @@ import pytest
 from evaluation_tables import SCHEMA, make_patients, numeric_schema, shuffle
 from sklearn.metrics import roc_auc_score
 
-from rlsyn.evaluation.detection import MEASURE, N_FOLDS, detection_auc, draw_sides, held_out_scores
 from rlsyn.evaluation.features import NotComputableError
+from rlsyn.evaluation.fidelity.detection import MEASURE, N_FOLDS, detection_auc, draw_sides, held_out_scores
 from rlsyn.evaluation.measure import Tables
 from rlsyn.schema import Column, Schema
 

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
 
-from rlsyn.evaluation.distances import nearest_distances, nearest_neighbours
 from rlsyn.evaluation.features import NotComputableError
+from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighbours
 
 
 def test_distances_to_copies_are_exactly_zero_and_never_nan():

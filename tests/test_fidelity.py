@@ -325,7 +325,7 @@ def test_rows_of_one_person_widen_the_interval(train, test, synthetic):
 
 
 def test_wide_tables_go_without_an_interval_of_association(train, test, synthetic, monkeypatch):
-    monkeypatch.setattr("rlsyn.evaluation.association.MAX_PRODUCTS", 10)
+    monkeypatch.setattr("rlsyn.evaluation.fidelity.association.MAX_PRODUCTS", 10)
     found = measurement("association", train, test, synthetic)
     assert np.isnan(found.estimates["CWC"].low) and "no interval" in found.notes["CWC"]
     matrix, real_matrix = found.details["matrix"], found.details["real_matrix"]

@@ -30,19 +30,25 @@ FLOORS = (
     # Environments.
     ("envs", "envs.record_env"),
     ("envs.record_vec_env", "envs.cohorts"),
-    # Evaluation.
+    # Evaluation: what all families share, the families, the suite, the report.
     ("rlsyn.evaluation.features", "rlsyn.evaluation.measure", "rlsyn.evaluation.evaluation"),
-    ("rlsyn.evaluation.constraints", "rlsyn.evaluation.shares", "rlsyn.evaluation.verdicts"),
-    ("rlsyn.evaluation.column_distances", "rlsyn.evaluation.distances", "rlsyn.evaluation.people"),
-    ("rlsyn.evaluation.marginals", "rlsyn.evaluation.association", "rlsyn.evaluation.label_models"),
-    ("rlsyn.evaluation.detection", "rlsyn.evaluation.clusters"),
+    ("rlsyn.evaluation.people", "rlsyn.evaluation.verdicts"),
     (
-        *("rlsyn.evaluation.copies", "rlsyn.evaluation.membership", "rlsyn.evaluation.domias"),
-        "rlsyn.evaluation.inference",
+        *("rlsyn.evaluation.fidelity.column_distances", "rlsyn.evaluation.privacy.distances"),
+        *("rlsyn.evaluation.utility.label_models", "rlsyn.evaluation.constraints"),
     ),
-    ("rlsyn.evaluation.fidelity", "rlsyn.evaluation.utility", "rlsyn.evaluation.privacy", "rlsyn.evaluation.plots"),
-    ("rlsyn.evaluation.panels", "rlsyn.evaluation.curves", "rlsyn.evaluation.suite", "rlsyn.evaluation.console"),
-    ("rlsyn.evaluation.gallery",),
+    (
+        *("rlsyn.evaluation.fidelity.marginals", "rlsyn.evaluation.fidelity.association"),
+        *("rlsyn.evaluation.fidelity.detection", "rlsyn.evaluation.fidelity.clusters"),
+        *("rlsyn.evaluation.privacy.copies", "rlsyn.evaluation.privacy.membership"),
+        *("rlsyn.evaluation.privacy.domias", "rlsyn.evaluation.privacy.inference"),
+    ),
+    ("rlsyn.evaluation.fidelity", "rlsyn.evaluation.utility", "rlsyn.evaluation.privacy"),
+    ("rlsyn.evaluation.suite", "rlsyn.evaluation.console", "rlsyn.evaluation.report.shares"),
+    ("rlsyn.evaluation.report.plots",),
+    ("rlsyn.evaluation.report.panels", "rlsyn.evaluation.report.curves"),
+    ("rlsyn.evaluation.report.gallery",),
+    ("rlsyn.evaluation.report.report",),
     ("rlsyn.evaluation.report",),
     ("rlsyn.evaluation",),
     # The method.

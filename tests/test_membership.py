@@ -6,11 +6,11 @@ from scipy.stats import mannwhitneyu
 from sklearn.metrics import roc_auc_score, roc_curve
 from sklearn.neighbors import KernelDensity
 
-from rlsyn.evaluation import domias
-from rlsyn.evaluation.domias import compute_domias, domias_auc, log_density
 from rlsyn.evaluation.features import FeatureEncoder, NotComputableError
 from rlsyn.evaluation.measure import Tables
-from rlsyn.evaluation.membership import (
+from rlsyn.evaluation.privacy import domias
+from rlsyn.evaluation.privacy.domias import compute_domias, domias_auc, log_density
+from rlsyn.evaluation.privacy.membership import (
     compute_membership,
     membership_auc,
     membership_scores,

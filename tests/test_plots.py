@@ -4,7 +4,7 @@ import pytest
 from evaluation_tables import COLUMNS, SCHEMA
 from matplotlib.figure import Figure
 
-from rlsyn.evaluation.plots import association_figure, marginals_figure, matrix_figure, overlay_figure
+from rlsyn.evaluation.report.plots import association_figure, marginals_figure, matrix_figure, overlay_figure
 
 
 @pytest.mark.filterwarnings("error")

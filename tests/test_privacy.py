@@ -182,7 +182,7 @@ def test_people_are_drawn_whole(train):
 
 
 def test_large_tables_are_drawn_from_and_the_notes_say_so(train, test, synthetic, monkeypatch):
-    from rlsyn.evaluation import copies, inference, membership
+    from rlsyn.evaluation.privacy import copies, inference, membership
 
     for module in (copies, inference, membership):
         monkeypatch.setattr(module, "MAX_ROWS", 90)

@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from evaluation_tables import SCHEMA, make_patients
 
-from rlsyn.evaluation.association import association_matrix
 from rlsyn.evaluation.evaluation import Evaluation
+from rlsyn.evaluation.fidelity.association import association_matrix
 from rlsyn.evaluation.report import write_report
 from rlsyn.evaluation.verdicts import verdicts
 from rlsyn.schema import Column, Schema

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rlsyn.evaluation.shares import MIN_PEOPLE, bars, histogram, missing_share, number_histogram
+from rlsyn.evaluation.report.shares import MIN_PEOPLE, bars, histogram, missing_share, number_histogram
 from rlsyn.schema import Column
 
 LENGTH = Column("length", "numeric")

@@ -12,9 +12,9 @@ from sklearn.metrics import auc, brier_score_loss, r2_score, roc_auc_score
 from sklearn.preprocessing import MinMaxScaler
 from sklearn.svm import SVC
 
-from rlsyn.evaluation import label_models, utility
+from rlsyn.evaluation import utility
 from rlsyn.evaluation.features import NotComputableError
-from rlsyn.evaluation.utility import fit_and_predict, utility_score
+from rlsyn.evaluation.utility import fit_and_predict, label_models, utility_score
 from rlsyn.schema import Column, Schema
 
 pytestmark = pytest.mark.filterwarnings("error::UserWarning", "error::RuntimeWarning", "error::FutureWarning")

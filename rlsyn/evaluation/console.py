@@ -50,7 +50,9 @@ def _scores_table(evaluation: Evaluation) -> Table:
         table.add_column(heading, justify="right")
     for row in scores.to_dict("records"):
         beside = [number(row[column]) for column in (*others, *REFERENCES)]
-        table.add_row(row["family"], row["metric"], number(row["value"]), interval(row["low"], row["high"]), *beside, row["goal"])
+        table.add_row(
+            row["family"], row["metric"], number(row["value"]), interval(row["low"], row["high"]), *beside, row["goal"]
+        )
     return table
 
 

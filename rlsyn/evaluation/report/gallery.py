@@ -12,12 +12,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from rlsyn.evaluation import curves, plots
-from rlsyn.evaluation.clusters import principal_components
 from rlsyn.evaluation.evaluation import Evaluation
 from rlsyn.evaluation.features import NotComputableError, category_positions, row_groups
-from rlsyn.evaluation.marginals import prevalences
-from rlsyn.evaluation.shares import MIN_PEOPLE
+from rlsyn.evaluation.fidelity.clusters import principal_components
+from rlsyn.evaluation.fidelity.marginals import prevalences
+from rlsyn.evaluation.report import curves, plots
+from rlsyn.evaluation.report.shares import MIN_PEOPLE
 from rlsyn.schema import Schema
 
 MIN_BINARY = 10

@@ -10,7 +10,9 @@ import pandas as pd
 from sklearn.metrics import r2_score, roc_auc_score, roc_curve
 
 from rlsyn.evaluation.features import NotComputableError, row_groups
-from rlsyn.evaluation.label_models import (
+from rlsyn.evaluation.measure import Estimate, Metric, standard_errors
+from rlsyn.evaluation.measure import with_interval as add_interval
+from rlsyn.evaluation.utility.label_models import (
     CLASSIFIERS,
     MAX_ROWS,
     REGRESSORS,
@@ -18,8 +20,6 @@ from rlsyn.evaluation.label_models import (
     known_labels,
     label_column,
 )
-from rlsyn.evaluation.measure import Estimate, Metric, standard_errors
-from rlsyn.evaluation.measure import with_interval as add_interval
 from rlsyn.schema import Schema
 
 FAST = ("logistic_regression", "ridge", "lightgbm")

@@ -12,10 +12,10 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
-from rlsyn.evaluation.association import association_matrix
 from rlsyn.evaluation.features import row_groups
-from rlsyn.evaluation.marginals import ks_statistics, total_variation
-from rlsyn.evaluation.shares import MIN_PEOPLE, bars, histogram, missing_share
+from rlsyn.evaluation.fidelity.association import association_matrix
+from rlsyn.evaluation.fidelity.marginals import ks_statistics, total_variation
+from rlsyn.evaluation.report.shares import MIN_PEOPLE, bars, histogram, missing_share
 from rlsyn.schema import Column, Schema
 
 # Blue and vermillion of Okabe and Ito: told apart with any colour vision.

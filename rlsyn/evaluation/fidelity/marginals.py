@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from rlsyn.evaluation.column_distances import Categories, Distances, Quantities, column_pairs
 from rlsyn.evaluation.features import NotComputableError, category_positions, row_groups
+from rlsyn.evaluation.fidelity.column_distances import Categories, Distances, Quantities, column_pairs
 from rlsyn.evaluation.measure import Measure, Measurement, Metric, Tables, standard_errors, with_interval
 from rlsyn.schema import Column, Schema
 

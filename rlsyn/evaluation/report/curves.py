@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score, roc_curve
 
-from rlsyn.evaluation.plots import REAL_COLOUR, SYNTHETIC_COLOUR, heights, small_figure
-from rlsyn.evaluation.shares import number_histogram
+from rlsyn.evaluation.report.plots import REAL_COLOUR, SYNTHETIC_COLOUR, heights, small_figure
+from rlsyn.evaluation.report.shares import number_histogram
 
 REAL_LINE: dict[str, Any] = {"color": REAL_COLOUR, "linestyle": "--", "linewidth": 1.8}
 SYNTHETIC_LINE: dict[str, Any] = {"color": SYNTHETIC_COLOUR, "linestyle": "-", "linewidth": 1.8}

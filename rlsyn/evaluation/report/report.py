@@ -15,10 +15,10 @@ from jinja2 import Environment, StrictUndefined
 
 from rlsyn.evaluation.evaluation import REFERENCES, Evaluation
 from rlsyn.evaluation.features import row_groups
-from rlsyn.evaluation.gallery import Picture, find, make_pictures, save_pictures
-from rlsyn.evaluation.panels import HEIGHT, MAX_NUMBERED, NAME_WIDTH, WIDTH, column_panels
-from rlsyn.evaluation.plots import column_distances, marginals_figure
-from rlsyn.evaluation.shares import MIN_PEOPLE
+from rlsyn.evaluation.report.gallery import Picture, find, make_pictures, save_pictures
+from rlsyn.evaluation.report.panels import HEIGHT, MAX_NUMBERED, NAME_WIDTH, WIDTH, column_panels
+from rlsyn.evaluation.report.plots import column_distances, marginals_figure
+from rlsyn.evaluation.report.shares import MIN_PEOPLE
 from rlsyn.evaluation.verdicts import verdicts
 from rlsyn.files import write_whole
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
-from rlsyn.evaluation.distances import nearest_neighbours
 from rlsyn.evaluation.features import FeatureEncoder, NotComputableError, category_positions, column_numbers, row_groups
 from rlsyn.evaluation.measure import Measure, Measurement, Metric, Tables
 from rlsyn.evaluation.people import at_most, drawn_note, estimate_attack, require_rows
+from rlsyn.evaluation.privacy.distances import nearest_neighbours
 from rlsyn.names import unknown_name
 from rlsyn.schema import Column, Schema
 

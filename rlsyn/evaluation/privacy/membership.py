@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import auc, roc_curve
 
-from rlsyn.evaluation.distances import nearest_distances
 from rlsyn.evaluation.features import FeatureEncoder, row_groups
 from rlsyn.evaluation.measure import Estimate, Measure, Measurement, Metric, Tables
 from rlsyn.evaluation.people import at_most, drawn_note, estimate_attack, require_rows
+from rlsyn.evaluation.privacy.distances import nearest_distances
 from rlsyn.schema import Schema
 
 MAX_ROWS, MAX_ROWS_FAST = 30_000, 5_000

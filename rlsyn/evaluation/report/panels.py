@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from rlsyn.evaluation.features import row_groups
-from rlsyn.evaluation.plots import heights
-from rlsyn.evaluation.shares import Bars, Histogram, bars, histogram, missing_share
+from rlsyn.evaluation.report.plots import heights
+from rlsyn.evaluation.report.shares import Bars, Histogram, bars, histogram, missing_share
 from rlsyn.schema import Column, Schema
 
 WIDTH, HEIGHT = 200, 96

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from rlsyn.evaluation import association, clusters, detection, marginals
-from rlsyn.evaluation.association import association_difference, association_matrix, column_wise_correlation
-from rlsyn.evaluation.clusters import cluster_nmi, principal_components, support_curves
-from rlsyn.evaluation.detection import detection_auc
-from rlsyn.evaluation.marginals import (
+from rlsyn.evaluation.fidelity import association, clusters, detection, marginals
+from rlsyn.evaluation.fidelity.association import association_difference, association_matrix, column_wise_correlation
+from rlsyn.evaluation.fidelity.clusters import cluster_nmi, principal_components, support_curves
+from rlsyn.evaluation.fidelity.detection import detection_auc
+from rlsyn.evaluation.fidelity.marginals import (
     concept_abundance,
     dimension_wise_distance,
     ks_statistics,

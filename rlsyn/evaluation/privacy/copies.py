@@ -6,7 +6,6 @@ import numpy as np
 import pandas as pd
 from scipy.stats import quantile_test
 
-from rlsyn.evaluation.distances import nearest_distances, nearest_neighbours
 from rlsyn.evaluation.features import FeatureEncoder, category_positions, column_numbers
 from rlsyn.evaluation.measure import (
     Estimate,
@@ -17,6 +16,7 @@ from rlsyn.evaluation.measure import (
     share_estimate,
 )
 from rlsyn.evaluation.people import at_most, drawn_note, require_rows
+from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighbours
 from rlsyn.schema import Column, Schema
 
 NEAR_QUANTILE = 0.01

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from rlsyn.evaluation.copies import COPIES, closest_records, equal_train_rows, exact_copies, near_copy_share
-from rlsyn.evaluation.distances import nearest_distances, nearest_neighbours
-from rlsyn.evaluation.domias import DOMIAS, domias_attack, domias_auc
-from rlsyn.evaluation.inference import INFERENCE, attribute_inference_advantage, infer_attributes
 from rlsyn.evaluation.measure import Measure
-from rlsyn.evaluation.membership import MEMBERSHIP, membership_auc, membership_scores, roc_statistics
+from rlsyn.evaluation.privacy.copies import COPIES, closest_records, equal_train_rows, exact_copies, near_copy_share
+from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighbours
+from rlsyn.evaluation.privacy.domias import DOMIAS, domias_attack, domias_auc
+from rlsyn.evaluation.privacy.inference import INFERENCE, attribute_inference_advantage, infer_attributes
+from rlsyn.evaluation.privacy.membership import MEMBERSHIP, membership_auc, membership_scores, roc_statistics
 from rlsyn.schema import Schema
 
 __all__ = [
