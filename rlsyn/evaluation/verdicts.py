@@ -52,8 +52,8 @@ THRESHOLDS = (
     Threshold("privacy", "exact copies", 0.0, 0.001, "above real"),
     Threshold("utility", "S2R AUC", 0.03, 0.08, "below real", control="independent"),
     Threshold("utility", "S2R R2", 0.05, 0.15, "below real", control="independent"),
-    Threshold("fidelity", "KS mean", 1.0, 2.0, "times real", least_real=0.03),
-    Threshold("fidelity", "TV mean", 1.0, 2.0, "times real", least_real=0.03),
+    Threshold("fidelity", "KS mean", 1.3, 2.5, "times real", least_real=0.03),
+    Threshold("fidelity", "TV mean", 1.3, 2.5, "times real", least_real=0.03),
     Threshold("fidelity", "missing rate difference", 0.02, 0.05),
     Threshold("fidelity", "association difference", 1.3, 2.5, "times real", least_real=0.02, control="independent"),
     Threshold("fidelity", "detection AUC (LightGBM)", 0.65, 0.80),
@@ -70,7 +70,7 @@ are what careful generators reach on small and on large clinical tables.
 WORDING: dict[Family, dict[Level, str]] = {
     "privacy": {
         "good": "No leak found: every attack that was tried stays near chance.",
-        "fair": "Signs of leakage: some attack does better than chance by more than is good.",
+        "fair": "Look closer: some attack does a little better than chance, or too few people were there to tell.",
         "poor": "Leak found: do not release these rows as they are.",
         "unknown": "Not judged.",
     },

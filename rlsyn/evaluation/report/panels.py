@@ -15,7 +15,7 @@ from rlsyn.schema import Column, Schema
 
 WIDTH, HEIGHT = 200, 96
 """Of the drawing area, in units of the picture."""
-NAME_WIDTH, NUMBER_WIDTH = 58, 38
+NAME_WIDTH, NUMBER_WIDTH = 58, 46
 """Of it, what the names of categories and the numbers behind the bars take."""
 MAX_NUMBERED = 4
 """The bars of more categories have no numbers behind them: there is no room."""
