@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from sklearn.neighbors import NearestNeighbors
@@ -47,3 +50,25 @@ def test_more_neighbours_than_targets_do_not_exist():
         nearest_neighbours(np.zeros((3, 2)), np.zeros((1, 2)), 2)
     with pytest.raises(ValueError, match="n_neighbours must be 1 to 4, got 5"):
         nearest_neighbours(np.zeros((3, 2)), np.zeros((9, 2)), 5)
+
+
+@pytest.mark.slow
+def test_large_tables_are_compared_in_less_than_four_gigabytes():
+    # The whole matrix of distances alone would take 12 GB.
+    script = """
+import resource
+import numpy as np
+import pandas as pd
+from rlsyn.evaluation.measure import Tables
+from rlsyn.evaluation.privacy.copies import compute_copies
+from rlsyn.schema import Column, Schema
+
+rng = np.random.default_rng(0)
+names = [f"c{i}" for i in range(200)]
+synthetic, train, test = (pd.DataFrame(rng.normal(size=(n, 200)), columns=names) for n in (50_000, 30_000, 5_000))
+compute_copies(Tables(train, test, synthetic, Schema(tuple(Column(name, "numeric") for name in names))))
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    # In kilobytes on Linux, in bytes on macOS.
+    assert int(result.stdout) * (1 if sys.platform == "darwin" else 1024) < 4e9

@@ -98,14 +98,12 @@ class Measure:
         real: What the reference `real` puts in the place of the synthetic rows: the `test` rows; the `train` rows (for
             measures that compare with the test rows); or one of two `halves` of the test rows, while the other half
             stays the test rows (for attacks that must not know those whom they attack).
-        is_slow: Whether `fast` leaves it out.
     """
 
     name: str
     metrics: tuple[Metric, ...]
     compute: Callable[[Tables], Measurement]
     real: Literal["test", "train", "halves"] = "test"
-    is_slow: bool = False
 
 
 def standard_errors(

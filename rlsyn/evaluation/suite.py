@@ -15,26 +15,17 @@ from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from rlsyn.evaluation import constraints, fidelity, privacy, utility
-from rlsyn.evaluation.evaluation import REFERENCES, Details, Evaluation
+from rlsyn.evaluation.evaluation import REFERENCES, Evaluation
 from rlsyn.evaluation.features import NotComputableError, column_numbers, row_groups
-from rlsyn.evaluation.measure import Estimate, Measure, Measurement, Metric, Tables
+from rlsyn.evaluation.measure import Measure, Measurement, Tables
+from rlsyn.evaluation.score_rows import Key, attempt, cost_rows, measure_rows, utility_rows
 from rlsyn.names import unknown_name
 from rlsyn.schema import Schema
 
-COSTS = (
-    Metric("fit (s)", "cost", "minimise", 0, float("inf"), "Seconds that training took."),
-    Metric("sample (s)", "cost", "minimise", 0, float("inf"), "Seconds that drawing the synthetic rows took."),
-    Metric("peak memory (MB)", "cost", "minimise", 0, float("inf"), "Most memory that the run held at once."),
-    Metric("environment steps/s", "cost", "maximise", 0, float("inf"), "Attributes filled in per second of training."),
-)
 MANY_COPIES = 0.5
 FEW_PEOPLE = 50
 MIN_CELLS = 200_000
 """Tables with fewer cells than this are measured sooner than other processes would have started."""
-
-NOTHING = Estimate(float("nan"))
-Key = tuple[str, str]
-"""Name of a measure, or of a model, and of the table that it looked at."""
 
 
 def evaluate(
@@ -90,14 +81,15 @@ def evaluate(
         raise ValueError(f"Further tables need names of their own, got {sorted(taken)}. Rename them.")
     for name, table in {"train": train, "test": test, "synthetic": synthetic, **others}.items():
         _check(name, table, schema)
+    of_costs = cost_rows(costs or {})
     tables = Tables(train, test, synthetic, schema, seed, fast)
     in_place = {"synthetic": synthetic, **_references(tables), **others}
     measures = [*fidelity.measures(schema), *privacy.measures(schema), *constraints.measures(schema)]
     tasks = {**_model_tasks(tables, in_place), **_measure_tasks(measures, tables, in_place)}
     found = _run(tasks, n_jobs or _n_jobs(tables), progress_bar)
-    rows, details = _measure_rows(measures, tables, found, list(in_place))
-    utility_rows, utility_details = _utility_rows(tables, found, in_place)
-    by_family = {"utility": utility_rows, "cost": _cost_rows(costs or {})}
+    rows, details = measure_rows(measures, found, list(in_place))
+    of_utility, curves = utility_rows(tables, found, in_place)
+    by_family = {"utility": of_utility, "cost": of_costs}
     for row in rows:
         by_family.setdefault(row["family"], []).append(row)
     families = ("fidelity", "utility", "privacy", "constraints", "cost")
@@ -106,7 +98,7 @@ def evaluate(
         [row for family in families for row in by_family.get(family, [])], columns=[*columns, "note", "meaning"]
     )
     seconds = time.perf_counter() - start
-    details |= utility_details
+    details |= curves
     remarks = _remarks(tables, scores)
     return Evaluation(
         scores, details, train, test, synthetic, schema, title, source, simulated, seed, fast, seconds, remarks
@@ -127,13 +119,11 @@ def _measure_tasks(
     tasks = {}
     for measure in measures:
         for name, table in in_place.items():
-            if measure.is_slow and tables.fast:
-                continue
             if name == "real":
-                tasks[measure.name, name] = delayed(_attempt)(_measure_real, measure, tables)
+                tasks[measure.name, name] = delayed(attempt)(_measure_real, measure, tables)
             else:
                 judged = replace(tables, synthetic=table, with_intervals=name == "synthetic")
-                tasks[measure.name, name] = delayed(_attempt)(measure.compute, judged)
+                tasks[measure.name, name] = delayed(attempt)(measure.compute, judged)
     return tasks
 
 
@@ -157,17 +147,10 @@ def _model_tasks(tables: Tables, in_place: Mapping[str, pd.DataFrame]) -> dict[K
             scored = [tables.test]
             if name == "real":
                 scored += [other for role, other in in_place.items() if role != "real"]
-            tasks[model, name] = delayed(_attempt)(
+            tasks[model, name] = delayed(attempt)(
                 utility.fit_and_predict, model, table, scored, tables.schema, tables.seed
             )
     return tasks
-
-
-def _attempt(compute: Callable[..., Any], *arguments: Any) -> Any:
-    try:
-        return compute(*arguments)
-    except NotComputableError as reason:
-        return f"not computed: {reason}"
 
 
 def _run(tasks: Mapping[Key, Any], n_jobs: int, progress_bar: bool) -> dict[Key, Any]:
@@ -182,86 +165,6 @@ def _run(tasks: Mapping[Key, Any], n_jobs: int, progress_bar: bool) -> dict[Key,
 def _n_jobs(tables: Tables) -> int:
     is_small = len(tables.train) * len(tables.schema.columns) < MIN_CELLS
     return 1 if is_small else min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
-
-
-def _measure_rows(
-    measures: list[Measure], tables: Tables, found: Mapping[Key, Any], names: list[str]
-) -> tuple[list[dict[str, Any]], Details]:
-    rows, details = [], {}
-    for measure in measures:
-        if measure.is_slow and tables.fast:
-            rows += [_row(metric, {}, "not computed: left out for speed (fast)") for metric in measure.metrics]
-            continue
-        results = {name: found[measure.name, name] for name in names}
-        details[measure.name] = {name: one.details for name, one in results.items() if isinstance(one, Measurement)}
-        for metric in measure.metrics:
-            estimates = {name: _estimate(one, metric) for name, one in results.items()}
-            rows.append(_row(metric, estimates, _notes(results["synthetic"], results["real"], metric)))
-    return rows, details
-
-
-def _estimate(result: Measurement | str, metric: Metric) -> Estimate:
-    return NOTHING if isinstance(result, str) else result.estimates[metric.name]
-
-
-def _notes(synthetic: Measurement | str, real: Measurement | str, metric: Metric) -> str:
-    note, about_real = (one if isinstance(one, str) else one.notes.get(metric.name, "") for one in (synthetic, real))
-    has_no_real = isinstance(real, str) or np.isnan(real.estimates[metric.name].value)
-    return _join(note, f"reference: {about_real}" if has_no_real and about_real != note else "")
-
-
-def _utility_rows(
-    tables: Tables, found: Mapping[Key, Any], in_place: Mapping[str, pd.DataFrame]
-) -> tuple[list[dict[str, Any]], Details]:
-    schema, names = tables.schema, utility.models(tables.schema, tables.fast)
-    metrics = utility.metrics(schema, tables.fast)
-    if schema.label is None:
-        return [_row(metric, {}, "not computed: the schema names no label") for metric in metrics], {}
-    s2r = {name: _label_scores(tables, {m: found[m, name] for m in names}, tables.test, name) for name in in_place}
-    scored = [name for name in in_place if name != "real"]
-    r2s = {
-        name: _label_scores(tables, {m: _nth(found[m, "real"], i) for m in names}, in_place[name], name)
-        for i, name in enumerate(scored, start=1)
-    } | {"real": s2r["real"]}
-    rows = []
-    for metric in metrics:
-        kind, _, key = metric.name.partition(" ")
-        results = s2r if kind == "S2R" else r2s
-        estimates = {name: one.get(key, NOTHING) for name, one in results.items() if isinstance(one, dict)}
-        fitted, judged = (tables.synthetic, tables.test) if kind == "S2R" else (tables.train, tables.synthetic)
-        reason, real_reason = (one if isinstance(one, str) else "" for one in (results["synthetic"], results["real"]))
-        note = reason or utility.note(fitted, judged, schema, tables.fast)
-        rows.append(
-            _row(metric, estimates, _join(note, f"reference: {real_reason}" if real_reason not in note else ""))
-        )
-    curves = {name: _curves(tables, {m: found[m, name] for m in names}) for name in in_place}
-    return rows, {"utility": curves}
-
-
-def _label_scores(
-    tables: Tables, predictions: Mapping[str, Any], table: pd.DataFrame, name: str
-) -> dict[str, Estimate] | str:
-    if reasons := [one for one in predictions.values() if isinstance(one, str)]:
-        return str(reasons[0])
-    first = {model: arrays[0] for model, arrays in predictions.items()}
-    return _attempt(utility.estimate, first, table, tables.schema, tables.seed, name == "synthetic")
-
-
-def _nth(predictions: list[np.ndarray] | str, position: int) -> list[np.ndarray] | str:
-    return predictions if isinstance(predictions, str) else [predictions[position]]
-
-
-def _curves(tables: Tables, predictions: Mapping[str, Any]) -> dict[str, pd.DataFrame]:
-    curves: dict[str, pd.DataFrame] = {}
-    for kind, curve in (("roc", utility.roc), ("calibration", utility.calibration)):
-        drawn = {
-            model: _attempt(curve, arrays[0], tables.test, tables.schema)
-            for model, arrays in predictions.items()
-            if not isinstance(arrays, str)
-        }
-        frames = [frame.assign(model=model) for model, frame in drawn.items() if isinstance(frame, pd.DataFrame)]
-        curves |= {kind: pd.concat(frames, ignore_index=True)} if frames else {}
-    return curves
 
 
 def _remarks(tables: Tables, scores: pd.DataFrame) -> tuple[str, ...]:
@@ -283,34 +186,6 @@ def _remarks(tables: Tables, scores: pd.DataFrame) -> tuple[str, ...]:
     return tuple(remarks)
 
 
-def _cost_rows(costs: Mapping[str, float]) -> list[dict[str, Any]]:
-    known = {metric.name: metric for metric in COSTS}
-    for name in costs:
-        if name not in known:
-            raise ValueError(unknown_name("cost", name, list(known)))
-    return [_row(metric, {"synthetic": Estimate(costs[name])}) for name, metric in known.items() if name in costs]
-
-
-def _row(metric: Metric, estimates: Mapping[str, Estimate], note: str = "") -> dict[str, Any]:
-    value, low, high = estimates.get("synthetic", NOTHING)
-    if np.isnan(value) and not note.startswith("not computed: "):
-        note = f"not computed: {note or 'these tables have none'}"
-    beside = {name: estimate.value for name, estimate in estimates.items() if name != "synthetic"}
-    return {
-        "family": metric.family,
-        "metric": metric.name,
-        "value": value,
-        "low": low,
-        "high": high,
-        "goal": metric.goal,
-        "minimum": metric.low,
-        "maximum": metric.high,
-        **beside,
-        "note": note,
-        "meaning": metric.meaning,
-    }
-
-
 def _halves(test: pd.DataFrame, schema: Schema, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     groups = row_groups(test, schema)
     persons = np.random.default_rng(seed).permutation(np.unique(groups))
@@ -318,10 +193,6 @@ def _halves(test: pd.DataFrame, schema: Schema, seed: int) -> tuple[pd.DataFrame
         raise NotComputableError("the test rows are of one person")
     is_first = np.isin(groups, persons[: len(persons) // 2])
     return test[is_first], test[~is_first]
-
-
-def _join(*notes: str) -> str:
-    return "; ".join(note for note in notes if note)
 
 
 def _check(name: str, table: pd.DataFrame, schema: Schema) -> None:
