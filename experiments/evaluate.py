@@ -25,7 +25,7 @@ def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     arguments = _parser().parse_args(argv)
     try:
-        output_dir = _output_dir(arguments)
+        output_dir = _checked_output_dir(arguments)
         dataset = _run_dataset(arguments) if arguments.run else _given_dataset(arguments)
         synthetic = read_table(arguments.synthetic or Path(arguments.run) / "synthetic.csv", arguments.drop)
         make_folder(output_dir)
@@ -57,7 +57,11 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
-def _output_dir(arguments: argparse.Namespace) -> Path:
+def _checked_output_dir(arguments: argparse.Namespace) -> Path:
+    if arguments.seed < 0:
+        raise ValueError(f"The seed must not be negative, got --seed {arguments.seed}.")
+    if arguments.n_jobs is not None and arguments.n_jobs < 1:
+        raise ValueError(f"The number of processes must be at least 1, got --n-jobs {arguments.n_jobs}.")
     if arguments.output is None and (arguments.run is None or arguments.synthetic):
         raise ValueError("Expected -o DIR, the folder to write to.")
     return Path(arguments.output or arguments.run)

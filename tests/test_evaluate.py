@@ -102,6 +102,8 @@ def test_a_table_that_cannot_be_scored_is_refused_in_one_line(main, files, tmp_p
         ([], "-o DIR"),
         (["-o", "scores"], "--train, --test, --synthetic not given"),
         (["nowhere"], "Expected a run directory"),
+        (["nowhere", "--seed", "-1"], "must not be negative"),
+        (["nowhere", "--n-jobs", "0"], "at least 1"),
         (["nowhere", "--label", "x"], "A run knows its tables and columns, got --label"),
         (["THREE", "-o", "scores", "--label", "diabets"], "Did you mean 'diabetes'?"),
         (["THREE", "-o", "scores", "--drop", "agee"], "Did you mean 'age'?"),
