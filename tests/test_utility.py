@@ -403,10 +403,17 @@ def test_calibration_of_equal_probabilities_is_one_point(train, test):
     assert curve[["predicted", "observed"]].to_numpy().tolist() == [[0.5, pytest.approx(test["diabetes"].mean())]]
 
 
+def test_calibration_of_a_quantity_is_its_mean_by_bins_of_predictions(train, test):
+    alone = test.drop(columns="person")
+    curve = utility.calibration(predict(train, alone, QUANTITY, "ridge"), alone, QUANTITY)
+    assert len(curve) == 10 and curve["predicted"].is_monotonic_increasing
+    assert curve["observed"].corr(curve["predicted"]) > 0.7 and curve["n_people"].min() >= 5
+
+
 def test_curves_need_a_binary_label_and_calibration_needs_probabilities(train, test):
     with pytest.raises(NotComputableError, match="not binary"):
         utility.roc(predict(train, test, STAGES), test, STAGES)
     with pytest.raises(NotComputableError, match="not binary"):
-        utility.calibration(predict(train, test, QUANTITY, "ridge"), test, QUANTITY)
+        utility.calibration(predict(train, test, STAGES), test, STAGES)
     with pytest.raises(NotComputableError, match="no probabilities"):
         utility.calibration(predict(train, test, model="svc"), test, SCHEMA)

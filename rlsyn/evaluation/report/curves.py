@@ -29,11 +29,22 @@ def roc_figure(synthetic: pd.DataFrame | None, real: pd.DataFrame | None) -> Fig
 
 
 def calibration_figure(synthetic: pd.DataFrame | None, real: pd.DataFrame | None) -> Figure:
-    """A figure of observed shares against predicted probabilities on test, in bins of rows (S2R and R2R)."""
-    figure, panel = small_figure("predicted probability", "observed share")
-    for curve, name, style in _sides(synthetic, real):
+    """A figure of what was observed against what was predicted on test, in bins of people (S2R and R2R).
+
+    Shares of a category against probabilities, or means of a quantity.
+    """
+    sides = _sides(synthetic, real)
+    values = np.concatenate([curve[["predicted", "observed"]].to_numpy().ravel() for curve, _, _ in sides])
+    is_share = bool((values >= 0).all() and (values <= 1).all())
+    names = ("predicted probability", "observed share") if is_share else ("mean prediction", "observed mean")
+    figure, panel = small_figure(*names)
+    for curve, name, style in sides:
         panel.plot(curve["predicted"], curve["observed"], marker="o", markersize=4, label=name, **style)
-    _from_chance(panel, "perfectly calibrated")
+    if is_share:
+        _from_chance(panel, "perfectly calibrated")
+    else:
+        panel.axline((values.min(), values.min()), slope=1, label="perfectly calibrated", **CHANCE)
+        panel.legend(fontsize=8, frameon=False)
     return figure
 
 

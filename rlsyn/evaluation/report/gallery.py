@@ -160,7 +160,11 @@ def _utility_plans(evaluation: Evaluation) -> Iterator[Plan]:
             curve = _later(draw, sides[0].get(model), sides[1].get(model))
             yield Plan("utility", f"{kind}_{model}", f"{what}: {name}", description, curve)
         if not sides[0] and not sides[1]:
-            yield Plan("utility", "", f"{what} of the label", "", None, "only drawn for a label of two categories")
+            yield Plan("utility", "", f"{what} of the label", "", None, _no_curve(kind))
+
+
+def _no_curve(kind: str) -> str:
+    return f"only drawn for a label of two categories{' or a quantity' if kind == 'calibration' else ''}"
 
 
 def _privacy_plans(evaluation: Evaluation) -> Iterator[Plan]:

@@ -208,22 +208,25 @@ def roc(predictions: np.ndarray, table: pd.DataFrame, schema: Schema) -> pd.Data
 
 
 def calibration(predictions: np.ndarray, table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """The calibration curve of one model for a binary label.
+    """The calibration curve of one model for a binary label or a quantity.
 
-    Up to ten bins of equally many rows, in order of the probability; as many as leave `MIN_PEOPLE` people in each.
+    Up to ten bins of equally many rows, in order of the prediction; as many as leave `MIN_PEOPLE` people in each.
 
     Returns:
-        For each bin the mean `predicted` probability of the second category, its `observed` share, and `n_people`.
+        For each bin the mean `predicted` probability of the second category, or quantity, its `observed` share, or
+        mean, and `n_people`.
 
     Raises:
-        NotComputableError: As `score`, or the label is not binary, the model gives scores that are no probabilities,
-            or there are fewer than `MIN_PEOPLE` people.
+        NotComputableError: As `score`, or the label has more than two categories, the model gives scores that are no
+            probabilities, or there are fewer than `MIN_PEOPLE` people.
     """
     is_known, labels = _labels_to_score(table, schema, predictions)
-    _check_binary(schema)
-    if not _are_probabilities(predictions):
-        raise NotComputableError("the model gives no probabilities")
-    rows = pd.DataFrame({"predicted": predictions[is_known, 1], "observed": labels})
+    if not _is_regression(schema):
+        _check_binary(schema)
+        if not _are_probabilities(predictions):
+            raise NotComputableError("the model gives no probabilities")
+        predictions = predictions[:, 1]
+    rows = pd.DataFrame({"predicted": predictions[is_known], "observed": labels})
     rows["person"] = row_groups(table[is_known], schema)
     if rows["person"].nunique() < MIN_PEOPLE:
         raise NotComputableError(f"fewer than {MIN_PEOPLE} people with a label")
