@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import warnings
 from collections.abc import Hashable, Iterable
@@ -15,6 +16,7 @@ import yaml
 
 from rlsyn.constraints import Constraint, check_unique, constraints_from
 from rlsyn.names import unknown_name
+from rlsyn.yaml_fields import check_fields, read_yaml, short
 
 Kind = Literal["numeric", "integer", "binary", "categorical"]
 Category = str | int | float | bool
@@ -127,8 +129,17 @@ class Schema:
 
     @classmethod
     def read(cls, path: Path) -> Schema:
-        """The schema in a YAML file that `write` wrote."""
-        return cls.from_dict(yaml.safe_load(path.read_text(encoding="utf-8")))
+        """The schema in a YAML file, as `write` writes it.
+
+        Raises:
+            FileNotFoundError: There is no such file.
+            ValueError: It holds no schema; the message names the file, what was expected and what came, in a line.
+        """
+        fields = read_yaml(path, "a schema", "Write it as the schema.yaml of a run is written.")
+        try:
+            return cls.from_dict(fields)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
 
     def to_dict(self) -> dict[str, Any]:
         """The schema as plain lists and dicts; defaults are left out."""
@@ -146,12 +157,40 @@ class Schema:
 
     @classmethod
     def from_dict(cls, fields: dict[str, Any]) -> Schema:
-        """The inverse of `to_dict`."""
-        columns = [
-            Column(**{**column, "categories": tuple(column.get("categories", ()))}) for column in fields["columns"]
-        ]
-        rules = constraints_from(fields.get("constraints", ()))
-        return cls(tuple(columns), fields.get("label"), fields.get("group"), rules)
+        """The inverse of `to_dict`.
+
+        Raises:
+            ValueError: A field is unknown, absent or of another type, or they contradict each other.
+        """
+        given = check_fields(fields, _SCHEMA_FIELDS, ("columns",), "A schema", _SCHEMA_EXAMPLE)
+        columns = tuple(_read_column(number, column) for number, column in enumerate(given["columns"], 1))
+        rules = constraints_from(given.get("constraints", ()))
+        return cls(columns, given.get("label"), given.get("group"), rules)
+
+
+_SCHEMA_FIELDS = {"label": str, "group": str, "columns": list, "constraints": list}
+_SCHEMA_EXAMPLE = "{label: died, columns: [{name: age, kind: integer}, ...]}"
+_COLUMN_FIELDS = {"name": str, "kind": str, "categories": list, "decimals": int, "unit": str, "missing": bool}
+_COLUMN_EXAMPLE = "{name: sex, kind: binary, categories: [f, m]}"
+
+
+def _read_column(number: int, fields: Any) -> Column:
+    given = check_fields(fields, _COLUMN_FIELDS, ("name", "kind"), f"Column {number}", _COLUMN_EXAMPLE)
+    name, categories = given["name"], given.get("categories", [])
+    for category in categories:
+        is_endless = isinstance(category, float) and not math.isfinite(category)
+        if is_endless or not isinstance(category, Category):
+            raise ValueError(
+                f"Column {name!r}: categories must be texts, numbers, true or false, got {short(category)}. "
+                "Put dates and other texts in quotes."
+            )
+    if len(set(categories)) < len(categories) or (given["kind"] == "binary" and len(categories) != 2):
+        raise ValueError(
+            f"Column {name!r}: categories must be different, and two if it is binary, got {short(categories)}."
+        )
+    if not 0 <= given.get("decimals", 0) <= MAX_DECIMALS:
+        raise ValueError(f"Column {name!r}: decimals must be 0 to {MAX_DECIMALS}, got {given['decimals']}.")
+    return Column(**{**given, "categories": tuple(categories)})
 
 
 def infer_schema(

@@ -420,6 +420,23 @@ def test_rules_are_read_from_yaml(tmp_path):
         ("- {range: {column: a, low: x}}", "must be a number, got 'x'"),
         ("- {range: {column: a, low: true}}", "must be a number, got True"),
         ("- {range: {column: a, low: .inf}}", "must be a number, got inf"),
+        ("- {range: {column: a, low: x, high: 3}}", "low of a rule must be a number, got 'x'"),
+        ("- {range: {column: a, low: 1, high: [3]}}", r"high of a rule must be a number, got \[3\]"),
+        ("- {range: {column: a, low: true, high: 3}}", "low of a rule must be a number, got True"),
+        ("- {range: {column: a, low: null, high: null}}", "low <= high, or one of the two"),
+        ("- {range: {column: a, high: .nan}}", "must be a number, got nan"),
+        pytest.param(f"- {{range: {{column: a, low: {'9' * 400}}}}}", "must be a number, got 999", id="long number"),
+        pytest.param(f"- {{range: {{column: a, low: {'9' * 5000}}}}}", "cannot be read", id="endless number"),
+        ("- {range: {column: null, low: 1}}", "must be text, got None"),
+        ("- {range: null}", "needs column .and high, low.*got None"),
+        ("- {range: {column: a, low: 1}, name: 0}", "both text, got 0"),
+        ("- {range: {column: a, low: 1}, name: ''}", "both text, got ''"),
+        ("- {one_hot: [a, a]}", "columns that differ"),
+        ("- {sum: {columns: [a, b], total: null}}", "total of a rule must be a number, got None"),
+        ("- {sum: {columns: [a, b], total: [c]}}", "total of a rule must be a number"),
+        ("- {sum: {columns: [a, b], total: true}}", "total of a rule must be a number, got True"),
+        ("- {sum: {columns: [a, b], total: 1, tolerance: -1}}", "must not be below 0, got -1"),
+        ("- 2024-13-01", "cannot be read"),
         ("- {range: {column: 1, low: 1}}", "must be text"),
         ("- {range: {column: a, lowest: 2}}", "needs column .and high, low.*got"),
         ("- {sum: {columns: [a, b]}}", "needs columns, total .and tolerance"),
@@ -438,6 +455,17 @@ def test_other_yaml_is_refused_in_one_line(tmp_path, content, message):
     with pytest.raises(ValueError, match=message) as refused:
         read_constraints(path)
     assert str(path) in str(refused.value) and len(str(refused.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("entries", ["a > 1", {"range": {"column": "a", "low": 1}}, 1, None], ids=repr)
+def test_rules_come_in_a_list(entries):
+    with pytest.raises(ValueError, match="Expected a list of rules"):
+        constraints_from(entries)
+
+
+def test_range_with_an_empty_end_has_none():
+    (rule,) = constraints_from([{"range": {"column": "a", "low": None, "high": 3}}])
+    assert rule == in_range("a", high=3)
 
 
 def test_absent_file_is_named(tmp_path):

@@ -12,7 +12,7 @@ HOUSE = ("rlsyn", "envs", "experiments")
 FLOORS = (
     # A schema and its rules.
     ("rlsyn.names",),
-    ("rlsyn.constraints.expressions",),
+    ("rlsyn.constraints.expressions", "rlsyn.yaml_fields"),
     ("rlsyn.constraints.truth",),
     ("rlsyn.constraints",),
     ("rlsyn.schema", "rlsyn.files", "rlsyn.checkpoints", "rlsyn.randomness", "rlsyn.device", "rlsyn.schedule"),

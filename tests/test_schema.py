@@ -154,6 +154,69 @@ def test_schema_survives_yaml(patients, tmp_path):
         assert [type(category) for category in before.categories] == [type(category) for category in after.categories]
 
 
+SOUND = "{name: age, kind: integer}"
+NO_SCHEMAS = {
+    "text": ("hello", "A schema must be written like .*columns.*, got 'hello'"),
+    "empty": ("", "got None"),
+    "list": ("[1, 2]", r"A schema must be written like .*, got \[1, 2\]"),
+    "no columns": ("label: died", "got no 'columns'"),
+    "empty columns": ("columns:", "got no 'columns'"),
+    "no column": ("columns: []", "at least one column"),
+    "columns by name": ("columns: {age: integer}", "'columns' must be a list, got {'age'"),
+    "names of columns": (f"columns: [{SOUND}, sex]", "Column 2 must be written like .*kind.*, got 'sex'"),
+    "unknown field": (f"columns: [{SOUND}]\nlable: age", "Unknown field 'lable'. Did you mean 'label'"),
+    "number for a field": (f"columns: [{SOUND}]\n1: age", "Unknown field 1"),
+    "unknown field of a column": ("columns: [{name: age, knid: integer}]", "Column 1 .*Did you mean 'kind'"),
+    "column without a name": (f"columns: [{SOUND}, {{kind: integer}}]", "Column 2 .*got no 'name' in {'kind'"),
+    "column with an empty name": ("columns: [{name: , kind: integer}]", "got no 'name'"),
+    "column without a kind": ("columns: [{name: age}]", "got no 'kind'"),
+    "number for a name": ("columns: [{name: 1, kind: integer}]", "'name' must be text, got 1"),
+    "unknown kind": ("columns: [{name: age, kind: int}]", "'age': kind must be one of"),
+    "list for a kind": ("columns: [{name: age, kind: [integer]}]", "'kind' must be text"),
+    "text for categories": ("columns: [{name: sex, kind: binary, categories: fm}]", "must be a list, got 'fm'"),
+    "lists for categories": ("columns: [{name: sex, kind: binary, categories: [[f], m]}]", r"got \['f'\]"),
+    "empty category": ("columns: [{name: sex, kind: binary, categories: [f, ~]}]", "got None"),
+    "no number": ("columns: [{name: sex, kind: binary, categories: [1, .nan]}]", "got nan"),
+    "dates": ("columns: [{name: d, kind: categorical, categories: [2024-01-01]}]", "Put dates .* in quotes"),
+    "twice": ("columns: [{name: sex, kind: binary, categories: [f, f]}]", "must be different"),
+    "three of two": ("columns: [{name: sex, kind: binary, categories: [f, m, x]}]", "two if it is binary"),
+    "fractions of digits": ("columns: [{name: x, kind: numeric, decimals: 1.5}]", "must be a whole number, got 1.5"),
+    "switch for digits": ("columns: [{name: x, kind: numeric, decimals: true}]", "must be a whole number, got True"),
+    "many digits": ("columns: [{name: x, kind: numeric, decimals: 400}]", "decimals must be 0 to 10, got 400"),
+    "text for a switch": ("columns: [{name: x, kind: numeric, missing: maybe}]", "true or false, got 'maybe'"),
+    "unknown label": (f"columns: [{SOUND}]\nlabel: agee", "Unknown column 'agee'. Did you mean 'age'"),
+    "number for a label": (f"columns: [{SOUND}]\nlabel: 1", "'label' must be text, got 1"),
+    "text for rules": (f"columns: [{SOUND}]\nconstraints: age > 1", "'constraints' must be a list, got 'age > 1'"),
+    "bad rule": (f"columns: [{SOUND}]\nconstraints: [agee > 1]", "Rule 'agee > 1'"),
+    "open bracket": ("{", "cannot be read near line 1"),
+    "open brackets": ("[" * 20_000, "cannot be read"),
+    "objects": ("!!python/object/apply:os.system ['true']", "cannot be read"),
+    "impossible date": ("columns: 2024-13-01", "cannot be read"),
+    "no text": (b"\xff\xfe\x00", "cannot be read"),
+}
+
+
+@pytest.mark.parametrize(("content", "message"), NO_SCHEMAS.values(), ids=NO_SCHEMAS)
+def test_file_that_holds_no_schema_is_refused_in_one_line(tmp_path, content, message):
+    path = tmp_path / "schema.yaml"
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(ValueError, match=message) as refused:
+        Schema.read(path)
+    assert type(refused.value) is ValueError and str(path) in str(refused.value)
+    assert len(str(refused.value).splitlines()) == 1 and refused.value.__suppress_context__
+
+
+def test_absent_schema_is_named(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"^Expected a YAML file with a schema, found none at .*schema\.yaml"):
+        Schema.read(tmp_path / "schema.yaml")
+
+
+def test_schema_written_by_hand_may_leave_fields_empty(tmp_path):
+    path = tmp_path / "schema.yaml"
+    path.write_text("label:\nconstraints:\ncolumns:\n- {name: age, kind: integer, unit: , missing: true}")
+    assert Schema.read(path) == Schema((Column("age", "integer", missing=True),))
+
+
 INVALID_VALUES = {
     "absent column": (lambda t: t.drop(columns="age"), "lacks column 'age'"),
     "unknown category": (lambda t: t.assign(site="Wien"), r"'site' must hold one of .*Basel.*, got \['Wien'\]"),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,15 +11,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from rlsyn.constraints.expressions import check_columns, column_names, in_backticks
 from rlsyn.constraints.truth import is_false
+from rlsyn.yaml_fields import read_yaml, short
 
 FORMS = (
     "'systolic > diastolic', {name: ..., expression: ...}, {one_hot: [a, b]}, {range: {column: a, low: 0, high: 9}} "
     "or {sum: {columns: [a, b], total: c, tolerance: 0.1}}"
 )
+
+_QUOTES = "Put rules that begin with a backtick, a quote or a bracket, or that hold a colon, in double quotes."
 
 
 @dataclass(frozen=True)
@@ -82,27 +84,32 @@ class Constraint:
 def one_hot(columns: Sequence[str], name: str | None = None) -> Constraint:
     """The rule that one of the columns is 1 and the others are 0."""
     texts = [in_backticks(column) for column in _listed("one_hot", columns)]
+    if len(set(texts)) < len(texts):
+        raise ValueError(f"The rule 'one_hot' needs columns that differ, got {short(columns)}.")
     each = " and ".join(f"{text} in [0, 1]" for text in texts)
-    return Constraint(name or f"exactly one of {', '.join(columns)}", f"{each} and {' + '.join(texts)} == 1")
+    expression = f"{each} and {' + '.join(texts)} == 1"
+    return Constraint(f"exactly one of {', '.join(columns)}" if name is None else name, expression)
 
 
 def in_range(column: str, low: float | None = None, high: float | None = None, name: str | None = None) -> Constraint:
     """The rule that a column is not below `low` and not above `high`, where given."""
+    left = "" if low is None else f"{_number('low', low)} <= "
+    right = "" if high is None else f" <= {_number('high', high)}"
     ends = [end for end in (low, high) if end is not None]
     if not ends or ends[0] > ends[-1]:
         raise ValueError(f"The range of {column!r} needs low <= high, or one of the two, got {low!r} and {high!r}.")
-    left = "" if low is None else f"{_number('low', low)} <= "
-    right = "" if high is None else f" <= {_number('high', high)}"
     expression = f"{left}{in_backticks(column)}{right}"
-    return Constraint(name or expression, expression)
+    return Constraint(expression if name is None else name, expression)
 
 
 def sums_to(columns: Sequence[str], total: str | float, tolerance: float = 1e-6, name: str | None = None) -> Constraint:
     """The rule that the columns add up to the total, a number or another column, give or take the tolerance."""
     parts = " + ".join(in_backticks(column) for column in _listed("sum", columns))
     whole = in_backticks(total) if isinstance(total, str) else _number("total", total)
-    rule = f"abs({parts} - {whole}) <= {_number('tolerance', tolerance)}"
-    return Constraint(name or f"{parts} = {whole}", rule)
+    expression = f"abs({parts} - {whole}) <= {_number('tolerance', tolerance)}"
+    if tolerance < 0:
+        raise ValueError(f"tolerance of a rule must not be below 0, got {tolerance!r}: every record would break it.")
+    return Constraint(f"{parts} = {whole}" if name is None else name, expression)
 
 
 def read_constraints(path: str | Path) -> tuple[Constraint, ...]:
@@ -113,19 +120,9 @@ def read_constraints(path: str | Path) -> tuple[Constraint, ...]:
         ValueError: It is no YAML list, or a rule in it is none.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"Expected a YAML file with rules, found none at {path}. Check the path.")
-    try:
-        entries = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeError) as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f" near line {mark.line + 1}" if mark else ""
-        raise ValueError(
-            f"Expected a YAML list of rules, {path} cannot be read{where}. Put rules that begin with a backtick, a quote "
-            "or a bracket, or that hold a colon, in double quotes."
-        ) from None
+    entries = read_yaml(path, "a list of rules", _QUOTES)
     if not isinstance(entries, list):
-        raise ValueError(f"Expected a YAML list of rules (lines that begin with '- '), {path} holds {_short(entries)}.")  # noqa: TRY004
+        raise ValueError(f"Expected a YAML list of rules (lines that begin with '- '), {path} holds {short(entries)}.")  # noqa: TRY004
     try:
         return constraints_from(entries)
     except ValueError as error:
@@ -143,6 +140,8 @@ def constraints_from(entries: Iterable[Any]) -> tuple[Constraint, ...]:
     Raises:
         ValueError: An entry is none of these, or two have the same name.
     """
+    if isinstance(entries, str | Mapping) or not isinstance(entries, Iterable):
+        raise ValueError(f"Expected a list of rules such as {FORMS}; got {short(entries)}.")  # noqa: TRY004
     rules = tuple(_rule(entry) for entry in entries)
     check_unique(rules)
     return rules
@@ -171,7 +170,7 @@ def _rule(entry: Any) -> Constraint:
         forms = set(entry) - {"name"}
         if len(forms) == 1 and (form := forms.pop()) in _FORMS:
             return _of_form(form, entry[form], entry.get("name"))
-    raise ValueError(f"Expected a rule such as {FORMS}; got {_short(entry)}.")
+    raise ValueError(f"Expected a rule such as {FORMS}; got {short(entry)}.")
 
 
 def _of_form(form: str, fields: Any, name: Any) -> Constraint:
@@ -181,9 +180,9 @@ def _of_form(form: str, fields: Any, name: Any) -> Constraint:
     is_whole = isinstance(fields, Mapping) and required <= set(fields) <= required | optional
     if not is_whole:
         known = f"{', '.join(sorted(required))} (and {', '.join(sorted(optional))})"
-        raise ValueError(f"The rule {form!r} needs {known}, got {_short(fields)}.")
+        raise ValueError(f"The rule {form!r} needs {known}, got {short(fields)}.")
     if "column" in fields and not isinstance(fields["column"], str):
-        raise ValueError(f"The column of {form!r} must be text, got {_short(fields['column'])}.")
+        raise ValueError(f"The column of {form!r} must be text, got {short(fields['column'])}.")
     return make(**fields, name=name)
 
 
@@ -197,20 +196,16 @@ _FORMS: dict[str, tuple[Callable[..., Constraint], set[str], set[str]]] = {
 def _listed(form: str, columns: Any) -> list[str]:
     is_list = isinstance(columns, Sequence) and not isinstance(columns, str)
     if not is_list or len(columns) < 2 or not all(isinstance(column, str) for column in columns):
-        raise ValueError(f"The rule {form!r} needs a list of two or more column names, got {_short(columns)}.")
+        raise ValueError(f"The rule {form!r} needs a list of two or more column names, got {short(columns)}.")
     return list(columns)
 
 
 def _number(what: str, value: Any) -> str:
     plain = value.item() if isinstance(value, np.generic) else value
-    if isinstance(plain, bool) or not isinstance(plain, int | float) or not math.isfinite(plain):
-        raise ValueError(f"{what} of a rule must be a number, got {_short(value)}.")
+    is_number = isinstance(plain, int | float) and not isinstance(plain, bool)
+    if not is_number or not abs(plain) <= sys.float_info.max:  # whole numbers may be longer than any float
+        raise ValueError(f"{what} of a rule must be a number, got {short(value)}.")
     return repr(plain)
-
-
-def _short(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:80]}..."
 
 
 @contextmanager
@@ -219,4 +214,4 @@ def _named(name: str) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise ValueError(f"Rule {_short(name)}: {error}") from None
+        raise ValueError(f"Rule {short(name)}: {error}") from None
