@@ -27,8 +27,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         output_dir = _checked_output_dir(arguments)
         dataset = _run_dataset(arguments) if arguments.run else _given_dataset(arguments)
-        synthetic = read_table(arguments.synthetic or Path(arguments.run) / "synthetic.csv", arguments.drop)
+        synthetic = _without(arguments.drop, read_table(arguments.synthetic or Path(arguments.run) / "synthetic.csv"))
         make_folder(output_dir)
+        _check_free(output_dir)
         # scikit-learn, LightGBM and Matplotlib take seconds to import: a mistyped path is told before.
         from rlsyn.evaluation import evaluate, print_scores, write_report
 
@@ -65,6 +66,12 @@ def _checked_output_dir(arguments: argparse.Namespace) -> Path:
     if arguments.output is None and (arguments.run is None or arguments.synthetic):
         raise ValueError("Expected -o DIR, the folder to write to.")
     return Path(arguments.output or arguments.run)
+
+
+def _check_free(output_dir: Path) -> None:
+    for name, is_wrong, what in (("report.html", Path.is_dir, "folder"), ("figures", Path.is_file, "file")):
+        if is_wrong(output_dir / name):
+            raise ValueError(f"{output_dir / name} is a {what} and in the way. Choose another folder with -o.")
 
 
 def _run_dataset(arguments: argparse.Namespace) -> Dataset:
@@ -107,12 +114,17 @@ def _given_dataset(arguments: argparse.Namespace) -> Dataset:
         raise ValueError(
             f"Expected a run directory, or --train, --test and --synthetic; {', '.join(absent)} not given."
         )
-    train, test = (read_table(path, arguments.drop) for path in (arguments.train, arguments.test))
+    train, test = read_table(arguments.train, arguments.drop), _without(arguments.drop, read_table(arguments.test))
     schema = _schema(arguments, train)
     if schema.group is not None:
         _check_people(train, test, schema.group)
     source = f"Your tables {arguments.train} and {arguments.test}."
     return Dataset(Path(arguments.synthetic).name, train, test, schema, source)
+
+
+def _without(names: list[str], table: pd.DataFrame) -> pd.DataFrame:
+    # Train has them, the others need not: identifiers are seldom generated.
+    return table.drop(columns=[name for name in names if name in table])
 
 
 def _schema(arguments: argparse.Namespace, train: pd.DataFrame) -> Schema:

@@ -81,7 +81,7 @@ def test_a_run_is_scored_by_its_own_split_beside_its_warm_start(tmp_path):
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda table: table.drop(columns="age"), "lacks 1 of 9 columns: age. Unknown column 'age'"),
+        (lambda table: table.drop(columns="age"), "lacks 1 of the 9 columns of train: age."),
         (lambda table: table.iloc[:0], "Expected a table with rows"),
         (lambda table: table.assign(pressure="high"), "The synthetic table does not fit the schema. Column 'pressure'"),
         (lambda table: table.assign(pressure=np.inf), "must hold finite numbers"),
@@ -110,16 +110,25 @@ def test_a_table_that_cannot_be_scored_is_refused_in_one_line(main, files, tmp_p
         (["THREE", "-o", "scores", "--schema", "none.yaml"], "none.yaml"),
         (["THREE", "-o", "scores", "--constraints", "rules.yaml"], "aeg"),
         (["THREE", "-o", "test.csv", "--label", "diabetes"], "cannot be written to"),
+        (["THREE", "-o", "taken", "--label", "diabetes"], "report.html is a folder"),
     ],
     ids=" ".join,
 )
 def test_wrong_arguments_are_refused_in_one_line(main, files, tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rules.yaml").write_text("- aeg > 3\n")
+    (tmp_path / "taken" / "report.html").mkdir(parents=True)
     given = [text for one in arguments for text in (three(files) if one == "THREE" else [one])]
     assert main(given) == 2
     err = capsys.readouterr().err
     assert message in err and err.count("\n") == 1 and err.startswith("evaluate.py: error: ")
+
+
+def test_columns_to_drop_may_be_in_some_of_the_tables(main, files, tmp_path):
+    for name in ("train", "test"):
+        pd.read_csv(files[name]).assign(visit="x").to_csv(files[name], index=False)
+    options = ["--drop", "visit", "--group", "person", "--fast", "-o", str(tmp_path / "scores")]
+    assert main([*three(files), *options]) == 0
 
 
 def test_people_in_both_real_tables_are_refused(main, files, tmp_path, capsys):

@@ -8,8 +8,12 @@ from rlsyn.evaluation.verdicts import THRESHOLDS, verdicts
 
 
 def scores(**changes):
-    blank = {"value": 0.0, "low": np.nan, "high": np.nan, "real": 0.0, "copy": 1.0, "independent": 1.0, "note": ""}
+    blank = {"value": 0.0, "real": 0.0, "copy": 1.0, "independent": 1.0, "note": ""}
+    blank |= dict.fromkeys(("low", "high", "real_low", "real_high"), np.nan)
     rows = {threshold.metric: dict(blank) for threshold in THRESHOLDS}
+    for threshold in THRESHOLDS:
+        if threshold.figure == "times copy":
+            rows[threshold.metric]["copy"] = 0.02
     for name in ("membership AUC", "membership AUC per person", "DOMIAS AUC", "detection AUC (LightGBM)"):
         rows[name] |= {"value": 0.5, "real": 0.5}
     rows["S2R AUC"] |= {"value": 0.85, "real": 0.86, "independent": 0.5}
@@ -35,7 +39,7 @@ def test_all_families_are_judged_good_where_every_criterion_is():
         ("privacy", "membership AUC", (0.55, 0.56, 0.61)),
         ("privacy", "exact copies", (0.0, 0.0005, 0.002)),
         ("utility", "S2R AUC", (0.84, 0.80, 0.70)),
-        ("fidelity", "KS mean", (0.035, 0.05, 0.08)),
+        ("fidelity", "KS mean", (0.04, 0.08, 0.09)),
         ("fidelity", "detection AUC (LightGBM)", (0.3, 0.7, 0.9)),
         ("constraints", "broken rules", (0.01, 0.04, 0.06)),
     ],
@@ -54,13 +58,37 @@ def test_value_interval_and_thresholds_are_named_in_the_text():
     assert criterion.text == expected
 
 
-def test_what_real_rows_score_sets_the_bar():
-    change = {"value": 0.08, "real": 0.09}
-    assert by_family(scores(**{"KS mean": change}))["fidelity"].level == "good"
+def test_references_set_the_bar():
+    assert by_family(scores(**{"KS mean": {"value": 0.15, "copy": 0.09}}))["fidelity"].level == "good"
     assert by_family(scores(**{"broken rules": {"value": 0.2, "real": 0.2}}))["constraints"].level == "good"
 
 
-def test_what_could_not_be_judged_is_named_and_is_not_good():
+@pytest.mark.parametrize(
+    ("metric", "change", "level"),
+    [
+        ("membership AUC", {"value": 0.52, "low": 0.48, "high": 0.56}, "good"),
+        ("membership AUC", {"value": 0.48, "low": 0.35, "high": 0.61}, "fair"),
+        ("membership AUC", {"value": 0.65, "low": 0.50, "high": 0.80}, "fair"),
+        ("membership AUC", {"value": 0.65, "low": 0.56, "high": 0.74}, "poor"),
+        ("exact copies", {"value": 0.0, "low": 0.0, "high": 0.05}, "good"),
+        ("exact copies", {"value": 0.05, "low": 0.03, "high": 0.08, "real_low": 0.0, "real_high": 0.01}, "poor"),
+        (
+            "exact copies",
+            {"value": 0.017, "low": 0.012, "high": 0.026, "real": 0.013, "real_low": 0.009, "real_high": 0.02},
+            "fair",
+        ),
+    ],
+    ids=["sure", "too few to clear", "too few to accuse", "surely poor", "counted none", "copies", "chance copies"],
+)
+def test_intervals_decide_whether_a_level_is_sure(metric, change, level):
+    verdict = by_family(scores(**{metric: change}))["privacy"]
+    criterion = next(one for one in verdict.criteria if one.metric == metric)
+    assert verdict.level == criterion.level == level
+    wavers = level == "fair" and not 0.55 < change["value"] <= 0.6
+    assert criterion.text.endswith("too few people to tell") == wavers
+
+
+def test_what_could_not_be_judged_is_named():
     missing = {"value": np.nan, "note": "not computed: no reason"}
     verdict = by_family(scores(**{"DOMIAS AUC": missing}))["privacy"]
     assert verdict.level == "good" and "Could not be judged: DOMIAS AUC." in verdict.wording
@@ -70,12 +98,21 @@ def test_what_could_not_be_judged_is_named_and_is_not_good():
     assert nothing.level == "unknown" and nothing.wording.startswith("Not judged.")
 
 
+def test_marginals_alone_make_no_fidelity_good():
+    blind = {metric: {"independent": 0.5} for metric in ("detection AUC (LightGBM)", "association difference")}
+    blind["association difference"]["independent"] = 0.0
+    verdict = by_family(scores(**blind))["fidelity"]
+    assert verdict.level == "fair" and "how they depend on one another could not be judged" in verdict.wording
+    attacks = {threshold.metric: {"copy": 0.0} for threshold in THRESHOLDS if threshold.control == "copy"}
+    assert by_family(scores(**attacks))["privacy"].level == "fair"
+
+
 @pytest.mark.parametrize(
     ("family", "metric", "change"),
     [
         ("privacy", "membership AUC", {"copy": 0.52}),
         ("utility", "S2R AUC", {"value": 0.52, "real": 0.52, "independent": 0.5}),
-        ("fidelity", "association difference", {"value": 0.05, "real": 0.06, "independent": 0.07}),
+        ("fidelity", "association difference", {"value": 0.05, "copy": 0.06, "independent": 0.07}),
     ],
     ids=["an attack that finds no copies", "a label that nothing predicts", "noise as large as all associations"],
 )

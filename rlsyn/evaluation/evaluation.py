@@ -24,8 +24,8 @@ class Evaluation:
     Args:
         scores: One metric a row: `family`, `metric`, `value`, the ends `low` and `high` of its 95 % interval, `goal`
             (`minimise`, `maximise`, a value to come near to, or `none`), the ends `minimum` and `maximum` of its range,
-            the references `real`, `copy` and `independent`, a column for each further table, `note`, `meaning`. A
-            metric without a value is NaN, and its note says why.
+            the references `real` (with the ends `real_low` and `real_high` of its interval), `copy` and `independent`,
+            a column for each further table, `note`, `meaning`. A metric without a value is NaN, and its note says why.
         details: By measure and table what figures are drawn from, such as
             `details["association"]["synthetic"]["matrix"]`.
         train: The training rows.

@@ -106,14 +106,15 @@ class Measure:
     real: Literal["test", "train", "halves"] = "test"
 
 
-def standard_errors(
+def margins(
     statistics: Callable[..., np.ndarray], persons: Sequence[np.ndarray], seed: int, n_groups: int = N_GROUPS
 ) -> np.ndarray:
-    """Standard errors of statistics of one or more samples, by the jackknife that leaves out groups of people.
+    """How far 95 % intervals reach to either side of statistics of one or more samples, by the jackknife over people.
 
     The people of each sample are dealt at random to `n_groups` groups; each group is left out of all samples at once,
-    and se^2 = (g - 1) / g * sum (statistic without the group - their mean)^2. Leaving out instead of drawing with
-    replacement makes no duplicate rows, which would push distances between samples and distances to neighbours.
+    and se^2 = (g - 1) / g * sum (statistic without the group - their mean)^2; the margin is that times the 97.5 %
+    quantile of Student's t with g - 1 degrees of freedom. Leaving out instead of drawing with replacement makes no
+    duplicate rows, which would push distances between samples and distances to neighbours.
 
     Args:
         statistics: Takes the numbers of the rows to keep, an array for each sample, and returns an array of values.
@@ -140,13 +141,12 @@ def standard_errors(
     without = np.array(
         [statistics(*[np.flatnonzero(groups != group) for groups in group_of_row]) for group in range(n_groups)]
     )
-    return np.sqrt((n_groups - 1) * without.var(axis=0))
+    return float(t.ppf(0.975, n_groups - 1)) * np.sqrt((n_groups - 1) * without.var(axis=0))
 
 
-def with_interval(value: float, standard_error: float, metric: Metric) -> Estimate:
-    """The value with the 95 % interval of Student's t about it, cut off at the ends of the metric's range."""
-    reach = float(t.ppf(0.975, N_GROUPS - 1)) * standard_error
-    low, high = np.clip([value - reach, value + reach], metric.low, metric.high)
+def with_interval(value: float, margin: float, metric: Metric) -> Estimate:
+    """The value with the interval that reaches so far to either side, cut off at the ends of the metric's range."""
+    low, high = np.clip([value - margin, value + margin], metric.low, metric.high)
     return Estimate(value, float(low), float(high))
 
 

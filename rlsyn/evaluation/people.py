@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from rlsyn.evaluation.features import NotComputableError, row_groups
-from rlsyn.evaluation.measure import Estimate, Metric, Tables, standard_errors, with_interval
+from rlsyn.evaluation.measure import Estimate, Metric, Tables, margins, with_interval
 from rlsyn.schema import Schema
 
 
@@ -70,6 +70,6 @@ def estimate_attack(
     values = statistics(members, others).tolist()
     if not tables.with_intervals:
         return {metric.name: Estimate(value) for metric, value in zip(metrics, values, strict=True)}
-    errors = standard_errors(lambda first, second: statistics(members[first], others[second]), persons, tables.seed)
-    found = zip(values, errors.tolist(), metrics, strict=True)
-    return {metric.name: with_interval(value, error, metric) for value, error, metric in found}
+    reaches = margins(lambda first, second: statistics(members[first], others[second]), persons, tables.seed)
+    found = zip(values, reaches.tolist(), metrics, strict=True)
+    return {metric.name: with_interval(value, reach, metric) for value, reach, metric in found}

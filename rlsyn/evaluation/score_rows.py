@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pandas as pd
 
 from rlsyn.evaluation import utility
-from rlsyn.evaluation.evaluation import Details
+from rlsyn.evaluation.evaluation import REFERENCES, Details
 from rlsyn.evaluation.features import NotComputableError
-from rlsyn.evaluation.measure import Estimate, Measure, Measurement, Metric, Tables
+from rlsyn.evaluation.measure import Estimate, Family, Measure, Measurement, Metric, Tables
 from rlsyn.names import unknown_name
 
 COSTS = (
@@ -31,6 +31,14 @@ def attempt(compute: Callable[..., Any], *arguments: Any) -> Any:
         return compute(*arguments)
     except NotComputableError as reason:
         return f"not computed: {reason}"
+
+
+def scores_table(rows: Sequence[dict[str, Any]], others: Sequence[str]) -> pd.DataFrame:
+    """The table of scores, family by family, with a column for each of the other tables."""
+    families = get_args(Family)
+    columns = ["family", "metric", "value", "low", "high", "goal", "minimum", "maximum", "real_low", "real_high"]
+    ordered = sorted(rows, key=lambda row: families.index(row["family"]))
+    return pd.DataFrame(ordered, columns=[*columns, *REFERENCES, *others, "note", "meaning"])
 
 
 def measure_rows(
@@ -109,7 +117,7 @@ def _label_scores(
     if reasons := [one for one in predictions.values() if isinstance(one, str)]:
         return str(reasons[0])
     first = {model: arrays[0] for model, arrays in predictions.items()}
-    return attempt(utility.estimate, first, table, tables.schema, tables.seed, name == "synthetic")
+    return attempt(utility.estimate, first, table, tables.schema, tables.seed, name in ("synthetic", "real"))
 
 
 def _nth(predictions: list[np.ndarray] | str, position: int) -> list[np.ndarray] | str:
@@ -144,6 +152,7 @@ def cost_rows(costs: Mapping[str, float]) -> list[dict[str, Any]]:
 
 def _row(metric: Metric, estimates: Mapping[str, Estimate], note: str = "") -> dict[str, Any]:
     value, low, high = estimates.get("synthetic", NOTHING)
+    real = estimates.get("real", NOTHING)
     if np.isnan(value) and not note.startswith("not computed: "):
         note = f"not computed: {note or 'these tables have none'}"
     beside = {name: estimate.value for name, estimate in estimates.items() if name != "synthetic"}
@@ -156,6 +165,8 @@ def _row(metric: Metric, estimates: Mapping[str, Estimate], note: str = "") -> d
         "goal": metric.goal,
         "minimum": metric.low,
         "maximum": metric.high,
+        "real_low": real.low,
+        "real_high": real.high,
         **beside,
         "note": note,
         "meaning": metric.meaning,

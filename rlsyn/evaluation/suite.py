@@ -18,8 +18,7 @@ from rlsyn.evaluation import constraints, fidelity, privacy, utility
 from rlsyn.evaluation.evaluation import REFERENCES, Evaluation
 from rlsyn.evaluation.features import NotComputableError, column_numbers, row_groups
 from rlsyn.evaluation.measure import Measure, Measurement, Tables
-from rlsyn.evaluation.score_rows import Key, attempt, cost_rows, measure_rows, utility_rows
-from rlsyn.names import unknown_name
+from rlsyn.evaluation.score_rows import Key, attempt, cost_rows, measure_rows, scores_table, utility_rows
 from rlsyn.schema import Schema
 
 MANY_COPIES = 0.5
@@ -51,7 +50,8 @@ def evaluate(
     - `real`: what real rows score in the place of the synthetic ones. Mostly the test rows; the training rows where
       the test rows are what is compared with (detection, and R2R for S2R as well as R2S); for attacks one half of the
       test rows, told from train by means of the other half.
-    - `copy`: training rows drawn with replacement, which leak everything.
+    - `copy`: training people drawn with replacement, with their rows, which leak everything; its distances to train
+      are those that chance alone gives to a table of this size.
     - `independent`: training rows with every column shuffled by itself, which keep the marginals and nothing else.
 
     Intervals (95 %) are those of the delete-a-group jackknife over people, or Wilson's for shares of rows; they tell
@@ -73,7 +73,8 @@ def evaluate(
         simulated: Whether its rows are simulated, for the report.
 
     Raises:
-        ValueError: A table without rows or without a column of the schema, text or infinity where a number belongs.
+        ValueError: A table without rows or without a column of the schema, text or infinity where a number belongs, or
+            test rows that are training rows.
     """
     start = time.perf_counter()
     others = dict(others or {})
@@ -81,6 +82,7 @@ def evaluate(
         raise ValueError(f"Further tables need names of their own, got {sorted(taken)}. Rename them.")
     for name, table in {"train": train, "test": test, "synthetic": synthetic, **others}.items():
         _check(name, table, schema)
+    _check_held_out(train, test, schema)
     of_costs = cost_rows(costs or {})
     tables = Tables(train, test, synthetic, schema, seed, fast)
     in_place = {"synthetic": synthetic, **_references(tables), **others}
@@ -89,17 +91,10 @@ def evaluate(
     found = _run(tasks, n_jobs or _n_jobs(tables), progress_bar)
     rows, details = measure_rows(measures, found, list(in_place))
     of_utility, curves = utility_rows(tables, found, in_place)
-    by_family = {"utility": of_utility, "cost": of_costs}
-    for row in rows:
-        by_family.setdefault(row["family"], []).append(row)
-    families = ("fidelity", "utility", "privacy", "constraints", "cost")
-    columns = ["family", "metric", "value", "low", "high", "goal", "minimum", "maximum", *REFERENCES, *others]
-    scores = pd.DataFrame(
-        [row for family in families for row in by_family.get(family, [])], columns=[*columns, "note", "meaning"]
-    )
-    seconds = time.perf_counter() - start
+    scores = scores_table([*rows, *of_utility, *of_costs], list(others))
     details |= curves
-    remarks = _remarks(tables, scores)
+    remarks = _remarks(tables)
+    seconds = time.perf_counter() - start
     return Evaluation(
         scores, details, train, test, synthetic, schema, title, source, simulated, seed, fast, seconds, remarks
     )
@@ -108,7 +103,10 @@ def evaluate(
 def _references(tables: Tables) -> dict[str, pd.DataFrame]:
     rng = np.random.default_rng([tables.seed, 2])
     rows = tables.train[tables.schema.names]  # without the group column: no row of a generator belongs to anybody
-    copy = rows.iloc[rng.integers(len(rows), size=len(rows))].reset_index(drop=True)
+    persons = row_groups(tables.train, tables.schema)
+    of_person = pd.Series(np.arange(len(rows))).groupby(persons).apply(np.asarray)
+    copy = rows.iloc[np.concatenate(list(of_person.sample(frac=1, replace=True, random_state=rng)))]
+    copy = copy.reset_index(drop=True)
     independent = pd.DataFrame({name: rows[name].array[rng.permutation(len(rows))] for name in rows})
     return {"real": tables.train, "copy": copy, "independent": independent}
 
@@ -130,11 +128,8 @@ def _measure_tasks(
 def _measure_real(measure: Measure, tables: Tables) -> Measurement:
     if measure.real == "halves":
         first, second = _halves(tables.test, tables.schema, tables.seed)
-        real = replace(tables, synthetic=first, test=second, with_intervals=False)
-    else:
-        in_place = tables.test if measure.real == "test" else tables.train
-        real = replace(tables, synthetic=in_place, with_intervals=False)
-    return measure.compute(real)
+        return measure.compute(replace(tables, synthetic=first, test=second))
+    return measure.compute(replace(tables, synthetic=tables.test if measure.real == "test" else tables.train))
 
 
 def _model_tasks(tables: Tables, in_place: Mapping[str, pd.DataFrame]) -> dict[Key, Callable[[], Any]]:
@@ -167,14 +162,8 @@ def _n_jobs(tables: Tables) -> int:
     return 1 if is_small else min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
 
 
-def _remarks(tables: Tables, scores: pd.DataFrame) -> tuple[str, ...]:
+def _remarks(tables: Tables) -> tuple[str, ...]:
     remarks = []
-    copied = scores.loc[scores["metric"] == "exact copies", "real"].item()
-    if copied > MANY_COPIES:
-        remarks.append(
-            f"{copied:.0%} of the test rows equal a training row: utility and privacy cannot be judged with them. "
-            "Were the right files given?"
-        )
     n_people = len(np.unique(row_groups(tables.test, tables.schema)))
     if n_people < FEW_PEOPLE:
         remarks.append(f"The test rows are of {n_people} people only: read every score with its interval.")
@@ -195,14 +184,31 @@ def _halves(test: pd.DataFrame, schema: Schema, seed: int) -> tuple[pd.DataFrame
     return test[is_first], test[~is_first]
 
 
+def _check_held_out(train: pd.DataFrame, test: pd.DataFrame, schema: Schema) -> None:
+    # Where rows have few values the same row comes up again by chance, as often within train as between the two.
+    copied = privacy.exact_copies(train, test, schema) / len(test)
+    alike = float(train[schema.names].duplicated(keep=False).mean())
+    if copied > MANY_COPIES and copied > 2 * alike:
+        raise ValueError(
+            f"Test rows must be rows that the generator never saw, but {copied:.0%} of them equal a training row "
+            f"(within train {alike:.0%} do). Give other test rows."
+        )
+
+
 def _check(name: str, table: pd.DataFrame, schema: Schema) -> None:
     if len(table) == 0:
         raise ValueError(f"The {name} table has no rows; nothing can be evaluated.")
+    if not table.columns.is_unique:
+        twice = sorted({str(column) for column in table.columns[table.columns.duplicated()]})
+        raise ValueError(f"Column names must be unique, the {name} table has {twice[:5]} more than once. Rename them.")
     absent = [column for column in schema.names if column not in table]
     if absent:
-        hint = unknown_name("column", absent[0], [str(column) for column in table.columns])
         listed = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
-        raise ValueError(f"The {name} table lacks {len(absent)} of {len(schema.names)} columns: {listed}. {hint}")
+        others = [str(column) for column in table.columns if column not in schema.names]
+        instead = f" It has {', '.join(others[:5])} instead." if others else ""
+        raise ValueError(
+            f"The {name} table lacks {len(absent)} of the {len(schema.names)} columns of train: {listed}.{instead}"
+        )
     for column in schema.columns:
         if not column.is_discrete:
             try:

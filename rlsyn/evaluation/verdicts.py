@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -23,23 +24,26 @@ class Threshold:
         family: What it judges.
         metric: As in the table of scores.
         good: The largest figure that is good.
-        fair: The largest figure that is fair; more is poor.
+        fair: The largest figure that is fair.
         figure: What is compared: the `value`; how far it lies `above real`, the score of real rows; how far `below
-            real`; or how many `times real` it is.
-        least_real: `times real` takes no reference smaller than this, so that a lucky split sets no unfair bar.
+            real`; or how many `times copy` it is, the score of training people drawn with replacement, which is what
+            chance alone makes of a table of this size.
+        least_copy: `times copy` takes no reference smaller than this, so that a lucky draw sets no unfair bar.
         control: The reference that a metric able to judge this table cannot find good (`copy` for attacks,
             `independent` for what associations make). Where it does, the metric is not judged: an attack that does not
             even find copies says nothing, and where shuffled columns predict the label as well as real rows do, there
             is no utility to lose.
+        is_fact: Whether the value is counted in the very rows that are judged, so that a good one leaves no doubt.
     """
 
     family: Family
     metric: str
     good: float
     fair: float
-    figure: Literal["value", "above real", "below real", "times real"] = "value"
-    least_real: float = 0.0
+    figure: Literal["value", "above real", "below real", "times copy"] = "value"
+    least_copy: float = 0.0
     control: Literal["", "copy", "independent"] = ""
+    is_fact: bool = False
 
 
 THRESHOLDS = (
@@ -48,23 +52,25 @@ THRESHOLDS = (
     Threshold("privacy", "membership TPR at 1 % FPR", 0.03, 0.10, control="copy"),
     Threshold("privacy", "DOMIAS AUC", 0.55, 0.60, control="copy"),
     Threshold("privacy", "attribute inference advantage", 0.03, 0.10, control="copy"),
-    Threshold("privacy", "near copies", 0.02, 0.05, control="copy"),
-    Threshold("privacy", "exact copies", 0.0, 0.001, "above real"),
+    Threshold("privacy", "near copies", 0.01, 0.04, "above real", control="copy"),
+    Threshold("privacy", "exact copies", 0.0, 0.001, "above real", is_fact=True),
     Threshold("utility", "S2R AUC", 0.03, 0.08, "below real", control="independent"),
     Threshold("utility", "S2R R2", 0.05, 0.15, "below real", control="independent"),
-    Threshold("fidelity", "KS mean", 1.3, 2.5, "times real", least_real=0.03),
-    Threshold("fidelity", "TV mean", 1.3, 2.5, "times real", least_real=0.03),
+    Threshold("fidelity", "KS mean", 2.0, 4.0, "times copy", least_copy=0.015),
+    Threshold("fidelity", "TV mean", 2.0, 4.0, "times copy", least_copy=0.015),
     Threshold("fidelity", "missing rate difference", 0.02, 0.05),
-    Threshold("fidelity", "association difference", 1.3, 2.5, "times real", least_real=0.02, control="independent"),
-    Threshold("fidelity", "detection AUC (LightGBM)", 0.65, 0.80),
+    Threshold("fidelity", "association difference", 2.0, 4.0, "times copy", least_copy=0.01, control="independent"),
+    Threshold("fidelity", "detection AUC (LightGBM)", 0.65, 0.80, control="independent"),
     Threshold("fidelity", "detection AUC (logistic)", 0.65, 0.80),
-    Threshold("constraints", "broken rules", 0.01, 0.05, "above real"),
-    Threshold("constraints", "out of range", 0.01, 0.05, "above real"),
+    Threshold("constraints", "broken rules", 0.01, 0.05, "above real", is_fact=True),
+    Threshold("constraints", "out of range", 0.01, 0.05, "above real", is_fact=True),
 )
-"""Privacy near chance, utility near R2R, fidelity near the sampling noise of real rows, rules as well kept as by these.
+"""Privacy near chance, utility near R2R, fidelity near what chance makes of the training people, rules as well kept as by
+real rows.
 
 They are conventions, not laws: .55 and .60 are where an attacker begins to do visibly better than a coin; .65 and .80
-are what careful generators reach on small and on large clinical tables.
+are what careful generators reach on small and on large clinical tables; fresh people of the same kind, as many as train
+has, are about 1.4 times as far from train as people drawn from train with replacement.
 """
 
 WORDING: dict[Family, dict[Level, str]] = {
@@ -117,19 +123,20 @@ class Verdict:
 def verdicts(scores: pd.DataFrame) -> list[Verdict]:
     """The verdicts on privacy, utility, fidelity and constraints of a table of scores, as `evaluate` gives it.
 
-    A family is as good as its worst criterion. What could not be judged is named; it does not count as good.
+    A criterion is good where its figure is and the interval leaves no doubt that it is at least fair; poor where the
+    figure is worse than fair and the interval leaves no doubt that it is not good; fair in between, and where too few
+    people were there to tell. Utility is judged by the figure alone: S2R and R2R are scored on the same people, so
+    that most of their chance is common.
+
+    A family is as good as its worst criterion. What could not be judged is named; where that is every criterion with a
+    control, the family is fair at best.
     """
     rows = {row["metric"]: row for _, row in scores.iterrows()}
     found = []
     for family in WORDING:
-        criteria = tuple(
-            _judge(threshold, rows[threshold.metric])
-            for threshold in THRESHOLDS
-            if threshold.family == family and _applies(rows.get(threshold.metric))
-        )
-        judged = [criterion.level for criterion in criteria if criterion.level != "unknown"]
-        level: Level = max(judged, key=ORDER.index) if judged else "unknown"
-        found.append(Verdict(family, level, _wording(family, level, criteria), criteria))
+        thresholds = [one for one in THRESHOLDS if one.family == family and _applies(rows.get(one.metric))]
+        criteria = {one: _judge(one, rows[one.metric]) for one in thresholds}
+        found.append(_verdict(family, criteria))
     return found
 
 
@@ -137,55 +144,94 @@ def _applies(row: pd.Series | None) -> bool:
     return row is not None and not row["note"].startswith("not computed: does not apply")
 
 
-def _wording(family: Family, level: Level, criteria: tuple[Criterion, ...]) -> str:
-    words = [WORDING[family][level]]
-    if level in ("fair", "poor"):
-        culprits = [criterion.metric for criterion in criteria if criterion.level == level]
+def _verdict(family: Family, criteria: dict[Threshold, Criterion]) -> Verdict:
+    levels = [criterion.level for criterion in criteria.values() if criterion.level != "unknown"]
+    level: Level = max(levels, key=ORDER.index) if levels else "unknown"
+    words = []
+    controlled = [criterion.level for threshold, criterion in criteria.items() if threshold.control]
+    if level == "good" and controlled and set(controlled) == {"unknown"}:
+        level = "fair"
+        words.append(UNCONTROLLED[family])
+    else:
+        words.append(WORDING[family][level])
+    culprits = [criterion.metric for criterion in criteria.values() if criterion.level == level]
+    if level in ("fair", "poor") and culprits:
         words.append(f"Look at: {', '.join(culprits)}.")
-    if unknown := [criterion.metric for criterion in criteria if criterion.level == "unknown"]:
+    if unknown := [criterion.metric for criterion in criteria.values() if criterion.level == "unknown"]:
         words.append(f"Could not be judged: {', '.join(unknown)}.")
-    return " ".join(words)
+    return Verdict(family, level, " ".join(words), tuple(criteria.values()))
 
 
-def _judge(threshold: Threshold, row: pd.Series) -> Criterion:
-    metric, value, real = threshold.metric, float(row["value"]), float(row["real"])
-    if pd.isna(value) or (threshold.figure != "value" and pd.isna(real)):
-        return Criterion(metric, "unknown", f"{metric}: {row['note'] or 'no value'}")
-    if threshold.control and _level(threshold, float(row[threshold.control]), real) == "good":
-        control = f"{_CONTROLS[threshold.control]} score {row[threshold.control]:.3f} and would pass too"
-        return Criterion(metric, "unknown", f"{metric} {value:.3f}: it cannot judge this table, {control}")
-    return Criterion(metric, _level(threshold, value, real), _text(threshold, row))
-
-
-_CONTROLS = {"copy": "copies of the training rows", "independent": "columns shuffled apart"}
-_FIGURES: dict[str, Callable[[float, float, float], float]] = {
-    "value": lambda value, _real, _least: value,
-    "above real": lambda value, real, _least: value - real,
-    "below real": lambda value, real, _least: real - value,
-    "times real": lambda value, real, least: value / max(real, least),
+UNCONTROLLED: dict[Family, str] = {
+    "privacy": "No attack was able to find even copies of the training rows in this table.",
+    "fidelity": "The columns by themselves are as in real rows; how they depend on one another could not be judged.",
 }
 
 
-def _level(threshold: Threshold, value: float, real: float) -> Level:
-    figure = _FIGURES[threshold.figure](value, real, threshold.least_real)
-    return "good" if figure <= threshold.good else "fair" if figure <= threshold.fair else "poor"
+def _judge(threshold: Threshold, row: pd.Series) -> Criterion:
+    metric, value = threshold.metric, float(row["value"])
+    reference = _REFERENCE.get(threshold.figure)
+    if pd.isna(value) or (reference and pd.isna(row[reference])):
+        return Criterion(metric, "unknown", f"{metric}: {row['note'] or 'no value'}")
+    if threshold.control:
+        control = float(row[threshold.control])
+        if _figure(threshold, control, row) <= threshold.good:
+            reason = f"{_CONTROLS[threshold.control]} score {control:.3f} and would pass too"
+            return Criterion(metric, "unknown", f"{metric} {value:.3f}: it cannot judge this table, {reason}")
+    figure = _figure(threshold, value, row)
+    low, high = _range(threshold, row)
+    by_value: Level = "good" if figure <= threshold.good else "fair" if figure <= threshold.fair else "poor"
+    is_sure = low > threshold.good if by_value == "poor" else threshold.is_fact or high <= threshold.fair
+    level: Level = by_value if is_sure or by_value == "fair" else "fair"
+    return Criterion(metric, level, _text(threshold, row) + ("" if level == by_value else ": too few people to tell"))
+
+
+_CONTROLS = {"copy": "copies of the training rows", "independent": "columns shuffled apart"}
+_REFERENCE = {"above real": "real", "below real": "real", "times copy": "copy"}
+
+
+def _figure(threshold: Threshold, value: float, row: pd.Series) -> float:
+    figures: dict[str, Callable[[], float]] = {
+        "value": lambda: value,
+        "above real": lambda: value - row["real"],
+        "below real": lambda: row["real"] - value,
+        "times copy": lambda: value / max(row["copy"], threshold.least_copy),
+    }
+    return float(figures[threshold.figure]())
+
+
+def _range(threshold: Threshold, row: pd.Series) -> tuple[float, float]:
+    """The 95 % interval of the figure; the figure itself where there is none.
+
+    That of a difference of two shares is put together from theirs (Zou and Donner, Construction of confidence limits
+    about effect measures, Statistics in Medicine 27, 2008).
+    """
+    value, figure = row["value"], _figure(threshold, row["value"], row)
+    if pd.isna(row["low"]) or threshold.figure == "below real":
+        return figure, figure
+    if threshold.figure == "above real":
+        real_low, real_high = (row["real"] if pd.isna(row[end]) else row[end] for end in ("real_low", "real_high"))
+        below = math.hypot(value - row["low"], real_high - row["real"])
+        return figure - below, figure + math.hypot(row["high"] - value, row["real"] - real_low)
+    return _figure(threshold, row["low"], row), _figure(threshold, row["high"], row)
 
 
 def _text(threshold: Threshold, row: pd.Series) -> str:
-    value, real = f"{threshold.metric} {row['value']:.3f}", float(row["real"])
+    value = f"{threshold.metric} {row['value']:.3f}"
     interval = "" if pd.isna(row["low"]) else f", 95 % interval {row['low']:.3f} to {row['high']:.3f}"
-    good, fair = (_limit(threshold, figure, real) for figure in (threshold.good, threshold.fair))
+    good, fair = (_limit(threshold, figure, row) for figure in (threshold.good, threshold.fair))
     if threshold.figure == "below real":
-        return f"{value}{interval} (good from {good} on, fair from {fair}; real rows {real:.3f})"
-    beside = "" if threshold.figure == "value" else f"; real rows {real:.3f}"
-    return f"{value}{interval} (good up to {good}, fair up to {fair}{beside})"
+        return f"{value}{interval} (good from {good} on, fair from {fair}; real rows {row['real']:.3f})"
+    beside = {"above real": "; real rows {real:.3f}", "times copy": "; drawn again from train {copy:.3f}"}
+    reference = beside.get(threshold.figure, "").format(real=row["real"], copy=row["copy"])
+    return f"{value}{interval} (good up to {good}, fair up to {fair}{reference})"
 
 
-def _limit(threshold: Threshold, figure: float, real: float) -> str:
+def _limit(threshold: Threshold, figure: float, row: pd.Series) -> str:
     limits = {
         "value": figure,
-        "above real": real + figure,
-        "below real": real - figure,
-        "times real": figure * max(real, threshold.least_real),
+        "above real": row["real"] + figure,
+        "below real": row["real"] - figure,
+        "times copy": figure * max(row["copy"], threshold.least_copy),
     }
     return f"{limits[threshold.figure]:.3g}"

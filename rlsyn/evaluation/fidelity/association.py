@@ -7,7 +7,7 @@ import pandas as pd
 from scipy import sparse
 
 from rlsyn.evaluation.features import NotComputableError, category_positions, column_numbers, row_groups
-from rlsyn.evaluation.measure import Measure, Measurement, Metric, Tables, standard_errors, with_interval
+from rlsyn.evaluation.measure import Measure, Measurement, Metric, Tables, margins, with_interval
 from rlsyn.schema import Schema
 
 ROUNDING = 1e-12
@@ -89,13 +89,13 @@ def measure_association(tables: Tables) -> Measurement:
         matrices.append(table.matrices())
         prepared += [table] if with_intervals else []
         del table  # a wide one's gigabyte is not kept while the next is prepared
-    values, errors = _differences(*matrices), np.full(len(METRICS), np.nan)
+    values, reaches = _differences(*matrices), np.full(len(METRICS), np.nan)
     if with_intervals:
 
         def statistics(*rows: np.ndarray) -> np.ndarray:
             return _differences(*(table.matrices(kept) for table, kept in zip(prepared, rows, strict=True)))
 
-        errors = standard_errors(statistics, [row_groups(side, schema) for side in sides], tables.seed)
+        reaches = margins(statistics, [row_groups(side, schema) for side in sides], tables.seed)
     notes = {"CWC": f"{len(schema.columns):,} columns, categories by their position"}
     if tables.with_intervals and not with_intervals:
         reason = (
@@ -104,7 +104,7 @@ def measure_association(tables: Tables) -> Measurement:
         notes = {"association difference": reason, "CWC": f"{notes['CWC']}; {reason}"}
     frames = [pd.DataFrame(pair[0], index=schema.names, columns=schema.names) for pair in matrices]
     return Measurement(
-        {m.name: with_interval(float(v), e, m) for m, v, e in zip(METRICS, values, errors, strict=True)},
+        {m.name: with_interval(float(v), r, m) for m, v, r in zip(METRICS, values, reaches, strict=True)},
         notes,
         {"matrix": frames[1], "real_matrix": frames[0]},
     )

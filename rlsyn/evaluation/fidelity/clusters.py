@@ -14,7 +14,7 @@ from sklearn.metrics import normalized_mutual_info_score, pairwise_distances_arg
 from sklearn.preprocessing import StandardScaler
 
 from rlsyn.evaluation.features import FeatureEncoder, NotComputableError, row_groups
-from rlsyn.evaluation.measure import Measure, Measurement, Metric, Tables, standard_errors, with_interval
+from rlsyn.evaluation.measure import Measure, Measurement, Metric, Tables, margins, with_interval
 from rlsyn.schema import Schema
 
 VARIANCE = 0.8
@@ -168,7 +168,7 @@ def measure_clusters(tables: Tables) -> Measurement:
 
     everything = np.arange(n_rows)
     values = statistics(everything, everything)
-    errors = standard_errors(statistics, persons, seed) if tables.with_intervals else np.full(3, np.nan)
+    reaches = margins(statistics, persons, seed) if tables.with_intervals else np.full(3, np.nan)
     n_components = real.shape[1]
     space = f"{n_components} principal components ({VARIANCE:.0%} of the variance), {n_rows:,} rows a side"
     support = f"in the first {min(N_SUPPORT_COMPONENTS, n_components)} principal components, {n_rows:,} rows a side"
@@ -178,7 +178,7 @@ def measure_clusters(tables: Tables) -> Measurement:
         "beta-recall": f"within the {N_NEIGHBOURS}th neighbour {support}",
     }
     return Measurement(
-        {m.name: with_interval(float(v), e, m) for m, v, e in zip(METRICS, values, errors, strict=True)},
+        {m.name: with_interval(float(v), r, m) for m, v, r in zip(METRICS, values, reaches, strict=True)},
         notes,
         {"curve": pd.DataFrame(distances.curves()._asdict())},
     )

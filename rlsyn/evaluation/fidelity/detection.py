@@ -19,7 +19,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from rlsyn.evaluation.features import FeatureEncoder, NotComputableError, row_groups
-from rlsyn.evaluation.measure import Measure, Measurement, Metric, Tables, standard_errors, with_interval
+from rlsyn.evaluation.measure import Measure, Measurement, Metric, Tables, margins, with_interval
 from rlsyn.names import unknown_name
 from rlsyn.schema import Schema
 
@@ -158,17 +158,17 @@ def measure_detection(tables: Tables) -> Measurement:
         kept[rows[0]] = kept[len(real) + rows[1]] = True
         return np.array([_mean_auc(repeats, one, kept) for one in scores])
 
-    values, errors = [_mean_auc(repeats, one) for one in scores], np.full(len(METRICS), np.nan)
+    values, reaches = [_mean_auc(repeats, one) for one in scores], np.full(len(METRICS), np.nan)
     if tables.with_intervals:
         persons = [row_groups(table, tables.schema) for table in (real, synthetic)]
-        errors = standard_errors(statistics, persons, tables.seed)
+        reaches = margins(statistics, persons, tables.seed)
     n_rows = len(repeats[0].fold) // 2
     note = f"{n_rows:,} of {len(real):,} test rows against {n_rows:,} of {len(synthetic):,}"
     if len(repeats) > 1:
         note += f", mean of {len(repeats)} subsamples"
     drawn = pd.DataFrame({"is_synthetic": repeats[0].is_synthetic == 1, "score": scores[0][0]})
     return Measurement(
-        {m.name: with_interval(v, e, m) for m, v, e in zip(METRICS, values, errors, strict=True)},
+        {m.name: with_interval(v, r, m) for m, v, r in zip(METRICS, values, reaches, strict=True)},
         {metric.name: note for metric in METRICS},
         {"scores": drawn},
     )

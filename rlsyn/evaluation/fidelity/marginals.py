@@ -7,7 +7,7 @@ import pandas as pd
 
 from rlsyn.evaluation.features import NotComputableError, category_positions, row_groups
 from rlsyn.evaluation.fidelity.column_distances import Categories, Distances, Quantities, column_pairs
-from rlsyn.evaluation.measure import Measure, Measurement, Metric, Tables, standard_errors, with_interval
+from rlsyn.evaluation.measure import Measure, Measurement, Metric, Tables, margins, with_interval
 from rlsyn.schema import Column, Schema
 
 MIN_CONCEPTS = 10
@@ -166,7 +166,7 @@ def measure_marginals(tables: Tables) -> Measurement:
     by_column.insert(0, "kind", [column.kind for column in tables.schema.columns])
     is_discrete = np.array([column.is_discrete for column in tables.schema.columns])
     values = _summary(by_column[list(Distances._fields)].to_numpy(dtype=float), is_discrete)
-    errors = np.full(len(values), np.nan)
+    reaches = np.full(len(values), np.nan)
     if tables.with_intervals:
 
         def statistics(train_rows: np.ndarray, synthetic_rows: np.ndarray) -> np.ndarray:
@@ -175,15 +175,15 @@ def measure_marginals(tables: Tables) -> Measurement:
             return _summary(np.array([pair.distances(kept) for pair in pairs.values()]), is_discrete)
 
         persons = [row_groups(table, tables.schema) for table in (tables.train, tables.synthetic)]
-        errors = standard_errors(statistics, persons, tables.seed)
-    estimates = {m.name: with_interval(float(v), e, m) for m, v, e in zip(METRICS, values, errors, strict=True)}
+        reaches = margins(statistics, persons, tables.seed)
+    estimates = {m.name: with_interval(float(v), r, m) for m, v, r in zip(METRICS, values, reaches, strict=True)}
     return Measurement(estimates, _notes(by_column, is_discrete), {"by_column": by_column})
 
 
 def measure_abundance(tables: Tables) -> Measurement:
     """Concept abundance of the synthetic against the train rows; interval over people of both."""
     counts = [concept_counts(table, tables.schema) for table in (tables.train, tables.synthetic)]
-    value, error = Categories(*counts).distances().distance, np.nan
+    value, reach = Categories(*counts).distances().distance, np.nan
     if tables.with_intervals:
 
         def statistics(*rows: np.ndarray) -> np.ndarray:
@@ -191,9 +191,9 @@ def measure_abundance(tables: Tables) -> Measurement:
             return np.array([Categories(*sides).distances().distance])
 
         persons = [row_groups(table, tables.schema) for table in (tables.train, tables.synthetic)]
-        error = float(standard_errors(statistics, persons, tables.seed)[0])
+        reach = float(margins(statistics, persons, tables.seed)[0])
     note = f"{sum(_is_concept(column) for column in tables.schema.columns)} columns of 0 and 1"
-    return Measurement({ABUNDANCE.name: with_interval(value, error, ABUNDANCE)}, {ABUNDANCE.name: note})
+    return Measurement({ABUNDANCE.name: with_interval(value, reach, ABUNDANCE)}, {ABUNDANCE.name: note})
 
 
 MEASURE = Measure("marginals", METRICS, measure_marginals)

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import quantile_test
 
-from rlsyn.evaluation.features import FeatureEncoder, category_positions, column_numbers
+from rlsyn.evaluation.features import FeatureEncoder, category_positions, column_numbers, row_groups
 from rlsyn.evaluation.measure import (
     Estimate,
     Measure,
@@ -135,7 +135,8 @@ def compute_copies(tables: Tables) -> Measurement:
     """Shares of exact and near copies, and quantiles of DCR and NNDR, as `METRICS` says.
 
     Exact copies are looked for among all synthetic rows; the distances of at most `MAX_ROWS` synthetic and test rows
-    are taken to all train rows. The intervals are over synthetic rows and take the test rows' limit as it is.
+    are taken to all train rows. The intervals are over synthetic rows; that of near copies also tells how well so many
+    test people fix the limit.
     """
     train, schema = tables.train, tables.schema
     max_rows = MAX_ROWS_FAST if tables.fast else MAX_ROWS
@@ -147,7 +148,8 @@ def compute_copies(tables: Tables) -> Measurement:
     targets = encoder.transform(train)
     dcr, nndr = _ratios(nearest_neighbours(encoder.transform(synthetic), targets, 2)[0])
     is_near = _is_near(dcr, nearest_distances(encoder.transform(test), targets))
-    shares = [share_estimate(n_equal > 0), share_estimate(is_near)]
+    n_test_people = len(np.unique(row_groups(test, schema)))
+    shares = [share_estimate(n_equal > 0), _near_estimate(is_near, n_test_people)]
     if not tables.with_intervals:
         shares = [Estimate(share.value) for share in shares]
     quantiles = [one for values in (dcr, nndr) for one in _quantile_estimates(values, tables.with_intervals)]
@@ -171,6 +173,17 @@ def _ratios(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _is_near(distances: np.ndarray, test_distances: np.ndarray) -> np.ndarray:
     return (distances < np.quantile(test_distances, NEAR_QUANTILE)) | (distances == 0)
+
+
+def _near_estimate(is_near: np.ndarray, n_test_people: int) -> Estimate:
+    # The share of fresh rows below the empirical 1 % quantile of n others follows a beta distribution, with about this
+    # standard deviation: with few test people the limit itself is a matter of chance.
+    share = share_estimate(is_near)
+    limit = 1.96 * np.sqrt(NEAR_QUANTILE * (1 - NEAR_QUANTILE) / (n_test_people + 2))
+    low, high = (
+        share.value + side * np.hypot(end - share.value, limit) for side, end in ((-1, share.low), (1, share.high))
+    )
+    return Estimate(share.value, float(max(low, 0.0)), float(min(high, 1.0)))
 
 
 def _quantile_estimates(values: np.ndarray, with_intervals: bool) -> list[Estimate]:

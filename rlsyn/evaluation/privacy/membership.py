@@ -114,9 +114,12 @@ def compute_membership(tables: Tables) -> Measurement:
     persons = (row_groups(train, schema), row_groups(test, schema))
     by_row, by_person = METRICS[:-1], METRICS[-1]
     estimates = estimate_attack(roc_statistics, scores, persons, by_row, tables)
-    notes = {
-        metric.name: _resolution(len(scores[1]), rate) for metric, rate in zip(by_row[1:], FALSE_POSITIVES, strict=True)
-    }
+    notes = {}
+    for metric, rate in zip(by_row[1:], FALSE_POSITIVES, strict=True):
+        notes[metric.name] = _resolution(len(scores[1]), rate)
+        if rate * len(scores[1]) < 1:
+            # The rate would be that of the one test row which happens to score highest.
+            estimates[metric.name] = Estimate(float("nan"))
     if schema.group is not None and schema.group in train and schema.group in test:
         people = (person_scores(scores[0], persons[0]), person_scores(scores[1], persons[1]))
         everyone = (np.arange(len(people[0])), np.arange(len(people[1])))

@@ -10,7 +10,7 @@ import pandas as pd
 from sklearn.metrics import r2_score, roc_auc_score, roc_curve
 
 from rlsyn.evaluation.features import NotComputableError, row_groups
-from rlsyn.evaluation.measure import Estimate, Metric, standard_errors
+from rlsyn.evaluation.measure import Estimate, Metric, margins
 from rlsyn.evaluation.measure import with_interval as add_interval
 from rlsyn.evaluation.utility.label_models import (
     CLASSIFIERS,
@@ -106,7 +106,7 @@ def estimate(
 ) -> dict[str, Estimate]:
     """The score of each model on a table, their mean and the mean Brier score, with 95 % intervals.
 
-    The interval is that of the scored people (the jackknife of `measure.standard_errors`): how far the score would be
+    The interval is that of the scored people (the jackknife of `measure.margins`): how far the score would be
     for other people of the same kind. That the fitted rows could have been others is not in it.
 
     Args:
@@ -138,12 +138,12 @@ def estimate(
     if not with_interval:
         return {key: Estimate(value) for key, value in values_by_key.items()}
     persons = row_groups(table[is_known], schema)
-    errors = standard_errors(lambda rows: np.array(list(scores(rows).values())), [persons], seed)
+    reaches = margins(lambda rows: np.array(list(scores(rows).values())), [persons], seed)
     declared = {metric.name.removeprefix("S2R "): metric for metric in metrics(schema, fast=False)}
     unit = next(iter(values_by_key))
     return {
-        key: add_interval(value, float(error), declared.get(key, declared[unit]))
-        for (key, value), error in zip(values_by_key.items(), errors, strict=True)
+        key: add_interval(value, float(reach), declared.get(key, declared[unit]))
+        for (key, value), reach in zip(values_by_key.items(), reaches, strict=True)
     }
 
 
