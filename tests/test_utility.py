@@ -24,7 +24,6 @@ QUANTITY = Schema(COLUMNS, label="bmi", group="person")
 PLAIN = Schema(
     (Column("age", "integer"), Column("pressure", "numeric"), Column("diabetes", "binary", (0, 1))), "diabetes"
 )
-EVERY_CLASSIFIER = (*label_models.CLASSIFIERS, "lightgbm_paper")
 LIGHTGBM = {"n_estimators": 100, "learning_rate": 0.05, "num_leaves": 15, "colsample_bytree": 0.5}
 BY_HAND = {
     "logistic_regression": LogisticRegression(max_iter=5_000),
@@ -66,7 +65,7 @@ def logistic(tables, schema=SCHEMA):
 
 def test_utility_of_informative_rows_beats_that_of_shuffled_ones(train, test):
     real, shuffled = utility_score(train, test, SCHEMA), utility_score(shuffle(train), test, SCHEMA)
-    assert list(real.index) == ["mean", "logistic_regression", "random_forest", "lightgbm", "svc"]
+    assert list(real.index) == ["mean", *label_models.CLASSIFIERS]
     assert real["mean"] == pytest.approx(real.iloc[1:].mean())
     assert (real > 0.8).all()
     assert shuffled["mean"] == pytest.approx(0.5, abs=0.15)
@@ -79,7 +78,7 @@ def test_utility_does_not_see_the_label_or_the_person(train, test):
     assert utility_score(*tables, Schema(columns, "diabetes", "person"))["mean"] == pytest.approx(0.5, abs=0.15)
 
 
-@pytest.mark.parametrize("model", EVERY_CLASSIFIER)
+@pytest.mark.parametrize("model", label_models.CLASSIFIERS)
 def test_classifiers_are_those_of_scikit_learn_and_lightgbm(train, test, model):
     scaler = MinMaxScaler().fit(train[["age", "pressure"]])
     features, test_features = (scaler.transform(table[["age", "pressure"]]) for table in (train, test))
@@ -113,6 +112,17 @@ def test_multiclass_score_is_macro_one_versus_rest(train, test):
     assert partial.notna().all() and 0.5 < partial["mean"] < expected
     assert utility.note(lacking, test, STAGES) == "label II absent from the rows to fit on: AUC 0.5 for it"
     assert utility.score(predictions[test["stage"] != "II"], test[test["stage"] != "II"], STAGES) > expected
+
+
+@pytest.mark.parametrize(("n_people", "named"), [(1, False), (2, False), (3, True)])
+def test_a_note_names_no_class_that_one_or_two_people_have(train, test, n_people, named):
+    lacking, rare = train.replace({"stage": {"II": "I"}}), test.replace({"stage": {"II": "I"}})
+    rare.loc[rare["person"].isin(rare["person"].unique()[:n_people]), "stage"] = "II"  # three rows each
+    name = "label II" if named else "a rare label"
+    assert utility.note(lacking, rare, STAGES) == f"{name} absent from the rows to fit on: AUC 0.5 for it"
+    unlabelled = test.assign(stage=test["stage"].mask(rare["stage"] == "II"))
+    n_rows = 3 * n_people if named else "a few"
+    assert f"{n_rows} rows to score on without a valid label" in utility.note(train, unlabelled, STAGES)
 
 
 @pytest.mark.parametrize("model", label_models.CLASSIFIERS)
@@ -167,6 +177,24 @@ def test_syntheval_agrees_up_to_its_grid(train, test, tmp_path, monkeypatch):
 
 
 # Robustness
+
+
+@pytest.mark.parametrize("far", [1e29, 1e300, -1.7e308])
+@pytest.mark.parametrize("model", label_models.REGRESSORS)
+def test_quantities_far_away_have_a_finite_score_and_raise_no_warning(train, test, model, far, recwarn):
+    astray = train.assign(bmi=train["bmi"].where(train.index != 7, far))
+    s2r = utility.score(predict(astray, test, QUANTITY, model), test, QUANTITY)
+    r2s = utility.estimate({model: predict(train, astray, QUANTITY, model)}, astray, QUANTITY, 0, True)["R2"]
+    assert -np.inf < s2r < -1e6 and np.isfinite(r2s.value) and r2s.value < 0.01
+    assert not recwarn.list
+
+
+@pytest.mark.parametrize("model", label_models.REGRESSORS)
+def test_quantities_of_any_common_unit_are_not_cut(train, test, model):
+    # Some 1e23, as molecules are counted; by a power of two, which moves no digit and so no tie between splits.
+    tables = [table.assign(bmi=table["bmi"] * 2.0**76) for table in (train, test)]
+    expected = utility.score(predict(train, test, QUANTITY, model), test, QUANTITY)
+    assert utility.score(predict(*tables, QUANTITY, model), tables[1], QUANTITY) == pytest.approx(expected, abs=1e-6)
 
 
 def test_scaling_does_not_leak_from_the_scored_rows(train, test):
