@@ -7,7 +7,7 @@ from evaluation_tables import COLUMNS, SCHEMA, make_patients, shuffle
 
 from rlsyn.constraints import Constraint
 from rlsyn.evaluation import evaluate
-from rlsyn.evaluation.console import interval, number
+from rlsyn.evaluation.score_texts import interval, number
 from rlsyn.evaluation.verdicts import verdicts
 from rlsyn.schema import Column, Schema
 
@@ -17,10 +17,24 @@ METRICS = {
     *("KS mean", "KS max", "TV mean", "missing rate difference", "DWD", "association difference", "CWC", "NMI"),
     *("detection AUC (LightGBM)", "detection AUC (logistic)", "alpha-precision", "beta-recall", "concept abundance"),
     *("S2R AUC", "S2R AUC (logistic_regression)", "S2R AUC (random_forest)", "S2R AUC (lightgbm)", "S2R AUC (svc)"),
-    *("S2R Brier", "R2S AUC"),
+    *("S2R AUC (lightgbm_paper)", "S2R Brier", "R2S AUC"),
     *("membership AUC", "membership AUC per person", "membership TPR at 1 % FPR", "membership TPR at 5 % FPR"),
     *("DOMIAS AUC", "attribute inference advantage", "near copies", "exact copies"),
     *("DCR 5 %", "DCR median", "NNDR 5 %", "NNDR median", "broken rules", "out of range"),
+}
+# How far fresh rows may score from real ones: some four standard deviations of that difference over ten other draws of
+# both. The 210 test rows are 70 people.
+TOLERANCES = {
+    **{"KS mean": 0.05, "KS max": 0.1, "TV mean": 0.04, "missing rate difference": 0.015, "DWD": 0.4},
+    **{"association difference": 0.05, "CWC": 8_000, "NMI": 0.01, "alpha-precision": 0.15, "beta-recall": 0.2},
+    **{"detection AUC (LightGBM)": 0.08, "detection AUC (logistic)": 0.12},
+    **{"S2R AUC": 0.04, "S2R AUC (logistic_regression)": 0.04, "S2R AUC (random_forest)": 0.06},
+    **{"S2R AUC (lightgbm)": 0.05, "S2R AUC (svc)": 0.07, "S2R AUC (lightgbm_paper)": 0.05},
+    **{"S2R Brier": 0.02, "R2S AUC": 0.15},
+    **{"membership AUC": 0.11, "membership AUC per person": 0.25, "DOMIAS AUC": 0.12},
+    **{"membership TPR at 1 % FPR": 0.05, "membership TPR at 5 % FPR": 0.08, "attribute inference advantage": 0.1},
+    **{"exact copies": 0, "near copies": 0.03, "out of range": 0.03},
+    **{"DCR 5 %": 0.015, "DCR median": 0.035, "NNDR 5 %": 0.12, "NNDR median": 0.08},
 }
 NOT_FOR_THESE_TABLES = {"concept abundance", "broken rules"}  # few binary columns, no declared rules
 
@@ -69,9 +83,11 @@ def test_values_lie_in_their_range_and_in_their_interval(scores):
 
 
 def test_fresh_rows_score_like_the_real_reference(scores):
-    near = scores.drop(index=[*NOT_FOR_THESE_TABLES, "fit (s)", "DWD", "CWC", "DCR 5 %", "DCR median"])
-    assert (near["value"] - near["real"]).abs().max() < 0.25
-    assert scores.loc["S2R AUC", "value"] == pytest.approx(scores.loc["S2R AUC", "real"], abs=0.05)
+    known = scores.drop(index="fit (s)").dropna(subset=["value", "real"])
+    assert set(TOLERANCES) - {"membership TPR at 1 % FPR"} <= set(known.index) <= set(TOLERANCES)
+    differences = (known["value"] - known["real"]).abs()
+    beyond = differences[differences > known.index.map(TOLERANCES)]
+    assert beyond.empty, beyond
     assert scores.loc["R2S AUC", "real"] == scores.loc["S2R AUC", "real"]
 
 
@@ -123,7 +139,7 @@ def test_fast_lists_what_it_leaves_out(train, test, synthetic, scores):
     quick_scores = quick(train, test, synthetic)
     assert list(quick_scores.index) == [name for name in scores.index if name != "fit (s)"]
     left_out = quick_scores["note"].str.contains("left out for speed")
-    assert set(quick_scores.index[left_out]) == {"S2R AUC (random_forest)", "S2R AUC (svc)"}
+    assert set(quick_scores.index[left_out]) == {"S2R AUC (random_forest)", "S2R AUC (svc)", "S2R AUC (lightgbm_paper)"}
     assert quick_scores.loc[left_out, "value"].isna().all()
 
 
@@ -250,8 +266,9 @@ def test_scores_are_written_as_csv_and_json(evaluation, tmp_path):
 
 
 def test_numbers_are_shown_as_people_read_them():
-    assert [number(value) for value in (0.12345, -0.5, 12.5, 1234.5, float("nan"))] == [
-        *("0.123", "-0.500", "12.500", "1,234", "-")
-    ]
+    shown = {0.12345: "0.123", -0.5: "-0.500", 12.5: "12.500", 1234.5: "1,234", float("nan"): "-"}
+    # What is not 0 is never shown as 0.
+    shown |= {0.0: "0", 0.0004: "<0.001", -0.0004: ">-0.001", 0.0005: "0.001"}
+    assert [number(value) for value in shown] == list(shown.values())
     assert interval(0.1, 0.25) == "0.100 to 0.250"
     assert interval(float("nan"), float("nan")) == ""

@@ -31,8 +31,11 @@ FLOORS = (
     ("envs", "envs.record_env"),
     ("envs.record_vec_env", "envs.cohorts"),
     # Evaluation: what all families share, the families, the suite, the report.
-    ("rlsyn.evaluation.features", "rlsyn.evaluation.measure", "rlsyn.evaluation.evaluation"),
-    ("rlsyn.evaluation.people", "rlsyn.evaluation.verdicts"),
+    (
+        *("rlsyn.evaluation.features", "rlsyn.evaluation.measure", "rlsyn.evaluation.evaluation"),
+        "rlsyn.evaluation.score_texts",
+    ),
+    ("rlsyn.evaluation.people", "rlsyn.evaluation.disclosure", "rlsyn.evaluation.verdicts"),
     (
         *("rlsyn.evaluation.fidelity.column_distances", "rlsyn.evaluation.privacy.distances"),
         *("rlsyn.evaluation.utility.label_models", "rlsyn.evaluation.constraints"),

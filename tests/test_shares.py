@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rlsyn.evaluation.report.shares import MIN_PEOPLE, bars, histogram, missing_share, number_histogram
+from rlsyn.evaluation.disclosure import MIN_PEOPLE, hides_numbers, hides_values
+from rlsyn.evaluation.report.shares import bars, histogram, missing_share, number_histogram
 from rlsyn.schema import Column
 
 LENGTH = Column("length", "numeric")
@@ -37,7 +38,7 @@ def test_no_bin_shows_one_or_two_people(kind, rows_per_person):
     persons = np.arange(len(numbers)) // rows_per_person
     found = number_histogram(numbers, others, persons)
     if found.real is None:
-        assert len(np.unique(persons)) < MIN_PEOPLE
+        assert hides_numbers(numbers, persons)
         return
     people = people_in_bins(found.edges, numbers, persons)
     assert not ((people > 0) & (people < MIN_PEOPLE)).any()
@@ -69,6 +70,70 @@ def test_extremes_of_real_rows_do_not_move_the_edges():
     persons = np.arange(300)
     edges = number_histogram(planted, synthetic, persons).edges
     assert np.abs(edges).max() < 5
+
+
+def test_many_rows_of_one_person_do_not_stretch_the_axis():
+    rng = np.random.default_rng(0)
+    numbers, persons = rng.normal(0, 1, 300), np.arange(300) // 3
+    numbers[:3] = 8675309
+    zero_inflated = np.where(rng.random(300) < 0.9, 0.0, rng.gamma(2, 10, 300))
+    zero_inflated[:3] = 8675309
+    for values, limit in ((numbers, 5), (zero_inflated, 500)):
+        assert np.abs(number_histogram(values, values[3:], persons).edges).max() < limit
+        assert np.abs(number_histogram(values, np.full(3, np.nan), persons).edges).max() < limit
+
+
+def test_a_few_who_go_astray_do_not_stretch_the_axis_of_zeros():
+    # Four people of sixty are beyond what is protected: the axis ends where the distances of the usual ones say.
+    numbers = np.concatenate([np.zeros(540), np.linspace(1, 50, 56), [1e6, 2e6, 3e6, 4e6]])
+    edges = number_histogram(numbers, numbers, np.arange(600)).edges
+    assert 50 <= edges[-1] < 500 and edges[0] <= 0
+
+
+def test_the_axis_of_zeros_holds_the_other_values():
+    numbers = np.concatenate([np.zeros(270), np.full(25, 5.0), np.full(5, 10.0)])
+    found = number_histogram(numbers, numbers, np.arange(300))
+    assert np.count_nonzero(found.real) == 3
+
+
+@pytest.mark.parametrize(
+    ("counts", "n_rows_per_person", "is_hidden"),
+    [
+        ({"a": 40, "b": 2}, 1, True),
+        ({"a": 40, "b": 3}, 1, False),
+        ({"a": 42, "b": 6}, 3, True),
+        ({"a": 40}, 1, False),
+        ({"a": 40, "b": 2, "c": 1}, 1, False),
+        ({"a": 40, "b": 30, "c": 1}, 1, False),
+        ({"a": 1, "b": 1, "c": 1}, 1, True),
+        ({"a": 2}, 1, True),
+    ],
+)
+def test_bars_hide_the_real_side_where_two_groups_of_three_people_cannot_be_made(counts, n_rows_per_person, is_hidden):
+    real = site_column(counts)
+    column = Column("site", "categorical", ("a", "b", "c", "d"))
+    persons = np.arange(len(real)) // n_rows_per_person
+    assert hides_values(real, column, persons) == is_hidden
+    for synthetic in (real, site_column({"d": 9, "b": 1})):
+        found = bars(real, synthetic, column, persons)
+        assert (found.real is None) == is_hidden
+        if not is_hidden:
+            people = [len(np.unique(persons[real == name])) for name in found.names if name != "other"]
+            assert all(n == 0 or n >= MIN_PEOPLE for n in people)
+            left = persons[~real.isin(found.names)]
+            assert len(left) == 0 or len(np.unique(left)) >= MIN_PEOPLE
+
+
+@pytest.mark.parametrize(("n_positive", "is_hidden"), [(0, False), (1, True), (2, True), (3, False)])
+@pytest.mark.parametrize("kind", ["binary", "numeric", "integer"])
+def test_columns_in_which_one_or_two_people_differ_are_hidden(kind, n_positive, is_hidden):
+    values = pd.Series([1] * n_positive + [0] * (60 - n_positive))
+    column = Column("hiv", kind, (0, 1) if kind == "binary" else ())
+    assert hides_values(values, column, np.arange(60)) == is_hidden
+    thrice = pd.Series(np.repeat(values.to_numpy(), 3))
+    assert hides_values(thrice, column, np.repeat(np.arange(60), 3)) == is_hidden
+    known = values.where(values.index < 57)  # what is missing is no value
+    assert hides_values(known, column, np.arange(60)) == is_hidden
 
 
 def test_bins_of_whole_numbers_hold_equally_many():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 
 from rich.console import Console
@@ -10,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from rlsyn.evaluation.evaluation import REFERENCES, Evaluation
+from rlsyn.evaluation.score_texts import interval, number
 from rlsyn.evaluation.verdicts import Level, verdicts
 
 SYMBOLS: dict[Level, tuple[str, str]] = {
@@ -54,15 +54,3 @@ def _scores_table(evaluation: Evaluation) -> Table:
             row["family"], row["metric"], number(row["value"]), interval(row["low"], row["high"]), *beside, row["goal"]
         )
     return table
-
-
-def number(value: float) -> str:
-    """A score as people read it: three decimals, none from 100 on, a dash where there is none."""
-    if math.isnan(value):
-        return "-"
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3f}"
-
-
-def interval(low: float, high: float) -> str:
-    """The ends of an interval; nothing where there is none."""
-    return "" if math.isnan(low) else f"{number(low)} to {number(high)}"

@@ -167,10 +167,11 @@ def measure_detection(tables: Tables) -> Measurement:
     if len(repeats) > 1:
         note += f", mean of {len(repeats)} subsamples"
     drawn = pd.DataFrame({"is_synthetic": repeats[0].is_synthetic == 1, "score": scores[0][0]})
+    shown = repeats[0].row[repeats[0].is_synthetic == 0]
     return Measurement(
         {m.name: with_interval(v, r, m) for m, v, r in zip(METRICS, values, reaches, strict=True)},
         {metric.name: note for metric in METRICS},
-        {"scores": drawn},
+        {"scores": drawn, "persons": row_groups(real, tables.schema)[shown]},
     )
 
 

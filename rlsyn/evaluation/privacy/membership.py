@@ -130,7 +130,11 @@ def compute_membership(tables: Tables) -> Measurement:
         notes[by_person.name] = "not computed: does not apply: rows are people (no group column), see membership AUC"
     if drawn := drawn_note(max_rows, train=tables.train, test=tables.test):
         notes = {metric.name: "; ".join(filter(None, [notes.get(metric.name), drawn])) for metric in METRICS}
-    return Measurement(estimates, notes, {"distances": {"train": -scores[0], "test": -scores[1]}})
+    details = {
+        "distances": {"train": -scores[0], "test": -scores[1]},
+        "persons": {"train": persons[0], "test": persons[1]},
+    }
+    return Measurement(estimates, notes, details)
 
 
 MEMBERSHIP = Measure("membership", METRICS, compute_membership, real="halves")

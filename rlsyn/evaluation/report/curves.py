@@ -11,11 +11,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score, roc_curve
 
+from rlsyn.evaluation.disclosure import MIN_PEOPLE
 from rlsyn.evaluation.report.plots import REAL_COLOUR, SYNTHETIC_COLOUR, heights, small_figure
 from rlsyn.evaluation.report.shares import number_histogram
 
 REAL_LINE: dict[str, Any] = {"color": REAL_COLOUR, "linestyle": "--", "linewidth": 1.8}
 SYNTHETIC_LINE: dict[str, Any] = {"color": SYNTHETIC_COLOUR, "linestyle": "-", "linewidth": 1.8}
+GRID_STEPS = (20, 100)
+"""Least and most of them along a ROC curve."""
 CHANCE: dict[str, Any] = {"color": "#666666", "linestyle": ":", "linewidth": 1.2}
 
 
@@ -23,7 +26,8 @@ def roc_figure(synthetic: pd.DataFrame | None, real: pd.DataFrame | None) -> Fig
     """A figure of ROC curves on test: a model trained on synthetic rows (S2R) and one trained on real rows (R2R)."""
     figure, panel = small_figure("false positive rate", "true positive rate")
     for curve, name, style in _sides(synthetic, real):
-        panel.plot(curve["false_positive_rate"], curve["true_positive_rate"], label=name, **style)
+        points = _on_grid(curve["false_positive_rate"].to_numpy(), curve["true_positive_rate"].to_numpy())
+        panel.plot(*points, label=name, **style)
     _from_chance(panel, "chance")
     return figure
 
@@ -90,21 +94,24 @@ def attack_figure(train: np.ndarray, test: np.ndarray) -> Figure:
     is_member = np.repeat([1, 0], [len(train), len(test)])
     closeness = -np.concatenate([train, test])
     false_positives, true_positives, _ = roc_curve(is_member, closeness)
-    # On a grid: single steps of the curve are single people.
-    grid = np.linspace(0, 1, 101)
     figure, panel = small_figure("share of test rows taken for members", "share of train rows found")
     label = f"attack, AUC {roc_auc_score(is_member, closeness):.3f}"
-    panel.plot(grid, np.interp(grid, false_positives, true_positives), label=label, **SYNTHETIC_LINE)
+    panel.plot(*_on_grid(false_positives, true_positives), label=label, **SYNTHETIC_LINE)
     _from_chance(panel, "chance: nothing leaks")
     return figure
 
 
-def detection_figure(scores: pd.DataFrame) -> Figure:
-    """A figure of how synthetic a detector finds the real and the synthetic rows that it was not fitted on."""
+def detection_figure(scores: pd.DataFrame, persons: np.ndarray) -> Figure:
+    """A figure of how synthetic a detector finds the real and the synthetic rows that it was not fitted on.
+
+    Args:
+        scores: Of each row: `is_synthetic` and `score`.
+        persons: The person that each of the real rows belongs to, in their order.
+    """
     is_synthetic = scores["is_synthetic"].to_numpy(dtype=bool)
     values = scores["score"].to_numpy(dtype=float)
     real, synthetic = values[~is_synthetic], values[is_synthetic]
-    shares = number_histogram(real, synthetic, np.arange(len(real)))
+    shares = number_histogram(real, synthetic, persons)
     figure, panel = small_figure("score of the detector (1: synthetic)", "share of rows")
     side = np.zeros(len(shares.synthetic)) if shares.real is None else shares.real
     panel.stairs(heights(side, shares.edges), shares.edges, fill=True, color=REAL_COLOUR, alpha=0.45, label="real")
@@ -128,6 +135,13 @@ def _sides(
 ) -> Sequence[tuple[pd.DataFrame, str, dict[str, Any]]]:
     sides = ((real, "trained on real (R2R)", REAL_LINE), (synthetic, "trained on synthetic (S2R)", SYNTHETIC_LINE))
     return [(curve, name, style) for curve, name, style in sides if curve is not None and len(curve)]
+
+
+def _on_grid(false_positives: np.ndarray, true_positives: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    # An ROC curve at evenly spaced rates, several steps apart where there are few: single steps are single people.
+    n_steps = len(np.unique(false_positives)) - 1
+    grid = np.linspace(0, 1, int(np.clip(n_steps // MIN_PEOPLE, *GRID_STEPS)) + 1)
+    return np.append(0.0, grid), np.append(0.0, np.interp(grid, false_positives, true_positives))
 
 
 def _from_chance(panel: Axes, name: str) -> None:

@@ -12,13 +12,12 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
+from rlsyn.evaluation.disclosure import hidden_columns
 from rlsyn.evaluation.evaluation import Evaluation
-from rlsyn.evaluation.features import NotComputableError, category_positions, row_groups
+from rlsyn.evaluation.features import NotComputableError, row_groups
 from rlsyn.evaluation.fidelity.clusters import principal_components
 from rlsyn.evaluation.fidelity.marginals import prevalences
 from rlsyn.evaluation.report import curves, plots
-from rlsyn.evaluation.report.shares import MIN_PEOPLE
-from rlsyn.schema import Schema
 
 MIN_BINARY = 10
 """Fewer binary columns than this need no scatter: their bars show the same."""
@@ -100,16 +99,21 @@ def _association_plans(evaluation: Evaluation) -> Iterator[Plan]:
             "association", "", "Association matrices", "", None, _no_details(evaluation, "association difference")
         )
         return
-    n = len(real)
+    n, hidden = len(real), hidden_columns(evaluation.train, evaluation.schema)["values"]
     size = f"{n} by {n} columns" + (", strongest pair of each block" if n > plots.MAX_CELLS else "")
+    left_blank = f"; {hidden.sum()} columns with too few people are left blank" if hidden.any() else ""
     for name, matrix, caption in (
-        ("real", real, "Real (train)"),
+        ("real", _blank(real, hidden), f"Real (train){left_blank}"),
         ("synthetic", synthetic, "Synthetic"),
-        ("difference", synthetic - real, "Difference (synthetic minus real)"),
+        ("difference", _blank(synthetic - real, hidden), f"Difference (synthetic minus real){left_blank}"),
     ):
         description = f"Matrix of the association of each pair of columns, {size}: {caption.lower()}."
         draw = _later(plots.matrix_figure, matrix, name == "difference")
         yield Plan("association", f"association_{name}", caption, description, draw)
+
+
+def _blank(matrix: pd.DataFrame, hidden: pd.Series) -> pd.DataFrame:
+    return matrix.mask(np.logical_or.outer(hidden.to_numpy(), hidden.to_numpy()), 0.0)
 
 
 def _picture_plans(evaluation: Evaluation) -> Iterator[Plan]:
@@ -128,7 +132,8 @@ def _picture_plans(evaluation: Evaluation) -> Iterator[Plan]:
     scores = find(evaluation, "detection", "synthetic", "scores")
     caption = "Scores of the detector (LightGBM): the more the two overlap, the better"
     description = "Histograms of the detector's scores for real and for synthetic rows that it was not fitted on."
-    draw = None if scores is None else _later(curves.detection_figure, scores)
+    persons = find(evaluation, "detection", "synthetic", "persons")
+    draw = None if scores is None else _later(curves.detection_figure, scores, persons)
     yield Plan(
         "overlay", "detection_scores", caption, description, draw, _no_details(evaluation, "detection AUC (LightGBM)")
     )
@@ -172,11 +177,8 @@ def _privacy_plans(evaluation: Evaluation) -> Iterator[Plan]:
     if distances is None:
         yield Plan("privacy", "", "Membership attack", "", None, _no_details(evaluation, "membership AUC"))
         return
-    sides = [np.asarray(distances[side], dtype=float) for side in ("train", "test")]
-    persons = [
-        row_groups(table, evaluation.schema) if len(table) == len(side) else np.arange(len(side))
-        for table, side in zip((evaluation.train, evaluation.test), sides, strict=True)
-    ]
+    numbers = find(evaluation, "membership", "synthetic", "persons")
+    sides, persons = ([found[side] for side in ("train", "test")] for found in (distances, numbers))
     caption = "Distance to the nearest synthetic row: train rows no nearer than test rows is what privacy asks for"
     description = "Histograms of the distances of train rows and of test rows to the nearest synthetic row."
     yield Plan(
@@ -205,19 +207,9 @@ def _sample(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
 def _prevalences(evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray, int]:
     # Shares of real and synthetic rows, and how many columns are left out since one category has too few people.
     real, synthetic = (prevalences(table, evaluation.schema) for table in (evaluation.train, evaluation.synthetic))
-    shown = _shown_binary(evaluation.train, evaluation.schema) & np.isfinite(real) & np.isfinite(synthetic)
+    hidden = hidden_columns(evaluation.train, evaluation.schema)["values"]
+    shown = ~hidden[real.index] & np.isfinite(real) & np.isfinite(synthetic)
     return real[shown].to_numpy(), synthetic[shown].to_numpy(), int((~shown).sum())
-
-
-def _shown_binary(train: pd.DataFrame, schema: Schema) -> np.ndarray:
-    persons = row_groups(train, schema)
-    shown = []
-    for column in schema.columns:
-        if column.kind == "binary":
-            positions = category_positions(train[column.name], column)
-            people = [len(np.unique(persons[positions == position])) for position in (0, 1)]
-            shown.append(not any(0 < n < MIN_PEOPLE for n in people))
-    return np.array(shown, dtype=bool)
 
 
 def _model_scores(scores: pd.DataFrame) -> pd.DataFrame:

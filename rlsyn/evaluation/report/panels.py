@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from rlsyn.evaluation.features import row_groups
-from rlsyn.evaluation.report.plots import heights
+from rlsyn.evaluation.report.plots import distance_text, heights
 from rlsyn.evaluation.report.shares import Bars, Histogram, bars, histogram, missing_share
 from rlsyn.schema import Column, Schema
 
@@ -81,11 +81,7 @@ def column_panels(train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, 
 def _panel(real: pd.Series, synthetic: pd.Series, column: Column, distance: float, persons: np.ndarray) -> Panel:
     shares = (bars if column.is_discrete else histogram)(real, synthetic, column, persons)
     is_hidden = shares.real is None
-    kind = "TV" if column.is_discrete else "KS"
-    # Beside the synthetic share, the distance would give away a real share that is not shown.
-    text = (
-        f"{kind} {'of nothing' if np.isnan(distance) else f'{distance:.3f}'}" if not is_hidden else f"{kind} not shown"
-    )
+    text = distance_text(real, column, distance, persons)
     drawn = _bars(shares) if isinstance(shares, Bars) else _curves(shares, is_whole=column.kind == "integer")
     return Panel(column.name, column.unit, text, _missing_text(real, synthetic, persons), is_hidden, **drawn)
 

@@ -12,10 +12,11 @@ from matplotlib.colors import PowerNorm
 from matplotlib.figure import Figure
 from scipy.ndimage import gaussian_filter
 
+from rlsyn.evaluation.disclosure import MIN_PEOPLE, hidden_columns, hides_values
 from rlsyn.evaluation.features import row_groups
 from rlsyn.evaluation.fidelity.association import association_matrix
 from rlsyn.evaluation.fidelity.marginals import ks_statistics, total_variation
-from rlsyn.evaluation.report.shares import MIN_PEOPLE, bars, histogram, missing_share
+from rlsyn.evaluation.report.shares import bars, histogram, missing_share
 from rlsyn.schema import Column, Schema
 
 # Blue and vermillion of Okabe and Ito: told apart with any colour vision.
@@ -30,9 +31,18 @@ SMALL = (4.0, 3.5)
 
 
 def column_distances(train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> pd.Series:
-    """Kolmogorov-Smirnov statistic or total variation of every column, the largest first."""
+    """Kolmogorov-Smirnov statistic or total variation of every column that may be shown, as `worst_first`."""
     distances = pd.concat([ks_statistics(train, synthetic, schema), total_variation(train, synthetic, schema)])
-    return distances.sort_values(ascending=False, kind="stable", na_position="last")
+    return worst_first(distances, train, schema)
+
+
+def worst_first(distances: pd.Series, train: pd.DataFrame, schema: Schema) -> pd.Series:
+    """The distances by column, the largest first; NaN, and last, where they would tell of too few people.
+
+    In its place among the others a column would tell between which values its distance lies.
+    """
+    shown = distances.mask(hidden_columns(train, schema)["values"].reindex(distances.index))
+    return shown.sort_values(ascending=False, kind="stable", na_position="last")
 
 
 def marginals_figure(
@@ -41,7 +51,8 @@ def marginals_figure(
     """A figure of the `n_columns` columns whose distributions differ most, the worst first.
 
     Histograms of numbers, bars of the commonest categories; shares are of the present values. Above each stands its
-    Kolmogorov-Smirnov statistic (KS) or total variation (TV), and the shares of missing values where there are any.
+    Kolmogorov-Smirnov statistic (KS) or total variation (TV), and the shares of missing values where there are any;
+    not where these would tell of too few people.
     """
     distances = column_distances(train, synthetic, schema)
     names = list(distances.index[:n_columns])
@@ -159,6 +170,14 @@ def small_figure(across: str, up: str) -> tuple[Figure, Axes]:
     return figure, panel
 
 
+def distance_text(train: pd.Series, column: Column, distance: float, persons: np.ndarray) -> str:
+    """Name and value of the distance of a column; beside the synthetic share it would give away a hidden real one."""
+    kind = "TV" if column.is_discrete else "KS"
+    if hides_values(train, column, persons):
+        return f"{kind} not shown"
+    return f"{kind} of nothing" if np.isnan(distance) else f"{kind} {distance:.3f}"
+
+
 def heights(shares: np.ndarray, edges: np.ndarray) -> np.ndarray:
     """Shares per width of the narrowest bin: merged bins must not look fuller than they are."""
     widths = np.diff(edges)
@@ -190,7 +209,7 @@ def _draw_bars(panel: Axes, train: pd.Series, synthetic: pd.Series, column: Colu
 
 
 def _panel_title(train: pd.Series, synthetic: pd.Series, column: Column, distance: float, persons: np.ndarray) -> str:
-    text = f"{shorten(column.name, 26)}  {'TV' if column.is_discrete else 'KS'} {distance:.3f}"
+    text = f"{shorten(column.name, 26)}  {distance_text(train, column, distance, persons)}"
     real, other = missing_share(train, persons), float(synthetic.isna().mean())
     if real is None or max(real, other) > 0:
         text += f"\nmissing {'in few' if real is None else f'{real:.1%}'} / {other:.1%}"

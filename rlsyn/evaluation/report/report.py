@@ -13,12 +13,13 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
+from rlsyn.evaluation.disclosure import MIN_PEOPLE, hidden_columns
 from rlsyn.evaluation.evaluation import REFERENCES, Evaluation
 from rlsyn.evaluation.features import row_groups
 from rlsyn.evaluation.report.gallery import Picture, find, make_pictures, save_pictures
 from rlsyn.evaluation.report.panels import HEIGHT, MAX_NUMBERED, NAME_WIDTH, WIDTH, column_panels
-from rlsyn.evaluation.report.plots import column_distances, marginals_figure
-from rlsyn.evaluation.report.shares import MIN_PEOPLE
+from rlsyn.evaluation.report.plots import column_distances, marginals_figure, worst_first
+from rlsyn.evaluation.score_texts import interval, number
 from rlsyn.evaluation.verdicts import verdicts
 from rlsyn.files import write_whole
 
@@ -128,7 +129,7 @@ def _families(evaluation: Evaluation) -> list[tuple[str, list[dict[str, Any]]]]:
                 "note": row["note"],
                 "goal": GOALS.get(row["goal"], f"near {row['goal']}"),
                 "value": number(row["value"]),
-                "interval": "" if pd.isna(row["low"]) else f"{number(row['low'])} to {number(row['high'])}",
+                "interval": interval(row["low"], row["high"]),
                 "references": {name: number(row[name]) for name in names},
                 "strip": _strip(row, names) if family != "cost" else None,
             }
@@ -137,15 +138,6 @@ def _families(evaluation: Evaluation) -> list[tuple[str, list[dict[str, Any]]]]:
         if rows:
             found.append((family, rows))
     return found
-
-
-def number(value: float) -> str:
-    """A score as people read it: three decimals, fewer from 100 on, a dash where there is none."""
-    if pd.isna(value):
-        return "-"
-    if value == 0:
-        return "0"
-    return f"{value:,.0f}" if abs(value) >= 100 else "<0.001" if 0 < value < 0.0005 else f"{value:.3f}"
 
 
 def _strip(row: dict[Any, Any], names: list[str]) -> Strip | None:
@@ -187,7 +179,7 @@ def _marginals(evaluation: Evaluation) -> dict[str, Any]:
     if by_column is None:
         distances = column_distances(evaluation.train, evaluation.synthetic, evaluation.schema)
     else:
-        distances = by_column["distance"].astype(float).sort_values(ascending=False, kind="stable")
+        distances = worst_first(by_column["distance"].astype(float), evaluation.train, evaluation.schema)
     panels = column_panels(evaluation.train, evaluation.synthetic, evaluation.schema, distances.iloc[:MAX_PANELS])
     rest = distances.iloc[MAX_PANELS:].dropna()
     return {
@@ -199,10 +191,13 @@ def _marginals(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _worst_pairs(evaluation: Evaluation) -> list[tuple[str, ...]]:
+    # Of the columns whose values may be shown.
     synthetic = find(evaluation, "association", "synthetic", "matrix")
     real = find(evaluation, "association", "synthetic", "real_matrix")
-    if synthetic is None or real is None or len(real) < 2:
+    if synthetic is None or real is None:
         return []
+    is_shown = ~hidden_columns(evaluation.train, evaluation.schema)["values"]
+    synthetic, real = (matrix.loc[is_shown, is_shown] for matrix in (synthetic, real))
     first, second = np.triu_indices(len(real), k=1)
     sides = [matrix.to_numpy()[first, second] for matrix in (real, synthetic)]
     difference = sides[1] - sides[0]
@@ -217,24 +212,24 @@ def _signed(value: float) -> str:
 
 def _rules(evaluation: Evaluation) -> list[dict[str, str]]:
     by_rule = find(evaluation, "constraints", "synthetic", "by_rule")
+    people = find(evaluation, "constraints", "synthetic", "people_by_rule")
     if by_rule is None:
         return []
-    sizes = {"train": len(evaluation.train), "test": len(evaluation.test)}
     return [
         {
             "rule": str(rule),
             "expression": str(row["expression"]),
             "synthetic": _share(row["synthetic"]),
-            **{name: _share(row[name], n) for name, n in sizes.items()},
+            **{name: _share(row[name], int(people.loc[rule, name])) for name in ("train", "test")},
         }
         for rule, row in by_rule.sort_values("synthetic", ascending=False, kind="stable").iterrows()
     ]
 
 
-def _share(share: float, n_real: int | None = None) -> str:
-    # Of real rows, one or two are not counted out.
+def _share(share: float, n_people: int = MIN_PEOPLE) -> str:
+    # One or two real people are not counted out.
     if pd.isna(share):
         return "-"
-    if n_real is not None and 0 < round(share * n_real) < MIN_PEOPLE:
-        return f"fewer than {MIN_PEOPLE} rows"
+    if 0 < n_people < MIN_PEOPLE:
+        return f"fewer than {MIN_PEOPLE} people"
     return "0 %" if share == 0 else f"{share:.1%}".replace("%", " %") if share >= 0.0005 else "<0.1 %"

@@ -7,15 +7,14 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from rlsyn.evaluation.disclosure import MIN_PEOPLE, hides_missing, hides_numbers, hides_values, is_few, n_people
 from rlsyn.evaluation.features import MISSING, category_positions, column_numbers
 from rlsyn.schema import Column
 
-MIN_PEOPLE = 3
-"""Bins and categories of fewer real people are merged with others, or the real side is not shown."""
 MAX_BARS = 8
 MAX_BINS = 28
 TAIL, FAR = 0.005, 6.0
-"""The outermost half per cent of the values, and those more than six times the distance of the quartiles beyond these,
+"""The outermost half per cent of the people, and values more than six times the distance of the quartiles beyond these,
 go to the outer bins: drawn out, they would squeeze the rest into one bin."""
 
 
@@ -39,7 +38,7 @@ def histogram(real: pd.Series, synthetic: pd.Series, column: Column, persons: np
     """Shares of the rows of a numeric or integer column in bins with round edges.
 
     No edge is a value of a real row, and every bin holds no real person or at least `MIN_PEOPLE` of them; `real` is
-    `None` where so few people have any value at all.
+    `None` where `hides_values` says so.
 
     Args:
         real: Values of real rows.
@@ -71,9 +70,9 @@ def number_histogram(
     numbers, persons = numbers[present], persons[present]
     other_persons = None if other_persons is None else other_persons[~np.isnan(others)]
     others = others[~np.isnan(others)]
-    is_hidden = 0 < _n_people(persons) < MIN_PEOPLE
+    is_hidden = hides_numbers(numbers, persons)
     protected, owners = (np.zeros(0), np.zeros(0, dtype=np.int64)) if is_hidden else (numbers, persons)
-    edges = _round_edges(_limits(protected, others, other_persons is not None), is_whole)
+    edges = _round_edges(_limits((protected, owners), (others, other_persons)), is_whole)
     edges = _merge_small_bins(edges, protected, owners)
     if other_persons is not None:
         edges = _merge_small_bins(edges, others, other_persons)
@@ -85,21 +84,21 @@ def bars(real: pd.Series, synthetic: pd.Series, column: Column, persons: np.ndar
     """Shares of the rows of a binary or categorical column, the categories in the schema's order.
 
     Categories of fewer than `MIN_PEOPLE` real people, those beyond the commonest `max_bars` and values outside the
-    schema go to "other", along with the next rarest one if that would still be too few; where less than two categories
-    are left, `real` is `None`. Arguments as for `histogram`.
+    schema go to "other", along with the next rarest one if that would still be too few; `real` is `None` where
+    `hides_values` says so. Arguments as for `histogram`.
     """
-    n = len(column.categories)
+    n, is_hidden = len(column.categories), hides_values(real, column, persons)
     positions, others = (_positions(values, column) for values in (real, synthetic))
     is_present = positions != MISSING
     positions, persons, others = positions[is_present], persons[is_present], others[others != MISSING]
-    people = np.array([_n_people(persons[positions == position]) for position in range(n + 1)])
+    people = np.array([n_people(persons[positions == position]) for position in range(n + 1)])
     counts, other_counts = (np.bincount(side, minlength=n + 1) for side in (positions, others))
     shares, other_shares = (side / max(side.sum(), 1) for side in (counts, other_counts))
-    kept = _kept_categories(people, positions, persons, np.maximum(shares, other_shares), max_bars)
-    is_hidden = kept is None and len(persons) > 0
-    if kept is None:  # the synthetic rows may be shown whatever the real ones hold
+    if is_hidden:  # the synthetic rows may be shown whatever the real ones hold
         common = np.argsort(-other_shares[:n], kind="stable")[: max_bars - 1]
         kept = np.sort(common[other_shares[common] > 0])
+    else:
+        kept = _kept_categories(people, positions, persons, np.maximum(shares, other_shares), max_bars)
     names = [str(column.categories[position]) for position in kept]
     values = [np.append(side[kept], max(0.0, side.sum() - side[kept].sum())) for side in (shares, other_shares)]
     drawn = values[1:] if is_hidden else values
@@ -111,13 +110,7 @@ def bars(real: pd.Series, synthetic: pd.Series, column: Column, persons: np.ndar
 
 def missing_share(values: pd.Series, persons: np.ndarray) -> float | None:
     """Share of missing values; `None` where that would tell of one or two people who have, or lack, the value."""
-    is_missing = values.isna().to_numpy()
-    few = (0 < _n_people(persons[side]) < MIN_PEOPLE for side in (is_missing, ~is_missing))
-    return None if any(few) else float(is_missing.mean())
-
-
-def _n_people(persons: np.ndarray) -> int:
-    return len(np.unique(persons))
+    return None if hides_missing(values, persons) else float(values.isna().mean())
 
 
 def _positions(values: pd.Series, column: Column) -> np.ndarray:
@@ -126,21 +119,25 @@ def _positions(values: pd.Series, column: Column) -> np.ndarray:
     return np.where(positions < MISSING, len(column.categories), positions)
 
 
-def _limits(numbers: np.ndarray, others: np.ndarray, others_are_real: bool) -> tuple[float, float]:
-    sides = [_inner_range(side, is_real) for side, is_real in ((numbers, True), (others, others_are_real)) if len(side)]
-    return (min(side[0] for side in sides), max(side[1] for side in sides)) if sides else (0.0, 1.0)
+def _limits(*sides: tuple[np.ndarray, np.ndarray | None]) -> tuple[float, float]:
+    # Of the axis; sides are numbers, and their persons where they are real.
+    ranges = [_inner_range(numbers, persons) for numbers, persons in sides if len(numbers)]
+    return (min(low for low, _ in ranges), max(high for _, high in ranges)) if ranges else (0.0, 1.0)
 
 
-def _inner_range(numbers: np.ndarray, is_real: bool) -> tuple[float, float]:
-    rank = max(int(TAIL * len(numbers)), MIN_PEOPLE - 1 if is_real else 0)
-    rank = min(rank, (len(numbers) - 1) // 2)
-    ordered = np.sort(numbers)
-    low, high = float(ordered[rank]), float(ordered[-1 - rank])
+def _inner_range(numbers: np.ndarray, persons: np.ndarray | None) -> tuple[float, float]:
+    # People are ranked by their lowest and by their highest value: many rows of one of them do not stretch the axis.
+    by_person = pd.Series(numbers).groupby(np.arange(len(numbers)) if persons is None else persons)
+    lowest, highest = by_person.min().to_numpy(), by_person.max().to_numpy()
+    rank = max(int(TAIL * len(lowest)), 0 if persons is None else MIN_PEOPLE - 1)
+    rank = min(rank, (len(lowest) - 1) // 2)
+    low, high = float(np.sort(lowest)[rank]), float(np.sort(highest)[-1 - rank])
     lower, upper = (float(quartile) for quartile in np.quantile(numbers, [0.25, 0.75]))
-    if upper > lower:
-        reach = FAR * (upper - lower)
-        low, high = max(low, lower - reach), min(high, upper + reach)
-    return low, high
+    reach = upper - lower
+    if reach == 0:  # most rows have one value: how far do people go who leave it?
+        farthest = np.maximum(lower - lowest, highest - lower)
+        reach = float(np.median(farthest[farthest > 0])) if farthest.any() else 0.0
+    return max(low, lower - FAR * reach), min(high, upper + FAR * reach)
 
 
 def _round_edges(limits: tuple[float, float], is_whole: bool) -> np.ndarray:
@@ -177,7 +174,7 @@ def _merge_small_bins(edges: np.ndarray, numbers: np.ndarray, persons: np.ndarra
     people = [np.unique(persons[bins == number]) for number in range(len(edges) - 1)]
     position = 0
     while position < len(people) and len(people) > 1:
-        if not 0 < len(people[position]) < MIN_PEOPLE:
+        if not is_few(people[position]):
             position += 1
             continue
         is_left = kept[position + 1] <= middle
@@ -190,15 +187,12 @@ def _merge_small_bins(edges: np.ndarray, numbers: np.ndarray, persons: np.ndarra
 
 def _kept_categories(
     people: np.ndarray, positions: np.ndarray, persons: np.ndarray, shares: np.ndarray, max_bars: int
-) -> np.ndarray | None:
-    # The categories to show by name; None where the real side cannot be shown.
+) -> np.ndarray:
+    # The categories to show by name.
     n = len(people) - 1
-    if _n_people(persons) < MIN_PEOPLE:
-        return None
     common = np.argsort(-shares[:n], kind="stable")
     kept = [int(p) for p in common if (people[p] >= MIN_PEOPLE or people[p] == 0) and shares[p] > 0]
     kept = kept if len(kept) == n <= max_bars else kept[: max_bars - 1]
-    while kept and 0 < _n_people(persons[~np.isin(positions, kept)]) < MIN_PEOPLE:
+    while is_few(persons[~np.isin(positions, kept)]):
         kept.remove(min((p for p in kept if people[p]), key=lambda p: people[p]))
-    n_shown = len(kept) + bool((~np.isin(positions, kept)).any())
-    return np.sort(kept) if n_shown >= min(2, int((people > 0).sum())) and kept else None
+    return np.sort(kept).astype(np.int64)
