@@ -21,6 +21,7 @@ from rlsyn.evaluation.fidelity import (
     prevalences,
     total_variation,
 )
+from rlsyn.evaluation.fidelity.marginals import UNNAMED
 from rlsyn.evaluation.measure import Tables
 from rlsyn.schema import Column, Schema
 
@@ -300,6 +301,17 @@ def test_marginals_show_the_worst_column_and_leave_out_empty_ones(train, test, s
     only_texts = measurement("marginals", train, test, synthetic, schema=Schema((SCHEMA["site"],)))
     assert np.isnan(only_texts.estimates["KS mean"].value)
     assert only_texts.notes["KS mean"] == "no numeric column to compare: the schema has none"
+
+
+def test_notes_name_no_column_in_which_one_or_two_people_stand_out(train, test, synthetic):
+    one, three = train.assign(smoker=0, age=np.arange(450.0)), train.assign(smoker=0, age=np.arange(450.0))
+    one.loc[:2, "smoker"], three.loc[:8, "smoker"] = 1, 1  # three rows of one person, nine of three
+    one.loc[:2, "age"], three.loc[:8, "age"] = np.nan, np.nan
+    generated = synthetic.assign(smoker=1, age=np.nan)
+    for table, is_named in ((one, False), (three, True)):
+        notes = measurement("marginals", table, test, generated).notes
+        assert ("'smoker'" in notes["TV mean"]) == ("'age'" in notes["missing rate difference"]) == is_named
+        assert (UNNAMED in notes["TV mean"]) == (UNNAMED in notes["missing rate difference"]) != is_named
 
 
 @pytest.mark.parametrize("name", ["marginals", "association", "abundance"])

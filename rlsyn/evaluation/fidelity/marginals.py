@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from rlsyn.evaluation.disclosure import hidden_columns
 from rlsyn.evaluation.features import NotComputableError, category_positions, row_groups
 from rlsyn.evaluation.fidelity.column_distances import Categories, Distances, Quantities, column_pairs
 from rlsyn.evaluation.measure import Measure, Measurement, Metric, Tables, margins, with_interval
 from rlsyn.schema import Column, Schema
 
+UNNAMED = "a column that is not named (too few people)"
 MIN_CONCEPTS = 10
 """Fewer columns of 0 and 1 than this are no list of findings to count."""
 
@@ -177,7 +179,8 @@ def measure_marginals(tables: Tables) -> Measurement:
         persons = [row_groups(table, tables.schema) for table in (tables.train, tables.synthetic)]
         reaches = margins(statistics, persons, tables.seed)
     estimates = {m.name: with_interval(float(v), r, m) for m, v, r in zip(METRICS, values, reaches, strict=True)}
-    return Measurement(estimates, _notes(by_column, is_discrete), {"by_column": by_column})
+    notes = _notes(by_column, is_discrete, hidden_columns(tables.train, tables.schema))
+    return Measurement(estimates, notes, {"by_column": by_column})
 
 
 def measure_abundance(tables: Tables) -> Measurement:
@@ -219,7 +222,7 @@ def _summary(distances: np.ndarray, is_discrete: np.ndarray) -> np.ndarray:
     )
 
 
-def _notes(by_column: pd.DataFrame, is_discrete: np.ndarray) -> dict[str, str]:
+def _notes(by_column: pd.DataFrame, is_discrete: np.ndarray, hidden: pd.DataFrame) -> dict[str, str]:
     notes: dict[str, str] = {}
     for names, chosen, what in (
         (("KS mean", "KS max"), by_column[~is_discrete], "numeric"),
@@ -232,12 +235,17 @@ def _notes(by_column: pd.DataFrame, is_discrete: np.ndarray) -> dict[str, str]:
             reason = "every such column is empty" if n_empty else "the schema has none"
             notes |= dict.fromkeys(names, f"no {what} column to compare: {reason}")
         else:
-            worst = f"worst: {compared.idxmax()!r} ({compared.max():.3f})"
+            worst = f"worst: {_largest(compared, hidden['values'])}"
             notes |= dict.fromkeys(names, "; ".join([worst, *left_out]))
     missing = by_column["missing_rate_difference"].astype(float)
     if missing.max() > 0:
-        notes["missing rate difference"] = f"worst: {missing.idxmax()!r} ({missing.max():.3f})"
+        notes["missing rate difference"] = f"worst: {_largest(missing, hidden['missing'])}"
     parts = by_column["wasserstein"].where(~is_discrete, by_column["distance"]).astype(float)
     if parts.notna().any():
-        notes["DWD"] = f"{len(parts)} columns; most from {parts.idxmax()!r} ({parts.max():.3f})"
+        notes["DWD"] = f"{len(parts)} columns; most from {_largest(parts, hidden['values'])}"
     return notes
+
+
+def _largest(distances: pd.Series, is_hidden: pd.Series) -> str:
+    name = str(distances.idxmax())
+    return UNNAMED if is_hidden[name] else f"{name!r} ({distances.max():.3f})"

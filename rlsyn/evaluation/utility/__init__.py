@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from sklearn.metrics import r2_score, roc_auc_score, roc_curve
 
+from rlsyn.evaluation.disclosure import is_few
 from rlsyn.evaluation.features import NotComputableError, row_groups
 from rlsyn.evaluation.measure import Estimate, Metric, margins
 from rlsyn.evaluation.measure import with_interval as add_interval
@@ -148,20 +149,30 @@ def estimate(
 
 
 def note(fitted: pd.DataFrame, scored: pd.DataFrame, schema: Schema, fast: bool = False) -> str:
-    """What a reader of the scores of models fitted and scored on these tables has to know; empty if nothing."""
-    label = label_column(schema)
+    """What a reader of the scores of models fitted and scored on these tables has to know; empty if nothing.
+
+    Neither a class nor a number of rows that only one or two people stand for is named.
+    """
+    label, persons = label_column(schema), row_groups(scored, schema)
     (fitted_known, labels), (scored_known, scored_labels) = known_labels(fitted, label), known_labels(scored, label)
     notes = []
-    for role, is_known in (("to fit on", fitted_known), ("to score on", scored_known)):
+    for role, is_known, owners in (
+        ("to fit on", fitted_known, row_groups(fitted, schema)),
+        ("to score on", scored_known, persons),
+    ):
         if not is_known.all():
-            notes.append(f"{(~is_known).sum()} rows {role} without a valid label left out")
+            n_rows = "a few" if is_few(owners[~is_known]) else (~is_known).sum()
+            notes.append(f"{n_rows} rows {role} without a valid label left out")
     if len(labels) and np.ptp(labels) == 0:
         consequence = "every AUC is 0.5" if label.is_discrete else "the label cannot be learned"
         notes.append(f"one label value only in the rows to fit on: {consequence}")
     elif label.is_discrete:
-        absent = [str(label.categories[position]) for position in np.setdiff1d(scored_labels, labels)]
-        if absent:
-            notes.append(f"label {', '.join(absent)} absent from the rows to fit on: AUC 0.5 for it")
+        absent = np.setdiff1d(scored_labels, labels)
+        rare = [position for position in absent if is_few(persons[scored_known][scored_labels == position])]
+        shown = [f"label {label.categories[position]}" for position in absent if position not in rare]
+        shown += [f"{len(rare)} rare labels" if len(rare) > 1 else "a rare label"] if rare else []
+        if shown:
+            notes.append(f"{', '.join(shown)} absent from the rows to fit on: AUC 0.5 for it")
     for model in models(schema, fast):
         if len(labels) > MAX_ROWS[model]:
             notes.append(f"{model} fitted on {MAX_ROWS[model]:,} of {len(labels):,} rows")
