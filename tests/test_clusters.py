@@ -116,11 +116,34 @@ def test_collapse_and_noise_are_seen(train, test):
 
 
 def test_fault_unequal_sizes_moved_the_cluster_score(train, test):
-    few, many = (
-        MEASURE.compute(Tables(train, test, make_patients(n, 5), SCHEMA, with_intervals=False)).estimates["NMI"].value
-        for n in (150, 3_000)
+    def draw(n_rows, seed):
+        rows = make_patients(n_rows, seed)
+        return rows.assign(age=rows["age"] + 24, pressure=rows["pressure"] + 20, bmi=rows["bmi"] + 4)
+
+    def score(real, synthetic):
+        tables = Tables(real, test, synthetic, SCHEMA, with_intervals=False)
+        return MEASURE.compute(tables).estimates["NMI"].value
+
+    def is_equal(first, second):  # their means, but for three standard errors, which the repetitions tell
+        error = np.sqrt((np.var(first, ddof=1) + np.var(second, ddof=1)) / len(first))
+        return abs(np.mean(first) - np.mean(second)) < 3 * error
+
+    seeds = range(5, 15)
+    equal = [score(train, draw(len(train), seed)) for seed in seeds]
+    assert is_equal([score(train, draw(3_000, seed)) for seed in seeds], equal)
+    assert is_equal([score(make_patients(3_000, 0), draw(len(train), seed)) for seed in seeds], equal)
+    space = principal_components(train, SCHEMA, 0.8)
+    unequal = [cluster_nmi(space.transform(train), space.transform(draw(3_000, seed)), seed) for seed in seeds]
+    assert np.mean(unequal) < 0.7 * np.mean(equal) and not is_equal(unequal, equal)
+
+
+def test_real_rows_score_like_as_many_fresh_ones(train, test):
+    tables = [test, *(make_patients(len(test), seed) for seed in range(5, 11))]
+    real, *fresh = (
+        MEASURE.compute(Tables(train, test, table, SCHEMA, with_intervals=False)).estimates["NMI"].value
+        for table in tables
     )
-    assert few < 0.06 and many < 0.03
+    assert real > 0 and abs(real - np.mean(fresh)) < 4 * np.std(fresh, ddof=1)
 
 
 def test_the_measure_is_reproducible_and_needs_no_person(train, test, synthetic):
