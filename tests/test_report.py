@@ -7,9 +7,13 @@ import pandas as pd
 import pytest
 from evaluation_tables import SCHEMA, make_patients
 
+from rlsyn.constraints import Constraint
+from rlsyn.evaluation.constraints import constraints
 from rlsyn.evaluation.evaluation import Evaluation
 from rlsyn.evaluation.fidelity.association import association_matrix
+from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.report import write_report
+from rlsyn.evaluation.suite import evaluate
 from rlsyn.evaluation.verdicts import verdicts
 from rlsyn.schema import Column, Schema
 
@@ -21,6 +25,8 @@ def score(family, metric, value, low=NAN, high=NAN, real=NAN, goal="minimise", n
     names = ["family", "metric", "value", "low", "high", "goal", "minimum", "maximum"]
     row = dict(zip(names, [family, metric, value, low, high, goal, 0.0, 1.0], strict=True))
     return row | {
+        "real_low": NAN,
+        "real_high": NAN,
         "real": real,
         "copy": copy,
         "independent": 0.3,
@@ -45,6 +51,7 @@ RULES = pd.DataFrame(
     {"expression": ["age >= 18"], "train": [1 / 450], "test": [0.0], "synthetic": [0.125], "n_synthetic": [56]},
     index=["adults only"],
 )
+PEOPLE = pd.DataFrame({"train": [1], "test": [0]}, index=RULES.index)
 
 
 def make_evaluation(train, test, synthetic, schema=SCHEMA, **changes):
@@ -64,12 +71,20 @@ def make_details(train, test, synthetic):
     return {
         "association": {"synthetic": matrices},
         "detection": {
-            "synthetic": {"scores": pd.DataFrame({"is_synthetic": rng.random(200) < 0.5, "score": rng.random(200)})}
+            "synthetic": {
+                "scores": pd.DataFrame({"is_synthetic": np.arange(200) < 100, "score": rng.random(200)}),
+                "persons": np.arange(100),
+            }
         },
         "clusters": {"synthetic": {"curve": pd.DataFrame({"level": level, "precision": level, "recall": level**2})}},
         "utility": {"synthetic": models, "real": models},
-        "membership": {"synthetic": {"distances": {"train": rng.random(len(train)), "test": rng.random(len(test))}}},
-        "constraints": {"synthetic": {"by_rule": RULES}},
+        "membership": {
+            "synthetic": {
+                "distances": {"train": rng.random(len(train)), "test": rng.random(len(test))},
+                "persons": {"train": np.arange(len(train)), "test": np.arange(len(test))},
+            }
+        },
+        "constraints": {"synthetic": {"by_rule": RULES, "people_by_rule": PEOPLE}},
     }
 
 
@@ -184,7 +199,19 @@ def test_command_and_versions_stand_at_the_end(full):
 
 def test_a_rule_that_one_person_breaks_is_not_counted_out(full):
     rules = text_of(full[1].split('<section id="rules">')[1].split("</section>")[0])
-    assert "adults only age &gt;= 18 fewer than 3 rows 0 % 12.5 %" in rules
+    assert "adults only age &gt;= 18 fewer than 3 people 0 % 12.5 %" in rules
+
+
+@pytest.mark.parametrize(("n_people", "shown"), [(0, "0 %"), (1, "few"), (2, "few"), (3, "2.0 %")])
+def test_the_rules_table_counts_people_and_not_their_rows(train, test, synthetic, tmp_path, n_people, shown):
+    # Each person of train has three rows: of 450, one makes 0.7 %, three make 2 %.
+    table = train.assign(age=np.where(train["person"] < n_people, 7, 40))
+    test, synthetic = test.assign(age=40), synthetic.assign(age=40)
+    schema = dataclasses.replace(SCHEMA, constraints=(Constraint("adults", "age >= 18"),))
+    details = {"constraints": {"synthetic": constraints(Tables(table, test, synthetic, schema)).details}}
+    html = write_report(make_evaluation(table, test, synthetic, schema, details=details), tmp_path).read_text()
+    expected = "fewer than 3 people" if shown == "few" else shown
+    assert f"adults age >= 18 {expected} 0 % 0 %" in text_of(html.replace("&gt;", ">"))
 
 
 @pytest.mark.parametrize("is_simulated", [True, False])
@@ -213,12 +240,51 @@ def test_no_real_person_can_be_read_from_the_report(tmp_path, synthetic):
         assert planted not in text, planted
 
 
-def test_hidden_real_shares_cannot_be_had_from_the_distance(tmp_path, train, test, synthetic):
-    schema = Schema((Column("age", "integer"), Column("rare", "binary", (0, 1))))
-    tables = [table[["age"]].assign(rare=0) for table in (train, test, synthetic)]
-    tables[0].loc[0, "rare"] = 1
-    html = write_report(make_evaluation(*tables, schema), tmp_path).read_text()
-    assert "TV not shown" in html and not re.search(r"TV 0\.\d", html) and "real side hidden" in html
+@pytest.fixture(scope="module")
+def with_rare_columns():
+    # One person with another value in a column of each kind, two who alone have a value, one who lacks one.
+    schema = Schema(
+        (
+            *(Column("age", "integer", missing=True), Column("weight", "numeric"), Column("lived", "binary", (0, 1))),
+            Column("hiv", "binary", (0, 1)),
+            Column("transplant", "categorical", ("no", "liver", "heart")),
+            Column("viral_load", "numeric"),
+            Column("titre", "numeric", missing=True),
+        ),
+        "lived",
+        "person",
+    )
+    tables = [make_patients(n, seed) for seed, n in enumerate((300, 120, 300))]
+    tables = [table.rename(columns={"pressure": "weight", "diabetes": "lived"}) for table in tables]
+    tables = [table.assign(hiv=0, transplant="no", viral_load=0.0, titre=np.nan) for table in tables]
+    tables[0].loc[0:2, ["hiv", "transplant", "viral_load"]] = [1, "heart", 555.5]
+    tables[0].loc[0:5, "titre"] = 3.25
+    tables[0]["age"] = tables[0]["age"].where(tables[0].index > 2)
+    synthetic = tables[2].assign(hiv=1, transplant="liver", viral_load=99.0, titre=7.0)
+    return tables[0], tables[1], synthetic.drop(columns="person"), schema
+
+
+HIDDEN = ("hiv", "transplant", "viral_load", "titre")
+
+
+def test_hidden_real_shares_cannot_be_had_from_the_distance(tmp_path, with_rare_columns):
+    evaluation = evaluate(*with_rare_columns, fast=True)
+    path = write_report(evaluation, tmp_path)
+    evaluation.write_scores(tmp_path)
+    html, written = path.read_text(), (tmp_path / "metrics.csv").read_text()
+    for name in HIDDEN:
+        label = re.search(f'aria-label="({name}: [^"]*)"', html).group(1)
+        assert re.match(rf"{name}: (TV|KS) not shown", label)
+        assert name not in written  # nor in any note
+        pairs = html.split('id="association"')[1].split("</section>")[0]
+        assert name not in pairs.replace("<wbr>", "")
+    assert html.count("real side hidden") == len(HIDDEN)
+    notes = evaluation.scores.set_index("metric")["note"]
+    for metric in ("KS max", "TV mean", "DWD", "missing rate difference"):
+        assert "a column that is not named (too few people)" in notes[metric] and "(1.000)" not in notes[metric]
+    # Last, not in the place that its distance has among the others.
+    panels = [attributes["data-name"] for attributes in Page(html).named("figure") if "data-name" in attributes]
+    assert set(panels[-len(HIDDEN) :]) == set(HIDDEN)
 
 
 def test_a_report_without_any_details_lists_what_is_not_drawn(train, test, synthetic, tmp_path):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from rlsyn.evaluation.features import MISSING, category_positions, column_numbers
+from rlsyn.evaluation.disclosure import n_people
+from rlsyn.evaluation.features import MISSING, category_positions, column_numbers, row_groups
 from rlsyn.evaluation.measure import Estimate, Measure, Measurement, Metric, Tables, share_estimate
 from rlsyn.schema import Column, Schema
 
@@ -37,21 +38,30 @@ def constraints(tables: Tables) -> Measurement:
     """Both metrics with Wilson's 95 % intervals.
 
     The details are `by_rule`, a frame by name of the rule with its `expression`, the shares of the `train`, `test` and
-    `synthetic` rows that break it, and the number of synthetic ones, `n_synthetic`; and `out_of_range`, the share of
-    synthetic rows by column.
+    `synthetic` rows that break it, and the number of synthetic ones, `n_synthetic`; `people_by_rule`, how many people
+    of `train` and `test` these rows belong to; and `out_of_range`, the share of synthetic rows by column.
     """
     schema, synthetic = tables.schema, tables.synthetic
     broken = broken_rows(synthetic, schema)
+    real = {name: broken_rows(table, schema) for name, table in (("train", tables.train), ("test", tables.test))}
+    persons = {"train": row_groups(tables.train, schema), "test": row_groups(tables.test, schema)}
     outside = rows_out_of_range(tables.train, synthetic, schema)
     by_rule = pd.DataFrame(
         {
             "expression": pd.Series({rule.name: rule.expression for rule in schema.constraints}, dtype=object),
-            "train": broken_share(tables.train, schema),
-            "test": broken_share(tables.test, schema),
+            "train": real["train"].mean(),
+            "test": real["test"].mean(),
             "synthetic": broken.mean(),
             "n_synthetic": broken.sum().astype("int64"),
         },
         index=pd.Index(broken.columns, name="rule"),
+    )
+    people_by_rule = pd.DataFrame(
+        {
+            name: [n_people(persons[name][rows[rule].to_numpy()]) for rule in by_rule.index]
+            for name, rows in real.items()
+        },
+        index=by_rule.index,
     )
     has_rules = bool(schema.constraints)
     return Measurement(
@@ -60,7 +70,7 @@ def constraints(tables: Tables) -> Measurement:
             OUT_OF_RANGE.name: share_estimate(outside.any(axis=1).to_numpy()),
         },
         notes={} if has_rules else {BROKEN.name: NO_RULES},
-        details={"by_rule": by_rule, "out_of_range": outside.mean()},
+        details={"by_rule": by_rule, "people_by_rule": people_by_rule, "out_of_range": outside.mean()},
     )
 
 
