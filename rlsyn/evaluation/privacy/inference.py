@@ -41,7 +41,9 @@ def attribute_inference_advantage(
     known: Sequence[str] | None = None,
     n_draws: int = N_DRAWS,
 ) -> float:
-    """Share of right guesses on train rows minus that on test rows; range -1 to 1, goal 0. See `infer_attributes`.
+    """Share of right guesses on train rows minus that on test rows; range -1 to 1, goal 0.
+
+    Arguments and errors are those of `infer_attributes`, where the attack is described.
 
     What the synthetic rows teach about everybody (smokers cough) helps with test rows as much and cancels out. The
     difference is what they give away about those whom the generator learned from.
@@ -51,8 +53,7 @@ def attribute_inference_advantage(
         arXiv:2512.21395 builds upon; the baseline of people outside of train as in Giomi et al., A unified framework
         for quantifying privacy risk in synthetic data, arXiv:2211.10459.
     """
-    is_right = infer_attributes(train, test, synthetic, schema, seed, known, n_draws)
-    on_train, on_test = (np.nanmean(rows, axis=1) for rows in is_right)
+    on_train, on_test = _by_row(infer_attributes(train, test, synthetic, schema, seed, known, n_draws))
     return float(on_train.mean() - on_test.mean())
 
 
@@ -123,8 +124,8 @@ def compute_inference(tables: Tables) -> Measurement:
     max_rows, n_draws = (MAX_ROWS_FAST, N_DRAWS_FAST) if tables.fast else (MAX_ROWS, N_DRAWS)
     train, test = (at_most(table, schema, max_rows, tables.seed) for table in (tables.train, tables.test))
     synthetic = at_most(tables.synthetic, schema, MAX_SYNTHETIC, tables.seed)
-    is_right = infer_attributes(train, test, synthetic, schema, tables.seed, None, n_draws)
-    on_train, on_test = (np.nanmean(rows, axis=1) for rows in is_right)
+    is_right = infer_attributes(train, test, synthetic, schema, tables.seed, n_draws=n_draws)
+    on_train, on_test = _by_row(is_right)
     estimates = estimate_attack(
         lambda first, second: np.array([first.mean() - second.mean()]),
         (on_train, on_test),
@@ -144,6 +145,11 @@ def compute_inference(tables: Tables) -> Measurement:
 
 
 INFERENCE = Measure("attribute inference", (METRIC,), compute_inference, real="halves")
+
+
+def _by_row(is_right: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    on_train, on_test = is_right
+    return np.nanmean(on_train, axis=1), np.nanmean(on_test, axis=1)
 
 
 def _draws(schema: Schema, known: Sequence[str] | None, n_draws: int, seed: int) -> list[np.ndarray]:
