@@ -23,7 +23,8 @@ def n_people(persons: np.ndarray) -> int:
 
 def is_few(persons: np.ndarray) -> bool:
     """Whether rows belong to somebody, but to fewer than `MIN_PEOPLE` people."""
-    return 0 < n_people(persons) < MIN_PEOPLE
+    # Mostly the first rows settle it, and whole tables are asked about.
+    return len(persons) > 0 and n_people(persons[:100]) < MIN_PEOPLE and n_people(persons) < MIN_PEOPLE
 
 
 def hidden_columns(train: pd.DataFrame, schema: Schema) -> pd.DataFrame:
@@ -50,13 +51,12 @@ def hides_values(values: pd.Series, column: Column, persons: np.ndarray) -> bool
     positions = category_positions(values, column)
     is_present = positions != MISSING
     positions, persons = positions[is_present], persons[is_present]
-    people = {int(position): n_people(persons[positions == position]) for position in np.unique(positions)}
-    known = {position: n for position, n in people.items() if position >= 0}
-    if not people:
+    known = [position for position in np.unique(positions) if position >= 0]
+    common = [position for position in known if not is_few(persons[positions == position])]
+    if len(positions) == 0:
         return False
-    if column.kind == "binary" and min(known.values(), default=MIN_PEOPLE) < MIN_PEOPLE:
+    if column.kind == "binary" and len(common) < len(known):
         return True
-    common = [position for position, n in known.items() if n >= MIN_PEOPLE]
     # Rare categories are shown together, with the rarest of the common ones where they are too few even then.
     return len(common) < 1 + is_few(persons[~np.isin(positions, common)])
 
