@@ -10,9 +10,12 @@ from evaluation_tables import SCHEMA, make_patients
 from rlsyn.constraints import Constraint
 from rlsyn.evaluation.constraints import constraints
 from rlsyn.evaluation.evaluation import Evaluation
+from rlsyn.evaluation.fidelity import detection
 from rlsyn.evaluation.fidelity.association import association_matrix
 from rlsyn.evaluation.measure import Tables
-from rlsyn.evaluation.report import write_report
+from rlsyn.evaluation.privacy import membership
+from rlsyn.evaluation.report import plots, write_report
+from rlsyn.evaluation.report.gallery import make_pictures
 from rlsyn.evaluation.suite import evaluate
 from rlsyn.evaluation.verdicts import verdicts
 from rlsyn.schema import Column, Schema
@@ -285,6 +288,33 @@ def test_hidden_real_shares_cannot_be_had_from_the_distance(tmp_path, with_rare_
     # Last, not in the place that its distance has among the others.
     panels = [attributes["data-name"] for attributes in Page(html).named("figure") if "data-name" in attributes]
     assert set(panels[-len(HIDDEN) :]) == set(HIDDEN)
+
+
+def test_matrices_of_real_rows_are_blank_where_the_real_side_is_hidden(with_rare_columns, monkeypatch):
+    drawn, draw = [], plots.matrix_figure
+    monkeypatch.setattr(plots, "matrix_figure", lambda matrix, *rest: drawn.append(matrix) or draw(matrix, *rest))
+    train, _, synthetic, schema = with_rare_columns
+    matrices = {"matrix": association_matrix(synthetic, schema), "real_matrix": association_matrix(train, schema)}
+    details = {"association": {"synthetic": matrices}}
+    pictures, _ = make_pictures(make_evaluation(*with_rare_columns, details=details))
+    real, _, difference = drawn
+    for matrix in (real, difference):
+        assert not matrix[list(HIDDEN)].any(axis=None) and not matrix.loc[list(HIDDEN)].any(axis=None)
+        assert matrix.loc["age", "weight"] != 0
+    assert "4 columns with too few people are left blank" in pictures[0].caption
+
+
+def test_rows_that_are_drawn_for_figures_keep_their_persons(train, test, synthetic, monkeypatch):
+    monkeypatch.setattr(membership, "MAX_ROWS_FAST", 90)
+    monkeypatch.setattr(detection, "MAX_FAST_ROWS", 90)
+    tables = Tables(train, test, synthetic, SCHEMA, fast=True, with_intervals=False)
+    found = membership.compute_membership(tables).details
+    for side in ("train", "test"):
+        assert len(found["distances"][side]) == len(found["persons"][side]) == 90
+        assert len(np.unique(found["persons"][side])) == 30
+    found = detection.measure_detection(tables).details
+    assert len(found["persons"]) == (~found["scores"]["is_synthetic"]).sum() == 90
+    assert len(np.unique(found["persons"])) <= 70  # the people of the test rows
 
 
 def test_a_report_without_any_details_lists_what_is_not_drawn(train, test, synthetic, tmp_path):
