@@ -26,7 +26,7 @@ OUT_OF_RANGE = Metric(
     1,
     "Share of records with a value below the lowest or above the highest of the train rows, or in a category of none.",
 )
-NO_RULES = "the schema declares no rules"
+NO_RULES = "does not apply: the schema declares no rules"
 
 
 def measures(schema: Schema) -> list[Measure]:

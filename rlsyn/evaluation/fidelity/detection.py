@@ -64,15 +64,19 @@ def detection_auc(
     """The AUC with which a classifier tells synthetic rows from real ones, as the mean of five folds.
 
     Equal numbers of rows: the larger table is subsampled, at most `MAX_ROWS` of either; of a larger synthetic table the
-    mean of `N_REPEATS` subsamples, unless they have `MANY_ROWS`. All rows of a person are in one fold, and so are rows that are equal in
-    every feature (unless ten or more are), else a row would be known from its copy: the copy of a real row among the
-    synthetic ones would teach the opposite of what is true of it, and a table would stand far below 0.5 against itself.
+    mean of `N_REPEATS` subsamples, unless they have `MANY_ROWS`. All rows of a person are in one fold, and so are rows
+    that are equal in every feature (unless ten or more are), else a row would be known from its copy: the copy of a
+    real row among the synthetic ones would teach the opposite of what is true of it, and a table would stand far below
+    0.5 against itself.
     Synthetic rows are persons of their own, unless `synthetic` holds the schema's group column, as real rows in its
     place do.
 
     `real` should be rows that the generator has not seen. Against its training rows even a generator with faults stays
     near or below 0.5 if it matches their moments: real rows held out of a fit deviate from the fitted ones in the
     direction opposite to the synthetic ones.
+
+    Unlike all other measures the features are fitted on both sides together: a column that is constant on one side
+    would be lost if they were fitted on that side alone.
 
     Range 0 to 1, goal 0.5; well below 0.5 is no better than 0.5.
 
