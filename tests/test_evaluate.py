@@ -25,11 +25,16 @@ def call(*arguments):
 
 
 @pytest.fixture(scope="module")
-def main():
+def script():
     spec = importlib.util.spec_from_file_location("evaluate", ROOT / "experiments" / "evaluate.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    return module.main
+    return module
+
+
+@pytest.fixture(scope="module")
+def main(script):
+    return script.main
 
 
 @pytest.fixture
@@ -56,26 +61,23 @@ def test_three_tables_of_any_generator_leave_scores_figures_and_a_report(files, 
     assert "Traceback" not in result.stderr and "Warning" not in result.stderr
 
 
-def test_a_run_is_scored_by_its_own_split_beside_its_warm_start(tmp_path):
+def test_a_run_is_scored_by_its_own_split_beside_its_warm_start(script, files, tmp_path):
     run_dir = tmp_path / "run"
     trained = subprocess.run(
-        [sys.executable, "experiments/run_ppo.py", "--env", "BreastCancer-v0", "--run-dir", run_dir, "--no-report",
-         "-n", "1984", "-params", "n_records:64", "n_discriminator_warm_up:5", "warm_start_kwargs.n_epochs:2",
+        [sys.executable, "experiments/run_ppo.py", "--csv", files["train"], *LABEL, "--run-dir", run_dir, "--no-report",
+         "-n", "576", "-params", "n_records:64", "n_discriminator_warm_up:5", "warm_start_kwargs.n_epochs:2",
          "warm_start_kwargs.n_linear_epochs:3"],
         cwd=ROOT, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False,
     )  # fmt: skip
     assert trained.returncode == 0, trained.stderr
     before = pd.read_csv(run_dir / "metrics.csv", index_col="metric")
-    result = call(run_dir, "--fast")
-    assert result.returncode == 0, result.stderr
+    assert script.main([str(run_dir), "--fast"]) == 0
     after = pd.read_csv(run_dir / "metrics.csv", index_col="metric")
     pd.testing.assert_frame_equal(before, after)
     assert after["warm_start"].notna().any() and (run_dir / "report.html").is_file()
     assert after.loc["fit (s)", "value"] > 0
-    other = tmp_path / "other"
-    result = call(run_dir, "--fast", "--synthetic", run_dir / "synthetic.csv", "-o", other)
-    assert result.returncode == 0, result.stderr
-    assert "warm_start" not in pd.read_csv(other / "metrics.csv")
+    other = script._parser().parse_args([str(run_dir), "--synthetic", "other.csv", "-o", str(tmp_path)])
+    assert script._warm_start(other, 10) == {}
 
 
 @pytest.mark.parametrize(
