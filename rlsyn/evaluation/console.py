@@ -12,6 +12,7 @@ from rlsyn.evaluation.evaluation import REFERENCES, Evaluation
 from rlsyn.evaluation.score_texts import interval, number
 from rlsyn.evaluation.verdicts import Level, verdicts
 
+WIDTH = 150
 SYMBOLS: dict[Level, tuple[str, str]] = {
     "good": ("●", "blue"),
     "fair": ("◐", "yellow"),
@@ -22,8 +23,8 @@ SYMBOLS: dict[Level, tuple[str, str]] = {
 
 
 def print_scores(evaluation: Evaluation) -> None:
-    """Print verdicts, scores and what could not be computed, 120 columns wide where the output is no terminal."""
-    console = Console(width=None if sys.stdout.isatty() else 120, highlight=False)
+    """Print verdicts, scores and what could not be computed, `WIDTH` columns wide where the output is no terminal."""
+    console = Console(width=None if sys.stdout.isatty() else WIDTH, highlight=False)
     console.print(_scores_table(evaluation))
     for remark in evaluation.remarks:
         console.print(Text(f"Note: {remark}"))

@@ -88,7 +88,7 @@ WORDING: dict[Family, dict[Level, str]] = {
     },
     "fidelity": {
         "good": "The synthetic rows are distributed about as real rows are.",
-        "fair": "The synthetic rows differ visibly from real rows.",
+        "fair": "The synthetic rows differ somewhat from real rows.",
         "poor": "The synthetic rows differ strongly from real rows.",
         "unknown": "Not judged.",
     },

@@ -120,6 +120,7 @@ def compute_membership(tables: Tables) -> Measurement:
         if rate * len(scores[1]) < 1:
             # The rate would be that of the one test row which happens to score highest.
             estimates[metric.name] = Estimate(float("nan"))
+            notes[metric.name] = f"{rate * 100:.0f} % of {len(scores[1]):,} test rows is less than one row"
     if schema.group is not None and schema.group in train and schema.group in test:
         people = (person_scores(scores[0], persons[0]), person_scores(scores[1], persons[1]))
         everyone = (np.arange(len(people[0])), np.arange(len(people[1])))
