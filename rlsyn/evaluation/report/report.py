@@ -37,7 +37,7 @@ GOALS = {
 MEANINGS = {
     "real": "real rows in the place of the synthetic ones: mostly the held-out test rows; training rows for detection "
     "and for models (R2R); one half of the test rows for attacks. What sampling noise alone allows.",
-    "copy": "training rows drawn with replacement: the most faithful table, and one that leaks everything.",
+    "copy": "training people drawn with replacement: as near to train as chance allows, and a leak of everything.",
     "independent": "training rows with every column shuffled by itself: right marginals, and nothing else.",
 }
 
