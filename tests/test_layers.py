@@ -55,6 +55,10 @@ FLOORS = (
     ("rlsyn.evaluation.report.report",),
     ("rlsyn.evaluation.report",),
     ("rlsyn.evaluation",),
+    # The rivals.
+    ("rlsyn.baselines.baseline", "rlsyn.baselines.table_vectors"),
+    ("rlsyn.baselines.independent", "rlsyn.baselines.bootstrap"),
+    ("rlsyn.baselines",),
     # The method.
     ("rlsyn.policy", "rlsyn.discriminator", "rlsyn.sampling"),
     ("rlsyn.rewards.realism", "rlsyn.warm_start", "rlsyn.calibration", "rlsyn.callbacks"),
@@ -63,7 +67,8 @@ FLOORS = (
     ("rlsyn",),  # shows the public class
     # A run.
     ("rlsyn.runs",),
-    ("experiments.run_ppo", "experiments.sample", "experiments.evaluate", "experiments.throughput"),
+    ("rlsyn.benchmark", "rlsyn.benchmark_figures"),
+    ("experiments.run_ppo", "experiments.sample", "experiments.evaluate", "experiments.benchmark", "experiments.throughput"),
 )
 MAX_LINES = 450
 

@@ -1,0 +1,29 @@
+"""Rivals of RLSyn behind the same contract: `fit(train, label=...)`, `sample(n)`."""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+from rlsyn.baselines.baseline import Baseline
+from rlsyn.names import unknown_name
+
+__all__ = ["METHODS", "Baseline", "baseline_class"]
+
+METHODS = {
+    "independent": "rlsyn.baselines.independent:Independent",
+    "bootstrap": "rlsyn.baselines.bootstrap:Bootstrap",
+}
+"""Where each baseline lives: libraries of networks are only imported for those that are used."""
+
+
+def baseline_class(name: str) -> type[Baseline]:
+    """The class of a baseline.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    if name not in METHODS:
+        raise ValueError(unknown_name("method", name, list(METHODS)))
+    module, _, class_name = METHODS[name].partition(":")
+    found: type[Baseline] = getattr(import_module(module), class_name)
+    return found
