@@ -51,7 +51,7 @@ def main(argv: list[str] | None = None) -> int:
 def _report(cells: list[Cell], output_dir: Path) -> int:
     results = collect(cells, output_dir)
     failed = failures(cells, output_dir)
-    for cell, error in failed.items():
+    for cell, error in failed:
         print(f"Failed: {cell.table}, {cell.method}, seed {cell.seed}: {error}", file=sys.stderr)
     if results.empty:
         return 1

@@ -156,10 +156,10 @@ def collect(cells: Sequence[Cell], output_dir: Path) -> pd.DataFrame:
     return results[first + [name for name in results if name not in first]]
 
 
-def failures(cells: Sequence[Cell], output_dir: Path) -> dict[Cell, str]:
-    """The last line of the error of each cell that failed."""
-    errors = {cell: cell.folder(output_dir) / "error.txt" for cell in cells}
-    return {cell: path.read_text().strip().splitlines()[-1] for cell, path in errors.items() if path.is_file()}
+def failures(cells: Sequence[Cell], output_dir: Path) -> list[tuple[Cell, str]]:
+    """The cells that failed, and the last line of the error of each."""
+    errors = [(cell, cell.folder(output_dir) / "error.txt") for cell in cells]
+    return [(cell, path.read_text().strip().splitlines()[-1]) for cell, path in errors if path.is_file()]
 
 
 def summarise(results: pd.DataFrame) -> pd.DataFrame:

@@ -1,0 +1,86 @@
+"""The contract that every method keeps: `fit` and `sample`, whatever is inside."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rlsyn.baselines import METHODS, Baseline, baseline_class
+from rlsyn.baselines.table_vectors import TableVectors
+from rlsyn.schema import infer_schema
+
+QUICK: dict[str, dict] = {}
+"""Arguments with which a method that trains a network takes a second."""
+
+
+@pytest.fixture(params=METHODS)
+def method(request):
+    return lambda **arguments: baseline_class(request.param)(**{**QUICK.get(request.param, {}), **arguments})
+
+
+@pytest.fixture
+def fitted(method, patients):
+    return method(seed=1).fit(patients, label="died")
+
+
+def test_records_have_the_columns_kinds_and_values_of_the_table(fitted, patients):
+    synthetic = fitted.sample(300)
+    schema = infer_schema(patients, label="died")
+    assert list(synthetic.columns) == schema.names and len(synthetic) == 300
+    schema.validate(synthetic)
+    assert synthetic.index.equals(pd.RangeIndex(300))
+    written = infer_schema(pd.concat([synthetic, patients]))
+    assert [column.kind for column in written.columns] == [column.kind for column in infer_schema(patients).columns]
+    assert (synthetic["n_visits"].dropna() % 1 == 0).all() and np.allclose(synthetic["age"], synthetic["age"].round(1))
+    assert synthetic["never_measured"].isna().all() and (synthetic["country"] == "CH").all()
+    assert 0 < synthetic["smoker"].isna().mean() < 0.5
+
+
+def test_the_same_seed_draws_the_same_records(method, fitted, patients):
+    again = method(seed=1).fit(patients, label="died")
+    pd.testing.assert_frame_equal(fitted.sample(50), again.sample(50))
+    pd.testing.assert_frame_equal(fitted.sample(50), fitted.sample(50))
+    assert not fitted.sample(50, seed=2).equals(fitted.sample(50))
+
+
+def test_fitting_leaves_the_table_and_the_folder_as_they_were(method, patients, tmp_path, monkeypatch, capfd):
+    monkeypatch.chdir(tmp_path)
+    before = patients.copy()
+    method().fit(patients, label="died").sample(5)
+    pd.testing.assert_frame_equal(patients, before)
+    assert list(tmp_path.iterdir()) == []
+    captured = capfd.readouterr()
+    assert captured.out == captured.err == ""
+
+
+def test_wrong_use_is_told_in_a_sentence(method, fitted, patients):
+    with pytest.raises(RuntimeError, match="Call fit"):
+        method().sample(5)
+    with pytest.raises(ValueError, match="at least 1, got 0"):
+        fitted.sample(0)
+    with pytest.raises(ValueError, match="Did you mean 'died'"):
+        method().fit(patients, label="dead")
+    with pytest.raises(ValueError, match="got both"):
+        method().fit(patients, label="died", schema=fitted.schema)
+
+
+def test_an_unknown_method_is_named():
+    with pytest.raises(ValueError, match="Did you mean 'bootstrap'"):
+        baseline_class("boostrap")
+    assert all(issubclass(baseline_class(name), Baseline) for name in METHODS)
+
+
+def test_vectors_bring_a_table_back(patients):
+    schema = infer_schema(patients, label="died")
+    vectors = TableVectors(patients, schema)
+    encoded = vectors.transform(patients)
+    assert encoded.shape == (len(patients), vectors.width) and encoded.dtype == np.float32
+    assert encoded.min() >= 0 and encoded.max() <= 1 and not np.isnan(encoded).any()
+    decoded = vectors.inverse(encoded)
+    schema.validate(decoded)
+    for name in schema.names:
+        left, right = decoded[name], patients[name]
+        assert (left.isna() == right.isna()).all()
+        same = left.dropna().astype(str) == right.dropna().astype(left.dtype).astype(str)
+        assert same.all() or np.allclose(left.dropna().astype(float), right.dropna().astype(float), atol=1e-3)
+    for block in vectors.of_kind("categorical"):
+        assert (encoded[:, block.start : block.stop].sum(axis=1) == 1).all()
