@@ -118,3 +118,19 @@ def test_the_same_seed_gives_the_same_records(patients, smoothing):
         SequentialTrees(smoothing=smoothing, seed=3).fit(patients, label="died").sample(50) for _ in range(2)
     )
     pd.testing.assert_frame_equal(first, second)
+
+
+def test_smoothing_keeps_the_width_of_numbers(patients):
+    table = pd.DataFrame({"weight": np.random.default_rng(0).integers(0, 100, 200).astype("int8")})
+    drawn = SequentialTrees(smoothing=True).fit(table).sample(200)
+    assert drawn["weight"].dtype == "int8"
+
+
+def test_an_outlier_hides_no_relation():
+    """A mistyped value stretches the scale: what counts as no gain is a share of the impurity, no absolute number."""
+    x = np.random.default_rng(0).normal(50, 10, 400)
+    table = pd.DataFrame({"x": x, "y": x + 1})
+    table.loc[0, "y"] = 1e5
+    drawn = SequentialTrees().fit(table).sample(1000)
+    usual = drawn[drawn["y"] < 1e5]
+    assert usual["x"].corr(usual["y"]) > 0.97
