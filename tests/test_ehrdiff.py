@@ -1,0 +1,197 @@
+"""EHRDiff: preconditioning, sampler, schedule, whitening, and what it learns of a table."""
+
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from torch import nn
+
+from rlsyn.baselines.ehrdiff import (
+    SIGMA_DATA,
+    Denoiser,
+    EHRDiff,
+    PrincipalAxes,
+    denoise,
+    learning_rate_share,
+    noise_levels,
+)
+
+QUICK = {"n_steps": 150, "batch_size": 64, "hidden_size": 32, "time_size": 16}
+
+
+class GaussianDenoiser(nn.Module):
+    """The best denoiser of normal data with mean 0, known in closed form."""
+
+    def __init__(self, deviation):
+        super().__init__()
+        self.deviation = deviation
+
+    def forward(self, noisy, sigma):
+        return self.deviation**2 / (self.deviation**2 + sigma**2) * noisy
+
+
+@pytest.fixture(scope="module")
+def pair():
+    """Two lengths that go together, and a finding that follows from them; far from the middle of their ranges."""
+    rng = np.random.default_rng(0)
+    length = rng.lognormal(1, 0.3, 400)
+    return pd.DataFrame(
+        {"a": length, "b": length + rng.normal(0, 0.05, 400), "sick": (length > 3).astype(int), "c": rng.random(400)}
+    )
+
+
+def test_noise_levels_fall_from_80_to_0_02_and_end_at_0():
+    levels = noise_levels(32)
+    assert len(levels) == 33
+    assert levels[0] == pytest.approx(80)
+    assert levels[-2] == pytest.approx(0.02, rel=1e-5)
+    assert levels[-1] == 0
+    assert (levels.diff() < 0).all()
+
+
+@pytest.mark.parametrize("deviation", [0.1, 0.5, 2.0])
+def test_sampler_gives_normal_data_their_standard_deviation(deviation):
+    """The flow maps noise to `deviation` times the noise, but for the share that 80 is not infinite."""
+    noise = torch.randn(500, 3)
+    drawn = denoise(GaussianDenoiser(deviation), noise, noise_levels(32))
+    assert torch.allclose(drawn, deviation * noise, rtol=0.03, atol=1e-4)
+
+
+def test_heun_is_of_second_order():
+    """Twice the levels, about a quarter of the error: Euler's method would halve it."""
+
+    def error(n_levels):
+        levels = torch.linspace(4, 1, n_levels + 1)
+        drawn = denoise(GaussianDenoiser(1.0), torch.ones(1, 1), levels)
+        return abs(drawn.item() - 4 * math.sqrt((1 + 1) / (1 + 16)))
+
+    assert error(8) / error(16) == pytest.approx(4, rel=0.2)
+
+
+def test_new_denoiser_is_the_best_one_for_normal_data():
+    noisy, sigma = torch.randn(20, 5), torch.rand(20, 1) + 0.1
+    denoiser = Denoiser(5, 16, 8, sigma_data=0.3)
+    assert torch.allclose(denoiser(noisy, sigma), GaussianDenoiser(0.3)(noisy, sigma), atol=1e-6)
+
+
+def test_loss_of_a_new_denoiser_is_one():
+    """EDM's weights make the network's target a unit normal for data with standard deviation sigma_data."""
+    denoiser = Denoiser(4, 16, 8, SIGMA_DATA)
+    assert denoiser.loss(SIGMA_DATA * torch.randn(20_000, 4)).item() == pytest.approx(1, rel=0.03)
+
+
+def test_denoiser_knows_the_noise_level():
+    denoiser = Denoiser(3, 16, 8, 0.5)
+    nn.init.normal_(denoiser.layers[-1].weight)
+    scaled = torch.randn(10, 3)
+    low, high = (denoiser.correction(scaled, torch.full((10, 1), level)) for level in (-1.0, 1.0))
+    assert not torch.allclose(low, high, atol=1e-3)
+
+
+def test_principal_axes_give_one_standard_deviation_and_no_correlation_and_return():
+    vectors = torch.rand(300, 4)
+    vectors[:, 1] = vectors[:, 0] * 0.5 + vectors[:, 1] * 0.1
+    axes = PrincipalAxes(vectors, 0.5)
+    components = axes.transform(vectors)
+    assert torch.allclose(torch.cov(components.T, correction=0), 0.25 * torch.eye(4), atol=1e-4)
+    assert torch.allclose(axes.inverse(components), vectors, atol=1e-5)
+
+
+def test_principal_axes_bear_columns_that_do_not_vary_and_more_columns_than_rows():
+    vectors = torch.rand(10, 30)
+    vectors[:, 3] = 0.25
+    axes = PrincipalAxes(vectors, 0.5)
+    components = axes.transform(vectors)
+    assert components.abs().max() < 3
+    assert torch.allclose(axes.inverse(components), vectors, atol=1e-5)
+
+
+def test_reference_fault_most_steps_are_warm_up():
+    """20,000 of about 27,500 steps warmed up: here it is a share, and the highest rate comes early."""
+    for n_steps in (100, 27_500):
+        rates = [learning_rate_share(step, n_steps, 0.05) for step in range(n_steps)]
+        assert np.argmax(rates) <= 0.05 * n_steps
+        assert max(rates) == 1
+        assert 0 < rates[0] <= 0.2
+        assert 0 <= rates[-1] < 1e-3
+
+
+def test_without_warm_up_the_highest_rate_comes_first():
+    assert learning_rate_share(0, 10, 0.0) == 1
+
+
+def test_associations_hold_from_the_first_step(pair):
+    drawn = EHRDiff(**QUICK | {"n_steps": 1}).fit(pair).sample(1_000)
+    assert drawn["a"].corr(drawn["b"]) > 0.97
+    assert abs(drawn["a"].corr(drawn["c"])) < 0.15
+
+
+def test_training_learns_what_no_normal_distribution_has():
+    """Two groups with nothing between them, where the normal distribution has a third of its records."""
+    rng = np.random.default_rng(0)
+    high = rng.random(300) < 0.5
+    train = pd.DataFrame({"x": rng.normal(10.0 * high, 0.5), "y": rng.normal(-10.0 * high, 0.5)})
+
+    def share_between(n_steps):
+        model = EHRDiff(n_steps=n_steps, batch_size=128, hidden_size=64, time_size=32, learning_rate=1e-2)
+        return model.fit(train).sample(1_000)["x"].between(2.5, 7.5).mean()
+
+    assert share_between(1) > 0.25
+    assert share_between(300) < 0.1
+
+
+@pytest.mark.parametrize("whiten", [True, False])
+def test_numbers_stay_in_the_training_range(pair, whiten):
+    drawn = EHRDiff(**QUICK | {"n_steps": 5}, whiten=whiten).fit(pair).sample(500)
+    for name in ("a", "b", "c"):
+        assert pair[name].min() <= drawn[name].min()
+        assert drawn[name].max() <= pair[name].max()
+
+
+def test_same_seed_same_records_whatever_was_drawn_before(patients):
+    first = EHRDiff(seed=3, **QUICK | {"n_steps": 10}).fit(patients).sample(50)
+    torch.manual_seed(99)
+    again = EHRDiff(seed=3, **QUICK | {"n_steps": 10}).fit(patients)
+    pd.testing.assert_frame_equal(first, again.sample(50))
+    assert not first.equals(again.sample(50, seed=4))
+    assert not first.equals(EHRDiff(seed=4, **QUICK | {"n_steps": 10}).fit(patients).sample(50, seed=3))
+
+
+def test_fit_leaves_the_global_generators_alone(patients):
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    EHRDiff(**QUICK | {"n_steps": 3}).fit(patients)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_run_dir_gets_events_and_a_checkpoint(patients, tmp_path):
+    EHRDiff(**QUICK | {"n_steps": 60}).fit(patients, run_dir=tmp_path / "run")
+    assert list((tmp_path / "run").glob("events.out.tfevents.*"))
+    assert list((tmp_path / "run").glob("*.ckpt"))
+
+
+def test_it_says_and_writes_nothing_unasked(pair, tmp_path, monkeypatch, capfd, recwarn):
+    monkeypatch.chdir(tmp_path)
+    EHRDiff(**QUICK | {"n_steps": 3}).fit(pair).sample(5)
+    assert capfd.readouterr() == ("", "")
+    assert [str(warning.message) for warning in recwarn] == []
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"n_steps": 0}, "n_steps must be at least 1, got 0"),
+        ({"batch_size": 0}, "batch_size must be at least 1, got 0"),
+        ({"time_size": 7}, "time_size must be even"),
+        ({"warm_up": 1.0}, "warm_up must be a share"),
+        ({"learning_rate": 0.0}, "learning_rate and sigma_data must be above 0"),
+        ({"n_sampling_steps": 1}, "n_sampling_steps must be at least 2, got 1"),
+    ],
+)
+def test_bad_arguments_are_named(arguments, message):
+    with pytest.raises(ValueError, match=message):
+        EHRDiff(**arguments)
