@@ -71,6 +71,13 @@ def test_a_missing_number_stands_where_it_does_in_training_rows(mixed, patients)
     assert set(records[missing, start]) == {float(real[torch.as_tensor(patients["n_visits"].isna()), start][0])}
 
 
+def test_what_never_varies_stays_even_untrained(patients):
+    train = patients.assign(protocol=3.5)
+    synthetic = OneStep(n_iterations=1, start_at_marginals=False).fit(train).sample(500)
+    assert (synthetic["protocol"] == 3.5).all() and (synthetic["country"] == "CH").all()
+    assert synthetic["never_measured"].isna().all()
+
+
 def test_penalty_is_that_of_differentiating_twice():
     discriminator, gamma = RecordDiscriminator(6, 16), 5.0
     real, synthetic = torch.rand(20, 6), torch.rand(20, 6)

@@ -73,6 +73,7 @@ class RecordPolicy(nn.Module):
     """
 
     _medians: Tensor
+    _constants: Tensor
 
     def __init__(self, vectors: TableVectors, real: Tensor, n_noise: int, n_hidden: int) -> None:
         super().__init__()
@@ -86,6 +87,8 @@ class RecordPolicy(nn.Module):
         # Where a number is missing, training rows hold the same value in its place.
         medians = [real[real[:, flag] == 1, start][0] for start, flag in zip(self._flagged, self._flags, strict=True)]
         self.register_buffer("_medians", torch.tensor(medians))
+        self._constant = torch.nonzero(real.amin(0) == real.amax(0)).flatten().tolist()
+        self.register_buffer("_constants", real[0, self._constant])
         self.trunk = nn.Sequential(nn.Linear(n_noise, n_hidden), nn.ReLU(), nn.Linear(n_hidden, n_hidden), nn.ReLU())
         self.head = nn.Linear(n_hidden, vectors.width + 1)
         self.log_sigma = nn.Parameter(torch.zeros(len(self._numeric)))
@@ -130,12 +133,16 @@ class RecordPolicy(nn.Module):
         return total
 
     def records(self, actions: Tensor) -> Tensor:
-        """Vectors of the records that actions stand for; a missing number stands where it does in training rows."""
+        """Vectors of the records that actions stand for.
+
+        Entries that never vary in the training rows are theirs, and a missing number stands where it does there.
+        """
         vectors = actions.clone()
         vectors[:, self._numeric] = torch.sigmoid(2 * actions[:, self._numeric])  # (tanh(u) + 1) / 2
+        vectors[:, self._constant] = self._constants
         if self._flagged:
             vectors[:, self._flagged] = torch.where(
-                actions[:, self._flags] == 1, self._medians, vectors[:, self._flagged]
+                vectors[:, self._flags] == 1, self._medians, vectors[:, self._flagged]
             )
         return vectors
 
@@ -285,7 +292,8 @@ class OneStep(Baseline):
     What differs from the paper's code, and why:
 
     - Categories beyond two are a softmax; there they are independent Bernoullis, so a person could have two races. A
-      missing number is a binary entry of its own; the paper fills missing values in beforehand.
+      missing number is a binary entry of its own; the paper fills missing values in beforehand. Entries that are
+      constant in the training rows are constant in every record.
     - The penalty on the means of numbers is left out: its gradient there is zero.
     - The schedule is a fast one: 3,000 to 10,000 iterations (75 per entry of the vector) instead of 30,000, on a third
       of the batch, with learning rates that begin up to ten times as high and fall linearly to the paper's own, from
