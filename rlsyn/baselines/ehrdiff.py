@@ -18,7 +18,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from rlsyn.baselines.baseline import Baseline
 from rlsyn.baselines.table_vectors import TableVectors
@@ -45,7 +45,8 @@ class EHRDiff(Baseline):
       axes, where it holds for all. On BreastCancer-v0, after 1,500 steps of 128 rows, associations are wrong by 0.06
       rather than 0.24 (EHRDiff's sigma_data of 0.0645 in [0, 1]), 0.35 (sigma_data measured there) or 0.28 (measured,
       mean taken off), and KS distances fall from 0.32, 0.25 and 0.14 to 0.10.
-    - The last layer starts at 0, so that learning begins from the Gaussian of the training rows.
+    - The last layer starts at 0, so that learning begins from the Gaussian of the training rows; and the weights are
+      averaged over few steps at first (as EDM does), or the first weights would stay in the average of a short run.
     - Warming up takes a share of the steps. The setting published for AI-READI warms up for 20,000 of about 27,500
       steps, so that the learning rate is high for a few of them only; and its file lost the exponent of the rate.
     - Fewer steps, of fewer rows, at a higher rate. The whole schedule of the reference is
@@ -96,7 +97,7 @@ class EHRDiff(Baseline):
             raise ValueError(f"time_size must be even and positive, got {time_size}: half of it is sines.")
         if not 0 <= warm_up < 1:
             raise ValueError(f"warm_up must be a share of the steps, 0 to below 1, got {warm_up}.")
-        if learning_rate <= 0 or sigma_data <= 0:
+        if min(learning_rate, sigma_data) <= 0:
             raise ValueError(f"learning_rate and sigma_data must be above 0, got {learning_rate} and {sigma_data}.")
         self.n_steps, self.batch_size, self.learning_rate, self.warm_up = n_steps, batch_size, learning_rate, warm_up
         self.hidden_size, self.time_size, self.n_sampling_steps = hidden_size, time_size, n_sampling_steps
@@ -235,7 +236,7 @@ class _Training(LightningModule):
     def __init__(self, denoiser: Denoiser, n_steps: int, learning_rate: float, warm_up: float) -> None:
         super().__init__()
         self.denoiser, self.n_steps, self.learning_rate, self.warm_up = denoiser, n_steps, learning_rate, warm_up
-        self.average = AveragedModel(denoiser, multi_avg_fn=get_ema_multi_avg_fn(EMA_DECAY))
+        self.average = AveragedModel(denoiser, avg_fn=_average)
 
     def training_step(self, vectors: Tensor, batch_idx: int) -> Tensor:
         loss = self.denoiser.loss(vectors)
@@ -251,6 +252,10 @@ class _Training(LightningModule):
             optimizer, lambda step: learning_rate_share(step, self.n_steps, self.warm_up)
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+def _average(average: Tensor, weights: Tensor, n_averaged: Tensor | int) -> Tensor:
+    return average.lerp(weights, 1 - min(EMA_DECAY, (1 + float(n_averaged)) / (10 + float(n_averaged))))
 
 
 class _Batches:
