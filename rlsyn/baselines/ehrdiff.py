@@ -26,8 +26,6 @@ from rlsyn.device import torch_device
 from rlsyn.randomness import global_seed
 
 SIGMA_MIN, SIGMA_MAX, RHO = 0.02, 80.0, 7.0
-SIGMA_DATA = 0.5
-"""Standard deviation of what the network learns; for 0.5 Karras et al. chose the noise of training."""
 P_MEAN, P_STD = -1.2, 1.2
 EMA_DECAY = 0.999
 ROWS_AT_ONCE = 8_192
@@ -40,13 +38,8 @@ class EHRDiff(Baseline):
     records in 32 deterministic steps. Numbers are clipped to their training range, binary entries are cut at 0.5, of
     one-hot entries the largest wins. Network, noise, sampler, optimiser and averaged weights are EHRDiff's. Deviations:
 
-    - `whiten`: EDM expects data with mean 0 and one standard deviation, sigma_data. Records in [0, 1] are not like that:
-      measurements go together and vary little, findings much. So noise is added, and sigma_data is 0.5, along principal
-      axes, where it holds for all. On BreastCancer-v0, after 1,500 steps of 128 rows, associations are wrong by 0.06
-      rather than 0.24 (EHRDiff's sigma_data of 0.0645 in [0, 1]), 0.35 (sigma_data measured there) or 0.28 (measured,
-      mean taken off), and KS distances fall from 0.32, 0.25 and 0.14 to 0.10.
-    - The last layer starts at 0, so that learning begins from the Gaussian of the training rows; and the weights are
-      averaged over few steps at first (as EDM does), or the first weights would stay in the average of a short run.
+    - The weights are averaged over few steps at first, as EDM does: at 0.999 all along, the first weights are a fifth of
+      the average after 1,500 steps, and records a blur. And the last layer starts at 0.
     - Warming up takes a share of the steps. The setting published for AI-READI warms up for 20,000 of about 27,500
       steps, so that the learning rate is high for a few of them only; and its file lost the exponent of the rate.
     - Fewer steps, of fewer rows, at a higher rate. The whole schedule of the reference is
@@ -60,8 +53,8 @@ class EHRDiff(Baseline):
         warm_up: Share of the steps in which it rises.
         hidden_size: Units of the first and the last hidden layer.
         time_size: Units of the three hidden layers between them, and of the embedding of the noise level.
-        whiten: Whether to work along principal axes; otherwise in [0, 1] with `sigma_data`, as EHRDiff does.
-        sigma_data: Standard deviation of the data for `whiten=False`: 0.0645 in the reference for AI-READI.
+        sigma_data: Standard deviation of the vectors for the preconditioning; that of the reference for AI-READI by
+            default, `None` measures it on the training rows.
         n_sampling_steps: Noise levels of sampling.
 
     Raises:
@@ -84,8 +77,7 @@ class EHRDiff(Baseline):
         warm_up: float = 0.05,
         hidden_size: int = 1024,
         time_size: int = 128,
-        whiten: bool = True,
-        sigma_data: float = 0.0645,
+        sigma_data: float | None = 0.0645,
         n_sampling_steps: int = 32,
     ) -> None:
         super().__init__(seed)
@@ -97,21 +89,19 @@ class EHRDiff(Baseline):
             raise ValueError(f"time_size must be even and positive, got {time_size}: half of it is sines.")
         if not 0 <= warm_up < 1:
             raise ValueError(f"warm_up must be a share of the steps, 0 to below 1, got {warm_up}.")
-        if min(learning_rate, sigma_data) <= 0:
+        if learning_rate <= 0 or (sigma_data is not None and sigma_data <= 0):
             raise ValueError(f"learning_rate and sigma_data must be above 0, got {learning_rate} and {sigma_data}.")
         self.n_steps, self.batch_size, self.learning_rate, self.warm_up = n_steps, batch_size, learning_rate, warm_up
         self.hidden_size, self.time_size, self.n_sampling_steps = hidden_size, time_size, n_sampling_steps
-        self.whiten, self.sigma_data = whiten, sigma_data
+        self.sigma_data = sigma_data
 
     def _learn(self, train: pd.DataFrame, run_dir: Path | None, progress_bar: bool) -> None:
         self._vectors = TableVectors(train, self.schema)
         vectors = torch.as_tensor(self._vectors.transform(train))
-        self._axes = PrincipalAxes(vectors, SIGMA_DATA) if self.whiten else None
-        points = self._axes.transform(vectors) if self._axes else vectors
-        batches = _Batches(points, self.batch_size, self.n_steps or _default_steps(len(points), self.batch_size))
-        sigma_data = SIGMA_DATA if self.whiten else self.sigma_data
+        batches = _Batches(vectors, self.batch_size, self.n_steps or _default_steps(len(train), self.batch_size))
+        sigma_data = self.sigma_data or _standard_deviation(vectors)
         with global_seed(self.seed), _quiet():
-            denoiser = Denoiser(points.shape[1], self.hidden_size, self.time_size, sigma_data)
+            denoiser = Denoiser(self._vectors.width, self.hidden_size, self.time_size, sigma_data)
             training = _Training(denoiser, len(batches), self.learning_rate, self.warm_up)
             _trainer(run_dir, progress_bar).fit(training, batches)
         self._denoiser = training.average.module.requires_grad_(False).eval().to(torch_device("auto"))
@@ -122,34 +112,8 @@ class EHRDiff(Baseline):
         for start in range(0, n, ROWS_AT_ONCE):
             shape = (min(ROWS_AT_ONCE, n - start), self._vectors.width)
             noise = torch.as_tensor(rng.standard_normal(shape, dtype=np.float32))
-            points = denoise(self._denoiser, noise.to(torch_device("auto")), levels).cpu()
-            drawn.append((self._axes.inverse(points) if self._axes else points).numpy())
+            drawn.append(denoise(self._denoiser, noise.to(torch_device("auto")), levels).cpu().numpy())
         return self._vectors.inverse(np.concatenate(drawn).clip(0, 1))
-
-
-class PrincipalAxes:
-    """Vectors as their principal components, centred, with one standard deviation.
-
-    Args:
-        vectors: Training rows in [0, 1].
-        scale: The standard deviation they get. Axes along which they vary less than 0.01 get less: what is left of
-            rounding, or nothing.
-    """
-
-    def __init__(self, vectors: Tensor, scale: float) -> None:
-        self._mean = vectors.mean(dim=0)
-        centred = (vectors - self._mean).double()
-        variances, axes = torch.linalg.eigh(centred.T @ centred / len(vectors))
-        self._axes = axes.float()
-        self._sizes = (variances.clamp(min=0).sqrt().clamp(min=0.01) / scale).float()
-
-    def transform(self, vectors: Tensor) -> Tensor:
-        """Scaled principal components of vectors."""
-        return (vectors - self._mean) @ self._axes / self._sizes
-
-    def inverse(self, components: Tensor) -> Tensor:
-        """Vectors of scaled principal components."""
-        return (components * self._sizes) @ self._axes.T + self._mean
 
 
 class Denoiser(nn.Module):
@@ -224,6 +188,11 @@ def learning_rate_share(step: int, n_steps: int, warm_up: float) -> float:
     if step < n_warm_up:
         return (step + 1) / n_warm_up
     return 0.5 * (1 + math.cos(math.pi * (step - n_warm_up) / max(1, n_steps - n_warm_up)))
+
+
+def _standard_deviation(vectors: Tensor) -> float:
+    # Of an entry about its mean, root mean square of the entries.
+    return max(float(vectors.var(dim=0, correction=0).mean().sqrt()), SIGMA_MIN)
 
 
 def _default_steps(n_rows: int, batch_size: int) -> int:
