@@ -128,28 +128,15 @@ def test_learning_rates_fall_to_those_of_the_preset():
     vectors = TableVectors(_numbers(real), infer_schema(_numbers(real)))
     preset = OneStep.PRESETS["AIREADI"]
     training = OneStepTraining(
-        RecordPolicy(vectors, real, 112, 8), RecordDiscriminator(4, 8), real, preset, model.schedule(4)[1], 10
+        RecordPolicy(vectors, real, 112, 8), RecordDiscriminator(4, 8), real, preset, model.pace, 10
     )
     rates = [training.learning_rates(n_done) for n_done in (0, 5, 10)]
     np.testing.assert_allclose(rates, np.outer([10, 5.5, 1], [2e-4, 5e-5]))
 
 
-@pytest.mark.parametrize(
-    ("preset", "width", "expected"),
-    [
-        ("AIREADI", 31, (3_000, 10)),
-        ("AIREADI", 100, (7_500, 4)),
-        ("MIMIC", 31, (3_000, 4)),
-        ("MIMIC", 1_486, (10_000, 3)),
-    ],
-)
-def test_wider_records_are_learned_longer_and_slower(preset, width, expected):
-    assert OneStep(preset).schedule(width) == pytest.approx(expected)
-
-
 def test_as_published_is_the_schedule_of_the_paper():
     model = OneStep.as_published("MIMIC", seed=3)
-    assert (*model.schedule(1_486), model.batch_size, model.seed) == (30_000, 1.0, 3840, 3)
+    assert (model.n_iterations, model.pace, model.batch_size, model.seed) == (30_000, 1.0, 3840, 3)
     assert not model.start_at_marginals
 
 
