@@ -57,7 +57,11 @@ FLOORS = (
     ("rlsyn.evaluation",),
     # The rivals.
     ("rlsyn.baselines.baseline", "rlsyn.baselines.table_vectors"),
-    ("rlsyn.baselines.independent", "rlsyn.baselines.bootstrap"),
+    (
+        *("rlsyn.baselines.independent", "rlsyn.baselines.bootstrap", "rlsyn.baselines.gaussian_copula"),
+        *("rlsyn.baselines.sequential_trees", "rlsyn.baselines.one_step", "rlsyn.baselines.emr_wgan"),
+        "rlsyn.baselines.ehrdiff",
+    ),
     ("rlsyn.baselines",),
     # The method.
     ("rlsyn.policy", "rlsyn.discriminator", "rlsyn.sampling"),
@@ -68,7 +72,13 @@ FLOORS = (
     # A run.
     ("rlsyn.runs",),
     ("rlsyn.benchmark", "rlsyn.benchmark_figures"),
-    ("experiments.run_ppo", "experiments.sample", "experiments.evaluate", "experiments.benchmark", "experiments.throughput"),
+    (
+        "experiments.run_ppo",
+        "experiments.sample",
+        "experiments.evaluate",
+        "experiments.benchmark",
+        "experiments.throughput",
+    ),
 )
 MAX_LINES = 450
 

@@ -12,6 +12,11 @@ __all__ = ["METHODS", "Baseline", "baseline_class"]
 METHODS = {
     "independent": "rlsyn.baselines.independent:Independent",
     "bootstrap": "rlsyn.baselines.bootstrap:Bootstrap",
+    "gaussian_copula": "rlsyn.baselines.gaussian_copula:GaussianCopula",
+    "sequential_trees": "rlsyn.baselines.sequential_trees:SequentialTrees",
+    "one_step": "rlsyn.baselines.one_step:OneStep",
+    "emr_wgan": "rlsyn.baselines.emr_wgan:EMRWGAN",
+    "ehrdiff": "rlsyn.baselines.ehrdiff:EHRDiff",
 }
 """Where each baseline lives: libraries of networks are only imported for those that are used."""
 

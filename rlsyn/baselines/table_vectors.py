@@ -62,6 +62,8 @@ class TableVectors:
                 seen = [category for category in column.categories if _equals(train[column.name], category).any()]
                 values = (*seen, *([None] if train[column.name].isna().any() else []))
                 self._add(column, "binary" if len(values) == 2 else "categorical", values)
+            elif train[column.name].isna().all():
+                self._add(column, "categorical", (None,))  # missing is its only value
             else:
                 self._scales[column.name] = _scale(train[column.name])
                 self._add(column, "numeric")
@@ -119,8 +121,6 @@ def _scale(values: pd.Series) -> tuple[float, float, float]:
     # Lowest value, range (1 where there is none), and the scaled median.
     numbers = pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan)
     numbers = numbers[~np.isnan(numbers)]
-    if len(numbers) == 0:
-        return 0.0, 1.0, 0.0
     low, span = float(numbers.min()), float(np.ptp(numbers)) or 1.0
     return low, span, float((np.median(numbers) - low) / span)
 
@@ -139,6 +139,8 @@ def _rounded(numbers: np.ndarray, column: Column) -> pd.Series:
 
 
 def _categories(codes: np.ndarray, block: Block) -> pd.Series:
+    if not block.column.is_discrete:
+        return pd.Series(np.full(len(codes), np.nan))
     values = np.array([*block.categories], dtype=object)[codes]
     series = pd.Series(values, dtype=object)
     is_text = any(isinstance(value, str) for value in block.categories)
