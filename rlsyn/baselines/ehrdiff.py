@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import math
-import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
@@ -21,6 +18,7 @@ from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel
 
 from rlsyn.baselines.baseline import Baseline
+from rlsyn.baselines.quiet import quiet_lightning
 from rlsyn.baselines.table_vectors import TableVectors
 from rlsyn.device import torch_device
 from rlsyn.randomness import global_seed
@@ -101,7 +99,7 @@ class EHRDiff(Baseline):
         vectors = torch.as_tensor(self._vectors.transform(train))
         batches = _Batches(vectors, self.batch_size, self.n_steps or _default_steps(len(train), self.batch_size))
         sigma_data = self.sigma_data or _standard_deviation(vectors)
-        with global_seed(self.seed), _quiet():
+        with global_seed(self.seed), quiet_lightning():
             denoiser = Denoiser(self._vectors.width, self.hidden_size, self.time_size, sigma_data)
             training = _Training(denoiser, len(batches), self.learning_rate, self.warm_up)
             _trainer(run_dir, progress_bar).fit(training, batches)
@@ -258,19 +256,3 @@ def _trainer(run_dir: Path | None, progress_bar: bool) -> Trainer:
         enable_model_summary=False,
         enable_progress_bar=progress_bar,
     )
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    # Lightning announces devices, tips and the deprecations of its own parts.
-    loggers = [logging.getLogger(name) for name in ("lightning.pytorch", "lightning.fabric")]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=r"lightning\.")
-            yield
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from copy import deepcopy
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rlsyn.baselines.baseline import Baseline
+from rlsyn.baselines.quiet import quiet_lightning
 from rlsyn.baselines.table_vectors import Block, TableVectors
 from rlsyn.randomness import global_seed
 
@@ -117,7 +114,7 @@ class EMRWGAN(Baseline):
         self._vectors = TableVectors(train, self.schema)
         rows = torch.as_tensor(self._vectors.transform(train))
         n_steps = self.n_steps or self.default_steps(len(rows))
-        with global_seed(self.seed), _quiet():
+        with global_seed(self.seed), quiet_lightning():
             model = _WGAN(rows, self._vectors.blocks, self, n_steps)
             trainer = Trainer(
                 max_epochs=1,
@@ -283,17 +280,3 @@ def _residual(layers: nn.ModuleList, vectors: Tensor) -> Tensor:
 def _straight_through(hard: Tensor, soft: Tensor) -> Tensor:
     # (soft - soft) first: the value is then exactly 0 or 1.
     return hard + (soft - soft.detach())
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    # Lightning tells of devices, worker processes and signs of haste, on the terminal.
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)

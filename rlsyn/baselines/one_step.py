@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import ClassVar, Self
@@ -21,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rlsyn.baselines.baseline import Baseline
+from rlsyn.baselines.quiet import quiet_lightning
 from rlsyn.baselines.table_vectors import TableVectors
 from rlsyn.randomness import global_seed
 
@@ -365,7 +362,7 @@ class OneStep(Baseline):
         preset = replace(self.PRESETS[self.preset], batch_size=self.batch_size)
         self._vectors = TableVectors(train, self.schema)
         real = torch.as_tensor(self._vectors.transform(train))
-        with global_seed(self.seed), _quiet_lightning():
+        with global_seed(self.seed), quiet_lightning():
             self._policy = RecordPolicy(self._vectors, real, preset.n_noise, preset.n_hidden)
             if self.start_at_marginals:
                 self._policy.start_at_marginals(real)
@@ -395,17 +392,3 @@ def _trainer(run_dir: Path | None, progress_bar: bool) -> Trainer:
         enable_progress_bar=progress_bar,
         log_every_n_steps=1,
     )
-
-
-@contextmanager
-def _quiet_lightning() -> Iterator[None]:
-    """Keeps Lightning's announcements of devices and advice on loaders off the terminal."""
-    logger = logging.getLogger("lightning.pytorch")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        logger.setLevel(level)
