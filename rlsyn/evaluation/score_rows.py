@@ -93,6 +93,8 @@ def utility_rows(
         name: _label_scores(tables, {m: _nth(found[m, "real"], i) for m in names}, in_place[name], name)
         for i, name in enumerate(scored, start=1)
     } | {"real": s2r["real"]}
+    pairs = {"S2R": (tables.synthetic, tables.test), "R2S": (tables.train, tables.synthetic)}
+    notes = {kind: utility.note(*pair, schema, tables.fast) for kind, pair in pairs.items()}
     rows = []
     for metric in metrics:
         if metric not in computed:
@@ -101,9 +103,8 @@ def utility_rows(
         kind, _, key = metric.name.partition(" ")
         results = s2r if kind == "S2R" else r2s
         estimates = {name: one.get(key, NOTHING) for name, one in results.items() if isinstance(one, dict)}
-        fitted, judged = (tables.synthetic, tables.test) if kind == "S2R" else (tables.train, tables.synthetic)
         reason, real_reason = (one if isinstance(one, str) else "" for one in (results["synthetic"], results["real"]))
-        note = reason or utility.note(fitted, judged, schema, tables.fast)
+        note = reason or notes[kind]
         rows.append(
             _row(metric, estimates, _join(note, f"reference: {real_reason}" if real_reason not in note else ""))
         )
