@@ -10,9 +10,14 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from rlsyn.attribute_order import information_order
 from rlsyn.levels import CategoryLevels, Levels, QuantileLevels
 from rlsyn.names import unknown_name
 from rlsyn.schema import Schema
+
+LEARNED_ORDERS = ("information", "random")
+"""Orders that need more than the schema."""
+ORDERS = ("table", "label_first", "label_last", *LEARNED_ORDERS)
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,12 @@ class Encoding:
 
     @classmethod
     def fit(
-        cls, train: pd.DataFrame, schema: Schema, n_levels: int = 32, order: str | Sequence[str] = "label_first"
+        cls,
+        train: pd.DataFrame,
+        schema: Schema,
+        n_levels: int = 32,
+        order: str | Sequence[str] = "label_first",
+        seed: int = 0,
     ) -> Encoding:
         """The encoding of a training table.
 
@@ -41,7 +51,9 @@ class Encoding:
             train: Training rows with the schema's columns, and its group column if it has one.
             schema: The columns.
             n_levels: Levels of a finely valued column, missing not counted.
-            order: `"table"`, `"label_first"`, `"label_last"`, or names of columns that come first.
+            order: `"table"`, `"label_first"`, `"label_last"`, `"information"` (from the label on, each next column
+                tells most about one before it), `"random"`, or names of columns that come first.
+            seed: Of the random order.
 
         Raises:
             ValueError: `n_levels` below 2, an unknown order or column, or a table that does not fit the schema.
@@ -57,6 +69,8 @@ class Encoding:
                 levels.append(CategoryLevels.fit(column, train[name]))
             else:
                 levels.append(QuantileLevels.fit(column, train[name], people, n_levels))
+        if order in LEARNED_ORDERS:
+            levels = _reordered(levels, train, schema, str(order), seed)
         return cls(schema, tuple(levels))
 
     @property
@@ -128,19 +142,27 @@ class Encoding:
 
 
 def fill_order(schema: Schema, order: str | Sequence[str]) -> list[str]:
-    """Names of the columns in the order in which an episode fills them.
+    """Names of the columns in the order in which an episode fills them, that of the table for `LEARNED_ORDERS`.
 
     Raises:
         ValueError: An order or column that does not exist.
     """
     names, label = schema.names, schema.label
-    if isinstance(order, str) and order in ("table", "label_first", "label_last"):
+    if isinstance(order, str) and order in ORDERS:
         others = [name for name in names if name != label]
-        if order == "table" or label is None:
+        if order == "table" or order in LEARNED_ORDERS or label is None:
             return names
         return [label, *others] if order == "label_first" else [*others, label]
     first = [name.strip() for name in order.split(",")] if isinstance(order, str) else list(order)
     for name in first:
         if name not in names:
-            raise ValueError(unknown_name("order or column", name, ["table", "label_first", "label_last", *names]))
+            raise ValueError(unknown_name("order or column", name, [*ORDERS, *names]))
     return list(dict.fromkeys([*first, *names]))
+
+
+def _reordered(levels: list[Levels], train: pd.DataFrame, schema: Schema, order: str, seed: int) -> list[Levels]:
+    if order == "random":
+        return [levels[i] for i in np.random.default_rng(seed).permutation(len(levels))]
+    records = np.stack([one.encode(train[one.column.name]) for one in levels], axis=1)
+    first = None if schema.label is None else schema.names.index(schema.label)
+    return [levels[i] for i in information_order(records, first)]

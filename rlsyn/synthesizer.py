@@ -49,8 +49,9 @@ class RLSyn:
 
     Args:
         n_levels: Levels of a finely valued column; the rest of a value is drawn inside its level.
-        order: Order in which attributes are filled in: `"label_first"`, `"label_last"`, `"table"`, or names of columns
-            that come first (conditions on them are exact, see `sample`).
+        order: Order in which attributes are filled in: `"label_first"`, `"label_last"`, `"table"`, `"information"`
+            (each tells most about one before it), `"random"`, or names of columns that come first (conditions on them
+            are exact, see `sample`).
         total_timesteps: Environment steps of PPO (records x attributes); by default 150 rollouts; 0 for none.
         n_records: Records per rollout.
         batch_records: Records per minibatch of PPO.
@@ -216,7 +217,7 @@ class RLSyn:
                 f"total_timesteps must be at least one rollout, {self.n_records} records x {len(schema.columns)} "
                 f"attributes = {rollout:,}, got {self.total_timesteps:,}. Raise it (-n) or lower n_records."
             )
-        encoding = Encoding.fit(train, schema, self.n_levels, self.order)
+        encoding = Encoding.fit(train, schema, self.n_levels, self.order, self.seed)
         if schema.group is not None and train[schema.group].nunique() < 2:
             raise ValueError(f"At least two people are needed in the training rows, got one in {schema.group!r}.")
         return encoding

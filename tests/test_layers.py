@@ -16,7 +16,7 @@ FLOORS = (
     ("rlsyn.constraints.truth",),
     ("rlsyn.constraints",),
     ("rlsyn.schema", "rlsyn.files", "rlsyn.checkpoints", "rlsyn.randomness", "rlsyn.device", "rlsyn.schedule"),
-    ("rlsyn.arguments", "rlsyn.levels", "rlsyn.autoregressive", "rlsyn.rollout"),
+    ("rlsyn.arguments", "rlsyn.levels", "rlsyn.autoregressive", "rlsyn.rollout", "rlsyn.attribute_order"),
     ("rlsyn.encoding",),
     # Data sets.
     (
