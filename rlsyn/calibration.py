@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from rlsyn.policy import AutoregressivePolicy
+from rlsyn.policy import Actor, AutoregressivePolicy
 
 PRIOR_RECORDS = 500
 """Records with the training marginals that are added to the sample, so that chance does not move rare levels."""
@@ -19,6 +19,7 @@ def calibrate_marginals(
     n_records: int = 16_384,
     n_rounds: int = 3,
     generator: torch.Generator | None = None,
+    actor: Actor | None = None,
 ) -> float:
     """Shift the biases of a policy until its records have the training marginals; returns the last largest gap.
 
@@ -36,15 +37,16 @@ def calibrate_marginals(
         n_records: Records drawn per round.
         n_rounds: Rounds.
         generator: Source of randomness.
+        actor: Another actor of the policy's encoding that is changed instead of its own.
     """
-    gap = 0.0
+    gap, actor = 0.0, actor or policy.actor
     for _ in range(n_rounds):
-        drawn = policy.sample(n_records, generator=generator).cpu().numpy()
+        drawn = policy.sample(n_records, generator=generator, actor=actor).cpu().numpy()
         gap, shifts = 0.0, []
         for attribute, wanted in enumerate(marginals):
             counts = np.bincount(drawn[:, attribute], minlength=len(wanted))
             gap = max(gap, float(np.abs(counts / n_records - wanted).max()))
             found = (counts + PRIOR_RECORDS * wanted) / (n_records + PRIOR_RECORDS)
             shifts.append(np.log(np.maximum(wanted, 1e-6)) - np.log(np.maximum(found, 1e-6)))
-        policy.actor.heads.shift_biases(shifts)
+        actor.heads.shift_biases(shifts)
     return gap

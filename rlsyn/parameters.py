@@ -57,6 +57,7 @@ def check_parameters(constructor: Callable[..., Any], parameters: Mapping[str, A
     for name, least in _LEAST.items():
         if parameters[name] is not None and parameters[name] < least:
             raise ValueError(f"Parameter {name!r} must be at least {least}, got {parameters[name]}.")
+    _check_bounds("temperature", "temperature", parameters["temperature"])
     if parameters["seed"] >= 2**32:
         raise ValueError(f"Parameter 'seed' must be below 2**32, got {parameters['seed']}.")
     if parameters["reward"] not in get_args(RewardForm):

@@ -194,7 +194,8 @@ class AutoregressivePolicy(ActorCriticPolicy):
         n: int,
         given: dict[int, int] | None = None,
         generator: torch.Generator | None = None,
-        from_reference: bool = False,
+        actor: Actor | None = None,
+        temperature: float = 1.0,
     ) -> Tensor:
         """`n` records `(n, n_attributes)` int64 drawn from the policy.
 
@@ -203,12 +204,13 @@ class AutoregressivePolicy(ActorCriticPolicy):
             given: Levels of attributes that are set rather than drawn. The rest follows the exact conditional
                 distribution if those attributes are the first ones in fill order.
             generator: Source of randomness; torch's global one by default.
-            from_reference: Whether to draw from the reference, the policy as it was before PPO.
+            actor: Another actor of this encoding to draw from, such as `reference`, the policy as it was before PPO.
+            temperature: What logits are divided by: 1 as learned; below, frequent levels become more frequent.
         """
-        actor = self.reference if from_reference else self.actor
+        actor = actor or self.actor
         prefix = self._start(n)
         for attribute in range(self.n_attributes):
-            logits = actor.step_logits(prefix.vectors, prefix.actor, attribute)
+            logits = actor.step_logits(prefix.vectors, prefix.actor, attribute) / temperature
             if given is not None and attribute in given:
                 levels = torch.full((n,), given[attribute], dtype=torch.int64, device=self.device)
             else:

@@ -65,6 +65,7 @@ class RLSyn:
         discriminator_kwargs: Arguments of `Discriminator`.
         warm_start_kwargs: Arguments of `behaviour_clone`.
         ppo_kwargs: Arguments of Stable-Baselines3's `PPO`, over `PPO_DEFAULTS`.
+        temperature: Of `sample`.
         seed: Seed of everything random in `fit` and, unless it gets its own, `sample`.
         device: `"auto"`, `"cpu"` or `"cuda"`.
 
@@ -99,6 +100,7 @@ class RLSyn:
         discriminator_kwargs: Mapping[str, Any] | None = None,
         warm_start_kwargs: Mapping[str, Any] | None = None,
         ppo_kwargs: Mapping[str, Any] | None = None,
+        temperature: float = 1.0,
         seed: int = 0,
         device: str = "auto",
     ) -> None:
@@ -109,7 +111,7 @@ class RLSyn:
         self.n_records, self.batch_records, self.warm_start = n_records, batch_records, warm_start
         self.kl_coef, self.reward, self.seed = kl_coef, reward, seed
         self.n_discriminator_steps, self.n_discriminator_warm_up = n_discriminator_steps, n_discriminator_warm_up
-        self.discriminator_batch_size = discriminator_batch_size
+        self.discriminator_batch_size, self.temperature = discriminator_batch_size, temperature
         self.policy_kwargs, self.discriminator_kwargs = dict(policy_kwargs or {}), dict(discriminator_kwargs or {})
         self.warm_start_kwargs, self.ppo_kwargs = dict(warm_start_kwargs or {}), self.parameters["ppo_kwargs"]
         self.device = torch_device(device)
@@ -229,6 +231,7 @@ class RLSyn:
         seed: int | None = None,
         policy: str = "trained",
         max_draws: int | None = None,
+        temperature: float | None = None,
     ) -> pd.DataFrame:
         """Draw synthetic records.
 
@@ -242,22 +245,29 @@ class RLSyn:
             seed: Seed of the draws; that of the model by default. The same seed gives the same records.
             policy: `"trained"`, or `"warm_start"` for the policy before PPO.
             max_draws: Records drawn at most to meet conditions, by default 1,000 for each wanted, a million (or 20 for each) at most.
+            temperature: What logits are divided by, that of the constructor by default: 1 as learned, lower for more
+                typical and higher for more unusual records.
 
         Returns:
             A table with the columns, kinds, categories and decimals of the training table.
 
         Raises:
-            ValueError: `n` below 1, an unknown column, category or policy, or too few records met the conditions.
+            ValueError: `n` below 1, a temperature of 0 or below, an unknown column, category or policy, or too few
+                records met the conditions.
             RuntimeError: Before `fit`.
         """
         if n < 1:
             raise ValueError(f"The number of records must be at least 1, got {n}.")
+        if temperature is not None and not temperature > 0:
+            raise ValueError(f"temperature must be above 0, got {temperature}.")
         if policy not in ("trained", "warm_start"):
             raise ValueError(f"policy must be 'trained' or 'warm_start', got {policy!r}.")
         conditions = to_levels(where or {}, self.encoding)
         rng = np.random.default_rng(self.seed if seed is None else seed)
         generator = torch.Generator(device=self.policy.device).manual_seed(int(rng.integers(2**62)))
-        draw = partial(self.policy.sample, generator=generator, from_reference=policy == "warm_start")
+        actor = self.policy.reference if policy == "warm_start" else None
+        heat = self.temperature if temperature is None else temperature
+        draw = partial(self.policy.sample, generator=generator, actor=actor, temperature=heat)
         records, self.acceptance_rate = draw_until(
             draw, n, conditions, len(self.encoding.levels), max_draws or min(1_000 * n, max(20 * n, 1_000_000))
         )
