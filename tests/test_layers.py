@@ -66,8 +66,13 @@ FLOORS = (
     ),
     ("rlsyn.baselines",),
     # The method.
+    ("rlsyn.rewards.total", "rlsyn.rewards.weights", "rlsyn.rewards.decoder"),
     ("rlsyn.policy", "rlsyn.discriminator", "rlsyn.sampling"),
-    ("rlsyn.rewards.realism", "rlsyn.warm_start", "rlsyn.calibration", "rlsyn.callbacks"),
+    (
+        *("rlsyn.rewards.realism", "rlsyn.rewards.constraints", "rlsyn.rewards.privacy", "rlsyn.rewards.own"),
+        *("rlsyn.warm_start", "rlsyn.calibration", "rlsyn.callbacks"),
+    ),
+    ("rlsyn.rewards.assembly",),
     ("rlsyn.rewards", "rlsyn.parameters"),
     ("rlsyn.synthesizer",),
     ("rlsyn",),  # shows the public class

@@ -1,0 +1,47 @@
+"""The reward of a fit, put together of the terms whose weights are above 0."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from rlsyn.encoding import Encoding
+from rlsyn.rewards.constraints import ConstraintReward
+from rlsyn.rewards.decoder import Decoder
+from rlsyn.rewards.own import OwnReward, OwnTerm
+from rlsyn.rewards.privacy import PrivacyReward
+from rlsyn.rewards.realism import RealismReward
+from rlsyn.rewards.total import Term, TotalReward
+
+
+def assemble_reward(
+    realism: RealismReward,
+    encoding: Encoding,
+    weights: Mapping[str, float],
+    own: Mapping[str, OwnTerm],
+    records: np.ndarray,
+    people: np.ndarray,
+    seed: int = 0,
+) -> TotalReward:
+    """The reward function of the environment.
+
+    Args:
+        realism: The realism term.
+        encoding: Of the training table; its schema declares the rules, and without any there is no constraints term.
+        weights: By name of the term.
+        own: The user's own terms by name.
+        records: Training records `(n, n_attributes)`, which the privacy term keeps.
+        people: The person each record belongs to.
+        seed: Seed of the values that are drawn for terms that look at values.
+    """
+    decode = Decoder(encoding, seed)
+    rules = encoding.schema.constraints
+    terms: dict[str, Term] = {"realism": realism}
+    if rules:
+        terms["constraints"] = ConstraintReward(rules, decode)
+    # It costs time and memory before its first call.
+    if weights["privacy"]:
+        terms["privacy"] = PrivacyReward(encoding, records, people, device=realism.discriminator.device)
+    terms |= {name: OwnReward(name, function, decode) for name, function in own.items()}
+    return TotalReward(terms, weights)
