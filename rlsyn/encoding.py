@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,6 +15,7 @@ import pandas as pd
 from rlsyn.attribute_order import information_order
 from rlsyn.levels import CategoryLevels, Levels, QuantileLevels
 from rlsyn.names import unknown_name
+from rlsyn.repair import Repair
 from rlsyn.schema import Schema
 
 LEARNED_ORDERS = ("information", "random")
@@ -91,10 +94,35 @@ class Encoding:
         """
         return np.stack([levels.encode(table[levels.column.name]) for levels in self.levels], axis=1)
 
-    def decode(self, records: np.ndarray, rng: np.random.Generator) -> pd.DataFrame:
-        """Table of records, in the schema's order, with values drawn inside numeric levels."""
-        columns = {levels.column.name: levels.decode(records[:, i], rng) for i, levels in enumerate(self.levels)}
+    def decode(
+        self, records: np.ndarray, rng: np.random.Generator, given: Mapping[str, Any] | None = None, repair: bool = True
+    ) -> pd.DataFrame:
+        """Table of records, in the schema's order, with values drawn inside numeric levels.
+
+        Args:
+            records: Levels `(n, n_attributes)`.
+            rng: Draws the values.
+            given: Numbers that columns have in every record, in the place of a draw.
+            repair: Whether values follow from each other where a rule of the schema says so, and are drawn again where
+                they break one (see `Repair`); some records may break rules still.
+        """
+        position = {name: i for i, name in enumerate(self.names)}
+        columns = {name: self.levels[i].decode(records[:, i], rng) for name, i in position.items()}
+        for name, value in (given or {}).items():
+            dtype = "int64" if self.schema[name].kind == "integer" else "float64"
+            columns[name] = pd.Series(np.full(len(records), value, dtype=dtype), name=name)
+        if repair and self.schema.constraints:
+
+            def draw(name: str, rows: np.ndarray) -> pd.Series:
+                return self.levels[position[name]].decode(records[rows, position[name]], rng)
+
+            self.repair.apply(columns, draw, given or ())
         return pd.DataFrame({name: columns[name] for name in self.schema.names})
+
+    @cached_property
+    def repair(self) -> Repair:
+        """What keeps decoded records to the rules of the schema."""
+        return Repair(self.schema.constraints, self.levels)
 
     def marginals(self) -> list[np.ndarray]:
         """Share of the training rows at each level, by attribute."""

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
+from rlsyn.bins import Bin, BinSampler
 from rlsyn.schema import Category, Column
 
 N_COSINES = 6
@@ -100,35 +102,6 @@ class CategoryLevels:
 
 
 @dataclass(frozen=True)
-class Bin:
-    """One level of a numeric column: an interval, and how values are drawn in it.
-
-    Values that several people share are `atoms`: they are reproduced with their training frequency. The rest are
-    never reproduced as such; a draw runs along `knots`, quantiles of the values that only one or two people have.
-    """
-
-    lower: float
-    upper: float
-    atoms: np.ndarray
-    atom_shares: np.ndarray
-    knots: np.ndarray
-
-    def draw(self, n: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """`n` values and whether each is an atom (and so needs no rounding)."""
-        uniform = rng.random(n)
-        edges = np.cumsum(self.atom_shares)
-        share = edges[-1] if len(edges) else 0.0
-        is_atom = uniform < share if len(self.knots) else np.ones(n, dtype=bool)
-        values = np.empty(n)
-        picked = np.searchsorted(edges, uniform[is_atom], side="right")
-        values[is_atom] = self.atoms[np.minimum(picked, len(self.atoms) - 1)] if len(self.atoms) else 0.0
-        if not is_atom.all():
-            position = (uniform[~is_atom] - share) / (1 - share)
-            values[~is_atom] = np.interp(position, np.linspace(0, 1, len(self.knots)), self.knots)
-        return values, is_atom
-
-
-@dataclass(frozen=True)
 class QuantileLevels:
     """Levels of a numeric or integer column: quantile bins, values of their own where few or frequent, and missing.
 
@@ -202,6 +175,10 @@ class QuantileLevels:
             n_missing > 0,
         )
 
+    @cached_property
+    def _sampler(self) -> BinSampler:
+        return BinSampler(self.bins)
+
     @property
     def n_levels(self) -> int:
         """Number of levels, missing included."""
@@ -222,10 +199,9 @@ class QuantileLevels:
         """Values of levels, drawn inside each level; integers as integers."""
         values = np.full(len(levels), np.nan)
         rounded = np.ones(len(levels), dtype=bool)
-        for level in np.unique(levels):
-            rows = np.flatnonzero(levels == level)
-            if level < len(self.bins):
-                values[rows], rounded[rows] = self.bins[level].draw(len(rows), rng)
+        present = np.flatnonzero(levels < len(self.bins))
+        if len(present):
+            values[present], rounded[present] = self._sampler.draw(levels[present], rng)
         drawn = np.flatnonzero(~rounded)
         if len(drawn) and (self.column.kind == "integer" or self.column.decimals is not None):
             values[drawn] = self._round(values[drawn], levels[drawn], rng)

@@ -12,11 +12,13 @@ HOUSE = ("rlsyn", "envs", "experiments")
 FLOORS = (
     # A schema and its rules.
     ("rlsyn.names",),
-    ("rlsyn.constraints.expressions", "rlsyn.yaml_fields"),
+    ("rlsyn.constraints.expressions", "rlsyn.yaml_fields", "rlsyn.bins"),
     ("rlsyn.constraints.truth",),
+    ("rlsyn.constraints.formulas",),
     ("rlsyn.constraints",),
     ("rlsyn.schema", "rlsyn.files", "rlsyn.checkpoints", "rlsyn.randomness", "rlsyn.device", "rlsyn.schedule"),
     ("rlsyn.arguments", "rlsyn.levels", "rlsyn.autoregressive", "rlsyn.rollout", "rlsyn.attribute_order"),
+    ("rlsyn.repair",),
     ("rlsyn.encoding",),
     # Data sets.
     (

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from rlsyn.constraints.expressions import check_columns, column_names, in_backticks
-from rlsyn.constraints.truth import is_false
+from rlsyn.constraints.truth import Clause, clauses, is_false
 from rlsyn.yaml_fields import read_yaml, short
 
 FORMS = (
@@ -55,6 +55,11 @@ class Constraint:
     def columns(self) -> tuple[str, ...]:
         """Names of the columns that the rule is about, in the order of their first use."""
         return column_names(self.expression)
+
+    @property
+    def clauses(self) -> tuple[Clause, ...]:
+        """The conditions that the rule joins by `and`: a row breaks it where one of them is false."""
+        return clauses(self.expression)
 
     def check(self, categories: Mapping[str, tuple[Any, ...]]) -> None:
         """Check the rule against the columns of a table.

@@ -189,10 +189,10 @@ def _depth(tree: ast.expr) -> int:
     return deepest
 
 
-def _literal(node: ast.expr) -> Any:
+def literal(node: ast.expr) -> Any:
     """The number or text that a node is; `None` if it is something else."""
     if isinstance(node, ast.UnaryOp) and isinstance(node.op, ast.USub | ast.UAdd):
-        value = _literal(node.operand)
+        value = literal(node.operand)
         if not isinstance(value, int | float):
             return None
         return -value if isinstance(node.op, ast.USub) else value
@@ -232,7 +232,7 @@ class _Checker(ast.NodeVisitor):
         for side in (node.left, node.right):
             self._need_number(side, self.visit(side))
         if isinstance(node.op, ast.Pow):
-            exponent = _literal(node.right)
+            exponent = literal(node.right)
             if exponent is None or not abs(exponent) <= MAX_EXPONENT:
                 raise self.parsed.error(node.right, f"an exponent must be a number of at most {MAX_EXPONENT}.")
         return "number"
@@ -295,7 +295,7 @@ class _Checker(ast.NodeVisitor):
         return self._list(node, node.elts)
 
     def _list(self, node: ast.expr, options: list[ast.expr]) -> Kind:
-        if not options or any(_literal(option) is None for option in options):
+        if not options or any(literal(option) is None for option in options):
             raise self.parsed.error(node, "a list holds numbers or texts, such as [1, 2] or ['I', 'II'].")
         return "list"
 
@@ -326,13 +326,13 @@ class _Checker(ast.NodeVisitor):
             self._check_equality(value, kind, option, self.visit(option))
 
     def _check_category(self, column: ast.expr, value: ast.expr) -> None:
-        literal = _literal(value)
-        if self.categories is None or literal is None or not isinstance(column, ast.Name):
+        named = literal(value)
+        if self.categories is None or named is None or not isinstance(column, ast.Name):
             return
         name = self.parsed.column(column)
         known = self.categories[name]
-        if known and literal not in known:
-            raise self.parsed.error(value, unknown_name(f"category of column {name!r}:", literal, list(known)))
+        if known and named not in known:
+            raise self.parsed.error(value, unknown_name(f"category of column {name!r}:", named, list(known)))
 
     def _need_truth(self, node: ast.expr) -> None:
         if self.visit(node) != "truth":

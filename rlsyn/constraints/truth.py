@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import ast
 import operator
-from collections.abc import Callable
-from functools import reduce
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property, reduce
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -39,6 +40,55 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
+Table = pd.DataFrame | Mapping[str, pd.Series]
+"""Columns by name, all of one length."""
+
+
+@dataclass(frozen=True)
+class Clause:
+    """A part of a condition that stands for itself.
+
+    Args:
+        parsed: The condition.
+        node: The part of its tree.
+    """
+
+    parsed: Parsed
+    node: ast.expr
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the columns in it, in the order of their first use."""
+        return tuple(dict.fromkeys(self.parsed.column(name) for name in names_in(self.node)))
+
+    def is_false(self, table: Table) -> np.ndarray:
+        """For each row whether it is false: neither true nor, for the lack of a value, unknown."""
+        truth: _Truth = self._evaluate(table)
+        return np.broadcast_to(truth.is_false, _n_rows(table, self.columns))
+
+    def numbers(self, table: Table) -> np.ndarray:
+        """For each row its value, where it is a number; NaN where values lack."""
+        values: _Values = self._evaluate(table)
+        numbers = np.where(values.is_missing, np.nan, values.data)
+        return np.broadcast_to(numbers, _n_rows(table, self.columns))
+
+    def _evaluate(self, table: Table) -> Any:
+        columns = {name: _column_values(table[name]) for name in self.columns}
+        with np.errstate(all="ignore"):
+            return _Evaluator(self.parsed, columns).visit(self.node)
+
+
+def clauses(expression: str) -> tuple[Clause, ...]:
+    """The parts of a condition that are joined by `and`, chained comparisons divided: it is false where one of them is.
+
+    Raises:
+        ExpressionError: It is no condition.
+    """
+    column_names(expression)
+    parsed = parse(expression)
+    return tuple(Clause(parsed, node) for node in _split(parsed.tree))
+
+
 def is_false(expression: str, table: pd.DataFrame) -> np.ndarray:
     """For each row whether the condition is false: neither true nor, for the lack of a value, unknown.
 
@@ -48,15 +98,33 @@ def is_false(expression: str, table: pd.DataFrame) -> np.ndarray:
         ExpressionError: It is no condition, or reckons with a column of text.
         ValueError: The table lacks one of its columns.
     """
-    names = column_names(expression)
-    for name in names:
+    for name in column_names(expression):
         if name not in table:
             raise ValueError(unknown_name("column", name, list(table.columns)))
-    columns = {name: _column_values(table[name]) for name in names}
     parsed = parse(expression)
-    with np.errstate(all="ignore"):
-        truth: _Truth = _Evaluator(parsed, columns).visit(parsed.tree)
-    return truth.is_false
+    return Clause(parsed, parsed.tree).is_false(table)
+
+
+def names_in(node: ast.expr) -> list[ast.Name]:
+    """The names of columns in a part of a condition, from left to right; those of functions are none."""
+    if isinstance(node, ast.Name):
+        return [node]
+    parts = node.args if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) else ast.iter_child_nodes(node)
+    return [name for part in parts if isinstance(part, ast.expr) for name in names_in(part)]
+
+
+def _split(node: ast.expr) -> list[ast.expr]:
+    if isinstance(node, ast.BoolOp) and isinstance(node.op, ast.And):
+        return [part for value in node.values for part in _split(value)]  # noqa: PD011
+    if isinstance(node, ast.Compare) and len(node.ops) > 1:
+        sides = [node.left, *node.comparators]
+        triples = zip(sides, node.ops, node.comparators, strict=False)
+        return [ast.copy_location(ast.Compare(left, [op], [right]), left) for left, op, right in triples]
+    return [node]
+
+
+def _n_rows(table: Table, columns: tuple[str, ...]) -> int:
+    return len(table) if isinstance(table, pd.DataFrame) else len(table[columns[0]])
 
 
 class _Values(NamedTuple):

@@ -1,0 +1,197 @@
+"""What keeps decoded records to the declared rules: levels that no rule allows, formulas, and further draws."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import pandas as pd
+
+from rlsyn.constraints import Constraint
+from rlsyn.constraints.formulas import Formula, formulas_among
+from rlsyn.constraints.truth import Clause
+from rlsyn.levels import CategoryLevels, Levels
+
+N_TRIALS = 256
+"""Values drawn of each level to find out whether it can obey a rule: one that hardly ever can is as good as impossible."""
+N_DRAWS = 16
+"""Times at most that values are drawn inside the levels of a record before it counts as one that breaks a rule."""
+NARROW = 0.01
+"""Share of a column's range; a formula with a wider tolerance than this, and than the last digit, is no formula."""
+
+Columns = dict[str, pd.Series]
+Draw = Callable[[str, np.ndarray], pd.Series]
+"""Values of a column at some rows, drawn anew inside their levels."""
+
+
+@dataclass(frozen=True)
+class Repair:
+    """The rules of a table, and what they say about its levels and the values inside them.
+
+    Rules are taken apart into clauses, and the clauses into groups that share columns: values are drawn independently
+    inside their levels, so each group can be drawn again by itself until it obeys, which is exact rejection sampling
+    of the values given the levels.
+
+    Args:
+        rules: The rules.
+        levels: The levels of each attribute.
+    """
+
+    rules: Sequence[Constraint]
+    levels: Sequence[Levels]
+    _by_name: dict[str, Levels] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_by_name", {levels.column.name: levels for levels in self.levels})
+
+    def allowed_levels(self) -> list[np.ndarray]:
+        """For each attribute which of its levels can obey the rules about that column alone, `(n_levels,)` bool.
+
+        Raises:
+            ValueError: A column has no such level.
+        """
+        return [self._allowed(levels) for levels in self.levels]
+
+    def apply(self, columns: Columns, draw: Draw, given: Collection[str] = ()) -> None:
+        """Change decoded columns, in place, so that fewer records break a rule; those that break none stay as they are.
+
+        Where a formula is broken its column is computed, rounded as the column is, if the result is inside the range
+        of training; otherwise values are drawn again inside their levels. Some records may still break a rule.
+
+        Args:
+            columns: The columns by name, all of one length.
+            draw: Draws values again.
+            given: Columns that must stay as they are.
+        """
+        for group in self._groups if not given else self._grouped(given):
+            self._apply_group(group, columns, draw)
+
+    def _apply_group(self, group: _Group, columns: Columns, draw: Draw) -> None:
+        rows = np.flatnonzero(_is_broken(group.clauses, columns))
+        for attempt in range(N_DRAWS):
+            if not len(rows):
+                return
+            part = {name: columns[name].iloc[rows].reset_index(drop=True) for name in group.columns}
+            if attempt:
+                part |= {name: draw(name, rows) for name in group.drawn}
+            for formula in group.formulas:
+                part[formula.column] = self._computed(formula, part)
+            for name in group.changing:
+                _write(columns, name, rows, part[name])
+            rows = rows[_is_broken(group.clauses, part)]
+            if not group.drawn:
+                return
+
+    def _computed(self, formula: Formula, columns: Columns) -> pd.Series:
+        column = columns[formula.column]
+        rows = np.flatnonzero(formula.clause.is_false(columns))
+        values = _on_grid(self._by_name[formula.column], formula.values(columns)[rows])
+        is_possible = ~np.isnan(values)
+        result = {formula.column: column.copy()}
+        _write(result, formula.column, rows[is_possible], pd.Series(values[is_possible]).astype(column.dtype))
+        return result[formula.column]
+
+    @cached_property
+    def _clauses(self) -> tuple[tuple[str, Clause], ...]:
+        return tuple((rule.name, clause) for rule in self.rules for clause in rule.clauses)
+
+    @cached_property
+    def _groups(self) -> tuple[_Group, ...]:
+        return self._grouped(())
+
+    def _grouped(self, given: Collection[str]) -> tuple[_Group, ...]:
+        """The clauses by groups that share no column."""
+        groups: list[tuple[set[str], list[Clause]]] = []
+        for _, clause in self._clauses:
+            names, members = set(clause.columns), [clause]
+            for group in [group for group in groups if group[0] & names]:
+                groups.remove(group)
+                names, members = names | group[0], group[1] + members
+            groups.append((names, members))
+        return tuple(self._group(names, members, given) for names, members in groups)
+
+    def _group(self, names: Iterable[str], clauses: list[Clause], given: Collection[str]) -> _Group:
+        columns = tuple(name for name in self._by_name if name in set(names))
+        tolerances = {name: _tolerance(self._by_name[name]) for name in columns if _is_number(self._by_name[name])}
+        formulas = formulas_among(clauses, tolerances, given)
+        drawn = tuple(name for name in columns if name not in given and _varies(self._by_name[name]))
+        return _Group(columns, tuple(clauses), formulas, drawn)
+
+    def _allowed(self, levels: Levels) -> np.ndarray:
+        name = levels.column.name
+        allowed = np.ones(levels.n_levels, dtype=bool)
+        alone = [(rule, clause) for rule, clause in self._clauses if clause.columns == (name,)]
+        if not alone:
+            return allowed
+        trials = np.repeat(np.arange(levels.n_levels), N_TRIALS)
+        values = {name: levels.decode(trials, np.random.default_rng(0))}
+        is_broken = np.zeros(len(trials), dtype=bool)
+        for rule, clause in alone:
+            is_broken = is_broken | clause.is_false(values)
+            allowed = ~is_broken.reshape(-1, N_TRIALS).all(axis=1)
+            if not allowed.any():
+                raise ValueError(
+                    f"No value of column {name!r} in the training rows obeys the rule {rule!r}, so no record could. "
+                    "Correct the rule or the unit of the column."
+                )
+        return allowed
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Clauses that share columns with each other and with no other clause, and how to make records obey them."""
+
+    columns: tuple[str, ...]
+    clauses: tuple[Clause, ...]
+    formulas: tuple[Formula, ...]
+    drawn: tuple[str, ...]
+
+    @cached_property
+    def changing(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys([*self.drawn, *(formula.column for formula in self.formulas)]))
+
+
+def _is_broken(clauses: Iterable[Clause], columns: Columns) -> np.ndarray:
+    return np.logical_or.reduce([clause.is_false(columns) for clause in clauses])
+
+
+def _write(columns: Columns, name: str, rows: np.ndarray, values: pd.Series) -> None:
+    column = columns[name].copy()
+    column.iloc[rows] = values.array
+    columns[name] = column
+
+
+def _is_number(levels: Levels) -> bool:
+    if isinstance(levels, CategoryLevels):
+        return bool(levels.categories) and not any(isinstance(category, str) for category in levels.categories)
+    return bool(levels.bins)
+
+
+def _tolerance(levels: Levels) -> float:
+    """How far from a formula a column may be and still be determined by it."""
+    if isinstance(levels, CategoryLevels):
+        return 0.5
+    decimals = 0 if levels.column.kind == "integer" else levels.column.decimals
+    digit = 0.0 if decimals is None else 10.0**-decimals
+    return max(digit, NARROW * (levels.bins[-1].upper - levels.bins[0].lower))
+
+
+def _varies(levels: Levels) -> bool:
+    """Whether values are drawn inside some level, rather than being the level."""
+    if isinstance(levels, CategoryLevels):
+        return False
+    return any(len(interval.knots) > 0 or len(interval.atoms) > 1 for interval in levels.bins)
+
+
+def _on_grid(levels: Levels, values: np.ndarray) -> np.ndarray:
+    """Computed values as the column writes them; NaN for what no training row is near."""
+    if isinstance(levels, CategoryLevels):
+        categories = np.array(levels.categories, dtype=float)
+        nearest = categories[np.abs(values[:, None] - categories).argmin(axis=1)]
+        return np.where(np.abs(nearest - values) <= _tolerance(levels), nearest, np.nan)
+    decimals = 0 if levels.column.kind == "integer" else levels.column.decimals
+    rounded = values if decimals is None else np.round(values, decimals)
+    is_inside = (rounded >= levels.bins[0].lower) & (rounded < levels.bins[-1].upper)
+    return np.where(is_inside, rounded, np.nan)
