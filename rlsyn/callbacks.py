@@ -16,6 +16,7 @@ from rlsyn.encoding import Encoding
 from rlsyn.evaluation.fidelity import association_difference, ks_statistics, total_variation
 from rlsyn.evaluation.report.plots import association_figure, marginals_figure
 from rlsyn.policy import AutoregressivePolicy
+from rlsyn.rewards.total import TotalReward
 
 
 class RecordCallback(BaseCallback):
@@ -24,7 +25,6 @@ class RecordCallback(BaseCallback):
     def __init__(self) -> None:
         super().__init__()
         self._finished: list[np.ndarray] = []
-        self._rewards: list[float] = []
 
     @property
     def records(self) -> np.ndarray:
@@ -33,12 +33,10 @@ class RecordCallback(BaseCallback):
 
     def _on_rollout_start(self) -> None:
         self._finished.clear()
-        self._rewards.clear()
 
     def _on_step(self) -> bool:
         if self.locals["dones"].any():
             self._finished += [info["record"] for info in self.locals["infos"] if "record" in info]
-            self._rewards += self.locals["rewards"].tolist()
         return True
 
 
@@ -62,9 +60,38 @@ class DiscriminatorCallback(RecordCallback):
     def _on_rollout_end(self) -> None:
         records = self.records
         self.pool.append(records.astype(np.int16))
-        self.logger.record("discriminator/reward_mean", float(np.mean(self._rewards)))
         for name, value in self.trainer.train(np.concatenate(self.pool).astype(np.int64), self.n_steps).items():
             self.logger.record(f"discriminator/{name}", value)
+
+
+class RewardCallback(BaseCallback):
+    """Logs what every reward term paid: `reward/<name>`, its mean over a rollout's records before it is weighted.
+
+    What the discriminator paid is `discriminator/reward_mean` as well, beside its loss.
+
+    Args:
+        reward: The reward function of the environment.
+    """
+
+    def __init__(self, reward: TotalReward) -> None:
+        super().__init__()
+        self.reward = reward
+        self._means: list[dict[str, float]] = []
+
+    def _on_rollout_start(self) -> None:
+        self._means.clear()
+
+    def _on_step(self) -> bool:
+        if self.locals["dones"].any():
+            self._means.append(dict(self.reward.means))
+        return True
+
+    def _on_rollout_end(self) -> None:
+        for name in self.reward.means:
+            mean = float(np.mean([means[name] for means in self._means]))
+            self.logger.record(f"reward/{name}", mean)
+            if name == "realism":
+                self.logger.record("discriminator/reward_mean", mean)
 
 
 class MonitorCallback(RecordCallback):

@@ -10,7 +10,9 @@ from stable_baselines3 import PPO
 from rlsyn.arguments import check_arguments
 from rlsyn.discriminator import Discriminator
 from rlsyn.policy import AutoregressivePolicy
+from rlsyn.rewards.own import name_terms
 from rlsyn.rewards.realism import RewardForm
+from rlsyn.rewards.weights import merge_weights
 from rlsyn.warm_start import behaviour_clone
 
 PPO_DEFAULTS: dict[str, Any] = {
@@ -58,6 +60,7 @@ def check_parameters(constructor: Callable[..., Any], parameters: Mapping[str, A
         if parameters[name] is not None and parameters[name] < least:
             raise ValueError(f"Parameter {name!r} must be at least {least}, got {parameters[name]}.")
     _check_bounds("temperature", "temperature", parameters["temperature"])
+    merge_weights(parameters["reward_weights"], name_terms(parameters["rewards"] or ()))
     if parameters["seed"] >= 2**32:
         raise ValueError(f"Parameter 'seed' must be below 2**32, got {parameters['seed']}.")
     if parameters["reward"] not in get_args(RewardForm):

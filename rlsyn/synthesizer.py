@@ -19,7 +19,7 @@ from stable_baselines3.common.logger import configure
 
 from envs.record_vec_env import RecordVecEnv
 from rlsyn.calibration import calibrate_marginals
-from rlsyn.callbacks import CheckpointCallback, DiscriminatorCallback, MonitorCallback
+from rlsyn.callbacks import CheckpointCallback, DiscriminatorCallback, MonitorCallback, RewardCallback
 from rlsyn.checkpoints import read_checkpoint, write_checkpoint
 from rlsyn.device import torch_device
 from rlsyn.discriminator import Discriminator, DiscriminatorTrainer
@@ -28,7 +28,11 @@ from rlsyn.files import latest_checkpoint, plain, rows_kept, write_whole
 from rlsyn.parameters import PPO_DEFAULTS, check_parameters
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.randomness import global_seed, random_state, set_random_state
+from rlsyn.rewards.assembly import assemble_reward
+from rlsyn.rewards.own import OwnTerm, name_terms, terms_at_hand
 from rlsyn.rewards.realism import RealismReward, RewardForm
+from rlsyn.rewards.total import TotalReward
+from rlsyn.rewards.weights import merge_weights
 from rlsyn.rollout import RecordRolloutBuffer
 from rlsyn.sampling import draw_until, to_levels
 from rlsyn.schedule import scheduled
@@ -58,6 +62,10 @@ class RLSyn:
         warm_start: Whether to clone the real records first.
         kl_coef: Weight of KL(policy || warm start) per step, in the place of an entropy bonus.
         reward: `"logit"`, `"sigmoid"` or `"log_sigmoid"` of the discriminator.
+        rewards: Reward terms of your own: functions of a table of decoded records that return a number for each, high
+            = good; their names stand for them in `reward_weights`, in curves and in a saved model.
+        reward_weights: By term: `"realism"` (the discriminator, 1), `"constraints"` (declared rules that a record
+            breaks, 1), `"privacy"` (closer to a training row than people are to each other, 0), your own (1).
         n_discriminator_steps: Discriminator steps per rollout.
         n_discriminator_warm_up: Discriminator steps before PPO begins.
         discriminator_batch_size: Rows per discriminator step, real and synthetic each.
@@ -93,6 +101,8 @@ class RLSyn:
         warm_start: bool = True,
         kl_coef: float = 0.3,
         reward: RewardForm = "logit",
+        rewards: Sequence[OwnTerm | str] | None = None,
+        reward_weights: Mapping[str, float] | None = None,
         n_discriminator_steps: int = 10,
         n_discriminator_warm_up: int = 300,
         discriminator_batch_size: int = 256,
@@ -107,6 +117,9 @@ class RLSyn:
         self.parameters = {name: value for name, value in locals().items() if name != "self"}
         check_parameters(RLSyn, self.parameters)
         self.parameters["ppo_kwargs"] = PPO_DEFAULTS | dict(ppo_kwargs or {})
+        self.rewards = name_terms(rewards or ())
+        self.reward_weights = merge_weights(reward_weights, self.rewards)
+        self.parameters |= {"rewards": list(self.rewards), "reward_weights": self.reward_weights}
         self.n_levels, self.order, self.total_timesteps = n_levels, order, total_timesteps
         self.n_records, self.batch_records, self.warm_start = n_records, batch_records, warm_start
         self.kl_coef, self.reward, self.seed = kl_coef, reward, seed
@@ -183,7 +196,7 @@ class RLSyn:
 
         Raises:
             ValueError: The table cannot be learned from (see `rlsyn.schema.infer_schema`), or `total_timesteps` is
-                smaller than one rollout.
+                smaller than one rollout, or a reward term of your own does not return a finite number for each record.
         """
         schema = given_or_inferred(train, label, group, schema)
         encoding = self.prepare(train, schema)
@@ -191,12 +204,13 @@ class RLSyn:
         people = train[schema.group].to_numpy() if schema.group else np.arange(len(train))
         with global_seed(self.seed):
             self._build(encoding, records)
+            reward = self._set_reward(records, people)
             checkpoint = latest_checkpoint(Path(run_dir)) if run_dir and resume else None
             if checkpoint is not None:
                 self._load_state(checkpoint)
             elif self.warm_start:
                 self._clone(records, people)
-            callbacks = self._callbacks(train, run_dir, title, callback)
+            callbacks = [RewardCallback(reward), *self._callbacks(train, run_dir, title, callback)]
             if checkpoint is None and self._total_timesteps():
                 self._warm_up_discriminator()
             try:
@@ -213,6 +227,7 @@ class RLSyn:
         Raises:
             ValueError: As `fit`.
         """
+        terms_at_hand(self.rewards)
         rollout = self.n_records * len(schema.columns)
         if self.total_timesteps and self.total_timesteps < rollout:
             raise ValueError(
@@ -335,6 +350,14 @@ class RLSyn:
             device=self.device,
             **{**arguments, "learning_rate": scheduled(arguments["learning_rate"])},
         )
+
+    def _set_reward(self, records: np.ndarray, people: np.ndarray) -> TotalReward:
+        assert self._trainer is not None and self.model.env is not None
+        realism = RealismReward(self._trainer.discriminator, self.reward)
+        terms = (self.reward_weights, self.rewards)
+        reward = assemble_reward(realism, self.encoding, *terms, records, people, self.seed)
+        self.model.env.set_attr("reward_fn", reward)
+        return reward
 
     def _total_timesteps(self) -> int:
         if self.total_timesteps is not None:

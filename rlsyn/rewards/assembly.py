@@ -9,22 +9,27 @@ import numpy as np
 from rlsyn.encoding import Encoding
 from rlsyn.rewards.constraints import ConstraintReward
 from rlsyn.rewards.decoder import Decoder
-from rlsyn.rewards.own import OwnReward, OwnTerm
+from rlsyn.rewards.own import OwnReward, OwnTerm, terms_at_hand
 from rlsyn.rewards.privacy import PrivacyReward
 from rlsyn.rewards.realism import RealismReward
 from rlsyn.rewards.total import Term, TotalReward
+
+N_TRIED = 64
+"""Training records that the terms are tried on before training."""
 
 
 def assemble_reward(
     realism: RealismReward,
     encoding: Encoding,
     weights: Mapping[str, float],
-    own: Mapping[str, OwnTerm],
+    own: Mapping[str, OwnTerm | None],
     records: np.ndarray,
     people: np.ndarray,
     seed: int = 0,
 ) -> TotalReward:
-    """The reward function of the environment.
+    """The reward function of the environment, tried on a few training records.
+
+    What fails in a term of the user's own is to fail before training, not after.
 
     Args:
         realism: The realism term.
@@ -34,6 +39,9 @@ def assemble_reward(
         records: Training records `(n, n_attributes)`, which the privacy term keeps.
         people: The person each record belongs to.
         seed: Seed of the values that are drawn for terms that look at values.
+
+    Raises:
+        ValueError: A term of the user's own is only a name, or does not return a finite number for each record.
     """
     decode = Decoder(encoding, seed)
     rules = encoding.schema.constraints
@@ -43,5 +51,7 @@ def assemble_reward(
     # It costs time and memory before its first call.
     if weights["privacy"]:
         terms["privacy"] = PrivacyReward(encoding, records, people, device=realism.discriminator.device)
-    terms |= {name: OwnReward(name, function, decode) for name, function in own.items()}
-    return TotalReward(terms, weights)
+    terms |= {name: OwnReward(name, function, decode) for name, function in terms_at_hand(own).items()}
+    reward = TotalReward(terms, weights)
+    reward(records[:N_TRIED])
+    return reward

@@ -47,7 +47,9 @@ class PrivacyReward:
         device: str | torch.device = "cpu",
     ) -> None:
         self._attribute, table = encoding.inputs()
-        self._table = table * np.sqrt(_column_weights(encoding))[self._attribute][:, None]
+        # Squares of centred numbers are small, and so are their rounding errors.
+        center = encoding.vectors(records).mean(0)
+        self._table = (table - center[:, None]) * np.sqrt(_column_weights(encoding))[self._attribute][:, None]
         self._device = torch.device(device)
         self._rows = self._vectors(records)
         self._people = torch.as_tensor(np.unique(people, return_inverse=True)[1], device=self._device)
@@ -58,8 +60,8 @@ class PrivacyReward:
 
     def __call__(self, records: np.ndarray) -> np.ndarray:
         """Rewards `(n,)` float32, from -1 to 0, of records `(n, n_attributes)`."""
-        # Rounding alone makes equal rows differ by less than this.
-        if self.scale < 1e-3:
+        # Rounding alone moves equal rows apart by a part of this.
+        if self.scale < 1e-2:
             return np.zeros(len(records), dtype=np.float32)
         distances = self._nearest(self._vectors(records))
         rewards: np.ndarray = -(1 - distances / self.scale).clamp(min=0).cpu().numpy()
