@@ -16,7 +16,7 @@ from rlsyn.encoding import Encoding
 
 
 class Discriminator(LightningModule):
-    """A multilayer perceptron on record vectors; its output is a logit, high = real.
+    """Multilayer perceptrons on record vectors; the output is the mean of their logits, high = real.
 
     Loss: binary cross-entropy of real against synthetic rows plus R1 = gamma / 2 * mean over real rows of the squared
     gradient of the logit by the vector.
@@ -28,8 +28,14 @@ class Discriminator(LightningModule):
         dropout: Share of hidden units dropped in training; off when scoring.
         r1_gamma: Weight gamma of the R1 penalty.
         learning_rate: Of Adam.
+        n_networks: Networks, each with a loss of its own; what one of them has memorised the others do not say.
+        n_packed: Records that a network judges at a time, so that it sees when too many are alike. A record's logit is
+            the mean over the packs that it is in. (Minibatch statistics would say the same of all records of a
+            rollout, which a policy cannot learn from.)
 
     References:
+        Lin, Khetan, Fanti, Oh: PacGAN, 2018, arXiv:1712.04086. Durugkar, Gemp, Mahadevan: Generative multi-adversarial
+        networks, 2017, arXiv:1611.01673.
         Mescheder, Geiger, Nowozin: Which training methods for GANs do actually converge?, 2018, arXiv:1801.04406.
         Espinosa-Dice et al., 2025, arXiv:2512.21395 (same loss, no dropout).
     """
@@ -45,40 +51,52 @@ class Discriminator(LightningModule):
         dropout: float = 0.5,
         r1_gamma: float = 10.0,
         learning_rate: float = 3e-4,
+        n_networks: int = 1,
+        n_packed: int = 1,
     ) -> None:
         super().__init__()
-        self.r1_gamma, self.learning_rate = r1_gamma, learning_rate
+        self.r1_gamma, self.learning_rate, self.n_packed = r1_gamma, learning_rate, n_packed
         attribute, table = encoding.inputs()
         self.register_buffer("_attribute", torch.as_tensor(attribute), persistent=False)
         self.register_buffer("_table", torch.as_tensor(table), persistent=False)
-        widths = [len(attribute), *[n_hidden] * n_layers]
-        layers: list[nn.Module] = []
-        for n_in, n_out in pairwise(widths):
-            layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(0.2), nn.Dropout(dropout)]
-        self.network = nn.Sequential(*layers, nn.Linear(widths[-1], 1))
+        widths = [n_packed * len(attribute), *[n_hidden] * n_layers]
+        self.network = _perceptron(widths, dropout)
+        self.further = nn.ModuleList(_perceptron(widths, dropout) for _ in range(n_networks - 1))
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Logits `(n,)` of vectors `(n, width)`; high = real."""
-        logits: Tensor = self.network(vectors)
-        return logits.squeeze(-1)
+        logits = self._logits(self._packs(vectors)).mean(0)
+        # Pack i holds records i, i + 1, ...: so record i is in packs i, i - 1, ...
+        return torch.stack([logits.roll(i) for i in range(self.n_packed)]).mean(0)
 
     def vectors(self, records: Tensor) -> Tensor:
         """Vectors `(n, width)` of records `(n, n_attributes)`."""
         return self._table.gather(1, records[:, self._attribute].T).T
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int = 0) -> dict[str, Tensor]:
-        """Loss and both accuracies of a batch of real and of synthetic records."""
-        real = self.vectors(batch[0]).requires_grad_(self.r1_gamma > 0)
-        logits_real, logits_synthetic = self(real), self(self.vectors(batch[1]))
+        """Loss and both accuracies of a batch of real and of synthetic records, means over networks."""
+        real = self._packs(self.vectors(batch[0])).requires_grad_(self.r1_gamma > 0)
+        logits_real, logits_synthetic = self._logits(real), self._logits(self._packs(self.vectors(batch[1])))
         loss = F.softplus(-logits_real).mean() + F.softplus(logits_synthetic).mean()
         if self.r1_gamma > 0:
-            (gradient,) = torch.autograd.grad(logits_real.sum(), real, create_graph=True)
-            loss = loss + self.r1_gamma / 2 * gradient.square().sum(-1).mean()
+            for logits in logits_real:
+                (gradient,) = torch.autograd.grad(logits.sum(), real, create_graph=True)
+                loss = loss + self.r1_gamma / 2 * gradient.square().sum(-1).mean() / len(logits_real)
         return {
             "loss": loss,
             "accuracy_real": (logits_real > 0).float().mean().detach(),
             "accuracy_synthetic": (logits_synthetic < 0).float().mean().detach(),
         }
+
+    def _packs(self, vectors: Tensor) -> Tensor:
+        """Packs `(n, n_packed * width)`: each record with those that follow it, around the end."""
+        if self.n_packed == 1:
+            return vectors
+        return torch.cat([vectors.roll(-i, 0) for i in range(self.n_packed)], dim=1)
+
+    def _logits(self, packs: Tensor) -> Tensor:
+        """Logits `(n_networks, n)` of packs."""
+        return torch.stack([network(packs).squeeze(-1) for network in (self.network, *self.further)])
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam."""
@@ -92,6 +110,13 @@ class Discriminator(LightningModule):
         parts = [self(self.vectors(part)) for part in torch.as_tensor(records, device=self.device).split(16_384)]
         self.train(was_training)
         return torch.cat(parts).cpu().numpy()
+
+
+def _perceptron(widths: list[int], dropout: float) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for n_in, n_out in pairwise(widths):
+        layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(0.2), nn.Dropout(dropout)]
+    return nn.Sequential(*layers, nn.Linear(widths[-1], 1))
 
 
 class DiscriminatorTrainer:

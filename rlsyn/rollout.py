@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
 from gymnasium import spaces
 from stable_baselines3.common.buffers import RolloutBuffer
 from stable_baselines3.common.type_aliases import RolloutBufferSamples
+
+Baseline = Literal["critic", "mean"]
 
 
 class RecordRolloutBuffer(RolloutBuffer):
@@ -20,14 +22,35 @@ class RecordRolloutBuffer(RolloutBuffer):
     finished observations, all other fields are flat over `(b, n_attributes)`. The `batch_size` of PPO still counts
     steps. Use with `AutoregressivePolicy`, which evaluates all steps of a record at once.
 
+    Args:
+        buffer_size: Steps of each environment: whole records.
+        observation_space: That of the record environment.
+        action_space: That of the record environment.
+        baseline: What a return is compared with: `"critic"`, the value of the record so far, or `"mean"`, the mean
+            return of the rollout's records at that attribute. Then the critic has no say; with `vf_coef` 0 it does not
+            learn either.
+        per_attribute: Whether advantages have mean 0 and deviation 1 at every attribute, rather than only over all
+            steps (`normalize_advantage` of PPO). Attributes whose returns the critic foresees badly are then not louder
+            than others.
+        kwargs: Further arguments of SB3's `RolloutBuffer`.
+
     Raises:
         TypeError: The observation space is not that of the record environment.
-        ValueError: `n_steps` is no multiple of the number of attributes, so that records would be cut.
+        ValueError: `n_steps` is no multiple of the number of attributes, so that records would be cut, or there is no
+            such baseline.
     """
 
     def __init__(
-        self, buffer_size: int, observation_space: spaces.Space, action_space: spaces.Space, **kwargs: Any
+        self,
+        buffer_size: int,
+        observation_space: spaces.Space,
+        action_space: spaces.Space,
+        baseline: Baseline = "critic",
+        per_attribute: bool = False,
+        **kwargs: Any,
     ) -> None:
+        if baseline not in get_args(Baseline):
+            raise ValueError(f"The baseline must be one of {get_args(Baseline)}, got {baseline!r}.")
         if not isinstance(observation_space, spaces.MultiDiscrete):
             raise TypeError(f"Expected the observation space of the record environment, got {observation_space}.")
         self.n_attributes = len(observation_space.nvec)
@@ -35,6 +58,7 @@ class RecordRolloutBuffer(RolloutBuffer):
             raise ValueError(
                 f"n_steps must be a multiple of the {self.n_attributes} attributes of a record, got {buffer_size}."
             )
+        self.baseline, self.per_attribute = baseline, per_attribute
         super().__init__(buffer_size, observation_space, action_space, **kwargs)
 
     def reset(self) -> None:
@@ -65,6 +89,18 @@ class RecordRolloutBuffer(RolloutBuffer):
         self.log_probs[self.pos] = log_prob.detach().cpu().numpy().reshape(self.n_envs)
         self.pos += 1
         self.full = self.pos == self.buffer_size
+
+    def compute_returns_and_advantage(self, last_values: torch.Tensor, dones: np.ndarray) -> None:
+        """SB3's returns and advantages, compared and scaled as the arguments of the buffer say."""
+        super().compute_returns_and_advantage(last_values, dones)
+        if self.baseline == "critic" and not self.per_attribute:
+            return
+        by_attribute = self._by_record(self.returns if self.baseline == "mean" else self.advantages)
+        by_attribute = by_attribute - by_attribute.mean(0)
+        if self.per_attribute:
+            by_attribute = by_attribute / (by_attribute.std(0) + 1e-8)
+        episodes = by_attribute.reshape(-1, self.n_envs, self.n_attributes)
+        self.advantages = episodes.transpose(0, 2, 1).reshape(self.buffer_size, self.n_envs)
 
     def records(self) -> np.ndarray:
         """The finished records `(n, n_attributes)` int64 of the rollout."""

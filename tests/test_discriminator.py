@@ -115,3 +115,52 @@ def test_reward_rises_with_the_logit_within_its_range(encoding, real, form, low,
 def test_unknown_reward_form_raises(encoding):
     with pytest.raises(ValueError, match="log_sigmoid"):
         RealismReward(Discriminator(encoding), "linear")
+
+
+@pytest.mark.parametrize("kwargs", [{"n_networks": 3}, {"n_packed": 2}, {"n_networks": 2, "n_packed": 3}], ids=str)
+def test_ensembles_and_packs_learn_and_score_a_record_each(encoding, real, kwargs):
+    synthetic = np.stack([np.random.default_rng(0).integers(n, size=200) for n in encoding.n_levels], axis=1)
+    trainer = DiscriminatorTrainer(Discriminator(encoding, r1_gamma=1.0, **kwargs), real, batch_size=64)
+    trainer.train(synthetic, 200)
+    discriminator = trainer.discriminator
+    assert discriminator.score(real).shape == (200,)
+    assert discriminator.score(real).mean() > discriminator.score(synthetic).mean() + 0.5
+    other = DiscriminatorTrainer(Discriminator(encoding, **kwargs), real)
+    other.load_state_dict(deepcopy(trainer.state_dict()))
+    assert np.array_equal(other.discriminator.score(real), discriminator.score(real))
+
+
+def test_logit_of_an_ensemble_is_the_mean_of_its_networks(encoding, real):
+    ensemble, single = Discriminator(encoding, n_networks=2), Discriminator(encoding)
+    logits = []
+    for network in (ensemble.network, ensemble.further[0]):
+        single.network.load_state_dict(network.state_dict())
+        logits.append(single.score(real))
+    assert not np.array_equal(*logits)
+    np.testing.assert_allclose(ensemble.score(real), np.mean(logits, axis=0), atol=1e-6)
+
+
+def test_loss_of_equal_networks_is_that_of_one(encoding, real):
+    single, ensemble = Discriminator(encoding, dropout=0.0), Discriminator(encoding, dropout=0.0, n_networks=2)
+    for network in (ensemble.network, ensemble.further[0]):
+        network.load_state_dict(single.network.state_dict())
+    batch = (torch.as_tensor(real[:50]), torch.as_tensor(real[50:100]))
+    assert ensemble.training_step(batch)["loss"].item() == pytest.approx(single.training_step(batch)["loss"].item())
+
+
+def test_packed_discriminator_sees_a_want_of_variety_that_no_single_record_shows(encoding, real):
+    """Synthetic rows that are all the same real row, each time another: one by one they are as real as any."""
+    rng = np.random.default_rng(0)
+    gaps = {}
+    for n_packed in (1, 2):
+        discriminator = Discriminator(encoding, dropout=0.0, r1_gamma=0.0, learning_rate=1e-3, n_packed=n_packed)
+        optimizer = discriminator.configure_optimizers()
+        for _ in range(150):
+            alike = np.repeat(real[[rng.integers(len(real))]], 64, axis=0)
+            batch = torch.as_tensor(real[rng.integers(len(real), size=64)]), torch.as_tensor(alike)
+            optimizer.zero_grad()
+            discriminator.training_step(batch)["loss"].backward()
+            optimizer.step()
+        various = discriminator.score(real).mean()
+        gaps[n_packed] = various - np.mean([discriminator.score(np.repeat(real[[i]], 8, axis=0)) for i in range(200)])
+    assert gaps[2] > gaps[1] + 0.5
