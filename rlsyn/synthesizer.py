@@ -408,7 +408,8 @@ class RLSyn:
                 self.model.learn(left, CallbackList(callbacks), reset_num_timesteps=False, progress_bar=progress_bar)
             finally:
                 logger.close()
-        calibrate_marginals(self.policy, self.encoding.marginals())
+        if not self.rewards:  # terms of the user's own may be meant to move marginals
+            calibrate_marginals(self.policy, self.encoding.marginals())
 
     def _write_config(self, folder: Path) -> None:
         config = {"method": self.method, "parameters": plain(self.parameters)}
