@@ -11,17 +11,18 @@ import pandas as pd
 
 from rlsyn.constraints import Constraint
 from rlsyn.constraints.formulas import Formula, formulas_among
-from rlsyn.constraints.truth import Clause
+from rlsyn.constraints.truth import Clause, as_array
 from rlsyn.levels import CategoryLevels, Levels
 
 N_TRIALS = 256
 """Values drawn of each level to find out whether it can obey a rule: one that hardly ever can is as good as impossible."""
-N_DRAWS = 16
-"""Times at most that values are drawn inside the levels of a record before it counts as one that breaks a rule."""
+N_DRAWS = (1, 3, 12)
+"""How many draws of the values inside the levels of a record are tried in turn before it is left to break a rule."""
 NARROW = 0.01
 """Share of a column's range; a formula with a wider tolerance than this, and than the last digit, is no formula."""
 
-Columns = dict[str, pd.Series]
+Columns = dict[str, np.ndarray]
+"""Columns by name, all of one length, in the form of `as_array`."""
 Draw = Callable[[str, np.ndarray], pd.Series]
 """Values of a column at some rows, drawn anew inside their levels."""
 
@@ -54,44 +55,47 @@ class Repair:
         """
         return [self._allowed(levels) for levels in self.levels]
 
-    def apply(self, columns: Columns, draw: Draw, given: Collection[str] = ()) -> None:
+    def apply(self, table: dict[str, pd.Series], draw: Draw, given: Collection[str] = ()) -> None:
         """Change decoded columns, in place, so that fewer records break a rule; those that break none stay as they are.
 
         Where a formula is broken its column is computed, rounded as the column is, if the result is inside the range
         of training; otherwise values are drawn again inside their levels. Some records may still break a rule.
 
         Args:
-            columns: The columns by name, all of one length.
+            table: The columns by name, all of one length.
             draw: Draws values again.
             given: Columns that must stay as they are.
         """
         for group in self._groups if not given else self._grouped(given):
+            columns = {name: as_array(table[name]).copy() for name in group.columns}
             self._apply_group(group, columns, draw)
+            for name in group.changing:
+                changed = pd.Series(columns[name], name=name)
+                table[name] = changed.astype(table[name].dtype)
 
     def _apply_group(self, group: _Group, columns: Columns, draw: Draw) -> None:
         rows = np.flatnonzero(_is_broken(group.clauses, columns))
-        for attempt in range(N_DRAWS):
+        for n_draws in (0, *(N_DRAWS if group.drawn else ())):
             if not len(rows):
                 return
-            part = {name: columns[name].iloc[rows].reset_index(drop=True) for name in group.columns}
-            if attempt:
-                part |= {name: draw(name, rows) for name in group.drawn}
+            drawn_rows = np.repeat(rows, max(n_draws, 1))
+            part = {name: columns[name][drawn_rows] for name in group.columns}
+            if n_draws:
+                part |= {name: as_array(draw(name, drawn_rows)) for name in group.drawn}
             for formula in group.formulas:
                 part[formula.column] = self._computed(formula, part)
+            is_broken = _is_broken(group.clauses, part).reshape(len(rows), -1)
+            # The first draw that obeys; if none does, the first.
+            chosen = np.arange(len(rows)) * is_broken.shape[1] + is_broken.argmin(axis=1)
             for name in group.changing:
-                _write(columns, name, rows, part[name])
-            rows = rows[_is_broken(group.clauses, part)]
-            if not group.drawn:
-                return
+                columns[name][rows] = part[name][chosen]
+            rows = rows[is_broken.all(axis=1)]
 
-    def _computed(self, formula: Formula, columns: Columns) -> pd.Series:
-        column = columns[formula.column]
-        rows = np.flatnonzero(formula.clause.is_false(columns))
-        values = _on_grid(self._by_name[formula.column], formula.values(columns)[rows])
-        is_possible = ~np.isnan(values)
-        result = {formula.column: column.copy()}
-        _write(result, formula.column, rows[is_possible], pd.Series(values[is_possible]).astype(column.dtype))
-        return result[formula.column]
+    def _computed(self, formula: Formula, columns: Columns) -> np.ndarray:
+        """The formula's column, computed where the formula is broken and its value is possible."""
+        values = _on_grid(self._by_name[formula.column], formula.values(columns))
+        is_better = formula.clause.is_false(columns) & ~np.isnan(values)
+        return np.where(is_better, values, columns[formula.column])
 
     @cached_property
     def _clauses(self) -> tuple[tuple[str, Clause], ...]:
@@ -126,7 +130,7 @@ class Repair:
         if not alone:
             return allowed
         trials = np.repeat(np.arange(levels.n_levels), N_TRIALS)
-        values = {name: levels.decode(trials, np.random.default_rng(0))}
+        values = {name: as_array(levels.decode(trials, np.random.default_rng(0)))}
         is_broken = np.zeros(len(trials), dtype=bool)
         for rule, clause in alone:
             is_broken = is_broken | clause.is_false(values)
@@ -155,12 +159,6 @@ class _Group:
 
 def _is_broken(clauses: Iterable[Clause], columns: Columns) -> np.ndarray:
     return np.logical_or.reduce([clause.is_false(columns) for clause in clauses])
-
-
-def _write(columns: Columns, name: str, rows: np.ndarray, values: pd.Series) -> None:
-    column = columns[name].copy()
-    column.iloc[rows] = values.array
-    columns[name] = column
 
 
 def _is_number(levels: Levels) -> bool:

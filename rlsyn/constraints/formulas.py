@@ -9,10 +9,9 @@ from functools import cached_property
 from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
-import pandas as pd
 
 from rlsyn.constraints.expressions import literal
-from rlsyn.constraints.truth import Clause, Table, names_in
+from rlsyn.constraints.truth import Clause, names_in
 
 
 @dataclass(frozen=True)
@@ -36,9 +35,9 @@ class Formula:
         """The columns that it is computed from."""
         return tuple(name for name in self.difference.columns if name != self.column)
 
-    def values(self, table: Table) -> np.ndarray:
+    def values(self, table: Mapping[str, np.ndarray]) -> np.ndarray:
         """The column's values `(n,)` as the formula gives them, unrounded; NaN where an input is missing."""
-        zeros = pd.Series(np.zeros(len(table[self.column])))
+        zeros = np.zeros(len(table[self.column]))
         others = self.difference.numbers({**{name: table[name] for name in self.inputs}, self.column: zeros})
         return -self.sign * others
 

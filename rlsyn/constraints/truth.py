@@ -40,8 +40,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-Table = pd.DataFrame | Mapping[str, pd.Series]
-"""Columns by name, all of one length."""
+Table = pd.DataFrame | Mapping[str, np.ndarray]
+"""Columns by name, all of one length; as arrays in the form of `as_array`."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Clause:
         return np.broadcast_to(numbers, _n_rows(table, self.columns))
 
     def _evaluate(self, table: Table) -> Any:
-        columns = {name: _column_values(table[name]) for name in self.columns}
+        columns = {name: _values(table[name]) for name in self.columns}
         with np.errstate(all="ignore"):
             return _Evaluator(self.parsed, columns).visit(self.node)
 
@@ -201,16 +201,22 @@ class _Evaluator(ast.NodeVisitor):
         return _Values(np.asarray(function(*(value.data for _, value in parts))), is_missing)
 
 
-def _column_values(column: pd.Series) -> _Values:
+def as_array(column: pd.Series) -> np.ndarray:
+    """The values of a column as conditions see them: floats, NaN where missing, or texts, `None` where missing."""
+    if pd.api.types.is_numeric_dtype(column):
+        return column.to_numpy(dtype=float, na_value=np.nan)
     is_missing = column.isna().to_numpy(dtype=bool)
-    if not pd.api.types.is_numeric_dtype(column):
-        values = column.astype(object).to_numpy(dtype=object, copy=True)
-        values[is_missing] = None
-        # A column of objects may hold numbers, or truths, some of which are missing.
-        if not all(isinstance(value, bool | int | float | np.number | np.bool_) for value in values[~is_missing]):
-            return _Values(values, is_missing)
-        column = pd.Series(np.where(is_missing, 0.0, values).astype(float))
-    return _Values(column.to_numpy(dtype=float, na_value=0.0), is_missing)
+    values = column.astype(object).to_numpy(dtype=object, copy=True)
+    values[is_missing] = None
+    # A column of objects may hold numbers, or truths, some of which are missing.
+    if all(isinstance(value, bool | int | float | np.number | np.bool_) for value in values[~is_missing]):
+        return np.where(is_missing, np.nan, values).astype(float)
+    return values
+
+
+def _values(column: pd.Series | np.ndarray) -> _Values:
+    data = as_array(column) if isinstance(column, pd.Series) else column
+    return _Values(data, pd.isna(data))
 
 
 def _equal(left: _Values | _Truth, right: _Values | _Truth) -> _Truth:
