@@ -42,7 +42,7 @@ class OwnReward:
         return self._checked(values, len(records))
 
     def _checked(self, values: Any, n: int) -> np.ndarray:
-        array = values if isinstance(values, pd.Series) else np.asarray(values, dtype=_dtype_of(values))
+        array = values if isinstance(values, pd.Series) else _as_array(values)
         if array.shape != (n,):
             raise self._error(n, f"{type(values).__name__} of shape {array.shape}")
         if not pd.api.types.is_any_real_numeric_dtype(array.dtype) and not pd.api.types.is_bool_dtype(array.dtype):
@@ -58,10 +58,11 @@ class OwnReward:
         )
 
 
-def _dtype_of(values: Any) -> type | None:
-    """Lists of unequal lengths have no shape; as objects they can at least be named in a message."""
-    is_ragged = isinstance(values, list | tuple) and len({np.size(value) for value in values}) > 1
-    return object if is_ragged else None
+def _as_array(values: Any) -> np.ndarray:
+    try:
+        return np.asarray(values)
+    except ValueError:  # lists of lists of unequal lengths
+        return np.asarray(values, dtype=object)
 
 
 def name_terms(rewards: Iterable[OwnTerm | str]) -> dict[str, OwnTerm | None]:

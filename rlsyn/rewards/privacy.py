@@ -8,7 +8,7 @@ from torch import Tensor
 
 from rlsyn.encoding import Encoding
 
-RARE = 10.0
+RARE = 20.0
 """No difference in one column counts more than this many typical ones, so that a rare code does not hide a copy."""
 MAX_PEOPLE_ROWS = 2_000
 """Training rows whose distances to other people's rows give the scale."""
@@ -47,9 +47,9 @@ class PrivacyReward:
         device: str | torch.device = "cpu",
     ) -> None:
         self._attribute, table = encoding.inputs()
-        # Squares of centred numbers are small, and so are their rounding errors.
+        # The squares of centred numbers are small, and so are their rounding errors.
         center = encoding.vectors(records).mean(0)
-        self._table = (table - center[:, None]) * np.sqrt(_column_weights(encoding))[self._attribute][:, None]
+        self._table = (table - center[:, None]) * np.sqrt(column_weights(encoding))[self._attribute][:, None]
         self._device = torch.device(device)
         self._rows = self._vectors(records)
         self._people = torch.as_tensor(np.unique(people, return_inverse=True)[1], device=self._device)
@@ -60,8 +60,7 @@ class PrivacyReward:
 
     def __call__(self, records: np.ndarray) -> np.ndarray:
         """Rewards `(n,)` float32, from -1 to 0, of records `(n, n_attributes)`."""
-        # Rounding alone moves equal rows apart by a part of this.
-        if self.scale < 1e-2:
+        if self.scale == 0:
             return np.zeros(len(records), dtype=np.float32)
         distances = self._nearest(self._vectors(records))
         rewards: np.ndarray = -(1 - distances / self.scale).clamp(min=0).cpu().numpy()
@@ -74,17 +73,26 @@ class PrivacyReward:
     def _nearest(self, vectors: Tensor, people: Tensor | None = None) -> Tensor:
         """Distances `(n,)` to the nearest training row, of another person where `people` are given."""
         nearest = torch.full((len(vectors),), torch.inf, device=self._device)
-        own = vectors.square().sum(1, keepdim=True)
-        for rows, persons in zip(self._rows.split(CHUNK), self._people.split(CHUNK), strict=True):
-            squared = own + rows.square().sum(1) - 2 * vectors @ rows.T
+        row = torch.zeros(len(vectors), dtype=torch.int64, device=self._device)
+        for start in range(0, len(self._rows), CHUNK):
+            rows, persons = self._rows[start : start + CHUNK], self._people[start : start + CHUNK]
+            # The same for all rows but for the square of the vector itself.
+            squared = rows.square().sum(1) - 2 * vectors @ rows.T
             if people is not None:
                 squared.masked_fill_(people[:, None] == persons, torch.inf)
-            nearest = torch.minimum(nearest, squared.min(1).values)
-        return nearest.clamp(min=0).sqrt()
+            value, index = squared.min(1)
+            row = torch.where(value < nearest, start + index, row)
+            nearest = torch.minimum(nearest, value)
+        # The product tells which row is the nearest; near 0, only the difference tells how near.
+        return (vectors - self._rows[row]).norm(dim=1)
 
 
-def _column_weights(encoding: Encoding) -> np.ndarray:
-    """What the squared difference of two records in each attribute is multiplied with, `(n_attributes,)`."""
+def column_weights(encoding: Encoding) -> np.ndarray:
+    """What the squared difference of two records' vectors in each attribute is multiplied with, `(n_attributes,)`.
+
+    Weighted so, the squared difference of two training rows is 1 / n_attributes on average in every attribute, but less
+    in those with a difference of more than `RARE` such averages. An attribute of one level has weight 0.
+    """
     attribute, table = encoding.inputs()
     weights = np.zeros(len(encoding.levels))
     for i, shares in enumerate(encoding.marginals()):
