@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from rlsyn.autoregressive import IMPOSSIBLE, LevelHeads, MaskedNetwork
 from rlsyn.encoding import Encoding
+from rlsyn.level_masks import LevelMasks
 
 
 class Actor(nn.Module):
@@ -77,6 +78,9 @@ class AutoregressivePolicy(ActorCriticPolicy):
     In the place of the entropy, `evaluate_actions` returns -KL(policy || reference) per step, so SB3's `ent_coef` is
     the weight of the KL penalty. The reference is the policy at the last call of `set_reference`.
 
+    Levels that break a declared rule about their column alone are never chosen. `log_probabilities`, which cloning
+    maximises, knows no such masks: real rows that break a rule still teach the rest.
+
     Args:
         observation_space: That of the record environment.
         action_space: That of the discrete record environment.
@@ -117,6 +121,7 @@ class AutoregressivePolicy(ActorCriticPolicy):
         bases = [levels.basis() for levels in self._encoding.levels]
         self.actor = Actor(in_attribute, bases, self._encoding.marginals(), self._n_hidden)
         self.reference = deepcopy(self.actor).requires_grad_(False)
+        self.masks = LevelMasks(self.actor.heads, self._encoding.repair.allowed_levels())
         self.critic = MaskedNetwork(in_attribute, [1] * self.n_attributes, self._n_hidden_critic)
         self.optimizer = self.optimizer_class(
             [*self.actor.parameters(), *self.critic.parameters()],
@@ -157,9 +162,9 @@ class AutoregressivePolicy(ActorCriticPolicy):
         if actions.numel() != observations.numel():
             return self._evaluate_steps(observations, actions.long().flatten())
         vectors = self.vectors(observations)
-        log_probabilities = self.actor(vectors)
+        log_probabilities = self.masks.of_buckets(self.actor(vectors))
         with torch.no_grad():
-            reference = self.reference(vectors)
+            reference = self.masks.of_buckets(self.reference(vectors))
         divergence = self.actor.heads.relative_entropy(log_probabilities, reference)
         chosen = self.actor.heads.chosen(log_probabilities, observations)
         return self.critic(vectors).flatten(), chosen.flatten(), -divergence.flatten()
@@ -169,6 +174,7 @@ class AutoregressivePolicy(ActorCriticPolicy):
         """Levels, values and log-probabilities `(n,)` of the next step of records filled in equally far."""
         prefix = self._continue(self._as_observations(obs))
         logits = self.actor.step_logits(prefix.vectors, prefix.actor, prefix.position)
+        logits = self.masks.of_step(logits, prefix.position)
         values = self.critic.step(prefix.vectors, prefix.critic, prefix.position)
         log_probabilities = torch.log_softmax(logits, dim=-1)
         levels = log_probabilities.argmax(-1) if deterministic else _draw(log_probabilities)
@@ -214,7 +220,7 @@ class AutoregressivePolicy(ActorCriticPolicy):
             if given is not None and attribute in given:
                 levels = torch.full((n,), given[attribute], dtype=torch.int64, device=self.device)
             else:
-                levels = _draw(torch.log_softmax(logits, dim=-1), generator)
+                levels = _draw(torch.log_softmax(self.masks.of_step(logits, attribute), dim=-1), generator)
             self._fill(prefix, levels)
         return prefix.observations.long() - 1
 
@@ -267,7 +273,7 @@ class AutoregressivePolicy(ActorCriticPolicy):
         """Logits `(n, n_actions)` of the next level of each record, wherever it stands."""
         positions = _positions(observations)
         result = torch.full((len(observations), int(self._encoding.n_levels.max())), IMPOSSIBLE, device=self.device)
-        by_bucket = actor(self.vectors(observations))
+        by_bucket = self.masks.of_buckets(actor(self.vectors(observations)))
         for attribute in positions.unique().tolist():
             rows = torch.nonzero(positions == attribute).flatten()
             bucket, row = actor.heads.bucket_of[attribute]

@@ -73,6 +73,15 @@ class Repair:
                 changed = pd.Series(columns[name], name=name)
                 table[name] = changed.astype(table[name].dtype)
 
+    def broken(self, table: pd.DataFrame) -> dict[str, np.ndarray]:
+        """For each rule by name, and each record of a decoded table, whether the record breaks it, `(n,)` bool."""
+        names = dict.fromkeys(name for _, clause in self._clauses for name in clause.columns)
+        columns = {name: as_array(table[name]) for name in names}
+        result = {rule.name: np.zeros(len(table), dtype=bool) for rule in self.rules}
+        for name, clause in self._clauses:
+            result[name] = result[name] | clause.is_false(columns)
+        return result
+
     def _apply_group(self, group: _Group, columns: Columns, draw: Draw) -> None:
         rows = np.flatnonzero(_is_broken(group.clauses, columns))
         for n_draws in (0, *(N_DRAWS if group.drawn else ())):

@@ -1,9 +1,10 @@
-"""Drawing records under conditions: exactly where they come first in fill order, by rejection elsewhere."""
+"""Drawing synthetic tables: conditions and declared rules hold, exactly where that is possible, by rejection elsewhere."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,132 @@ import torch
 
 from rlsyn.encoding import Encoding
 from rlsyn.levels import CategoryLevels, Levels
+
+Rules = Literal["obey", "keep"]
+"""Whether records obey the declared rules, or stay as the policy fills them in."""
+
+DrawLevels = Callable[[int, dict[int, int]], torch.Tensor]
+"""Records `(n, n_attributes)`; levels that are given are set, not drawn."""
+
+BATCH = 16_384
+"""Records drawn at most at once."""
+CONDITIONED_BATCH = 4_096
+"""Records drawn at once where some will miss the conditions."""
+HOPELESS = 20_000
+"""Where so many records met the conditions and none obeys the rules, no more are drawn."""
+
+
+@dataclass
+class Draws:
+    """Records that were drawn, kept and thrown away.
+
+    Args:
+        n_drawn: Records drawn.
+        n_fitting: Those of them that met the conditions.
+        n_kept: Those of these that obey the rules.
+        n_breaking: By rule the records that met the conditions and broke it.
+        tables: What was kept.
+    """
+
+    n_drawn: int = 0
+    n_fitting: int = 0
+    n_kept: int = 0
+    n_breaking: dict[str, int] = field(default_factory=dict)
+    tables: list[pd.DataFrame] = field(default_factory=list)
+
+    @property
+    def acceptance_rate(self) -> float:
+        """Share of the drawn records that met the conditions."""
+        return self.n_fitting / self.n_drawn
+
+    @property
+    def rule_acceptance(self) -> float:
+        """Share of the records that met the conditions which obey the rules."""
+        return self.n_kept / self.n_fitting if self.n_fitting else 0.0
+
+    def table(self, n: int) -> pd.DataFrame:
+        """The first `n` records that were kept."""
+        return pd.concat(self.tables, ignore_index=True).iloc[:n] if len(self.tables) > 1 else self.tables[0].iloc[:n]
+
+
+def draw_table(
+    draw: DrawLevels,
+    encoding: Encoding,
+    n: int,
+    rng: np.random.Generator,
+    where: Mapping[str, Any] | None = None,
+    rules: Rules = "obey",
+    max_draws: int | None = None,
+) -> Draws:
+    """`n` records or a few more that meet the conditions and obey the rules of the schema.
+
+    Conditions on the first attributes are given to `draw`; records that miss others, or break a rule once they are
+    decoded and repaired (`Encoding.decode`), are thrown away and others drawn.
+
+    Args:
+        draw: Draws levels.
+        encoding: Decodes them.
+        n: Number of records.
+        rng: Draws values inside levels.
+        where: Values that columns must have.
+        rules: `"obey"`; or `"keep"`: nothing is repaired and nothing thrown away for the rules' sake.
+        max_draws: Records drawn at most, by default 1,000 for each wanted, a million (or 20 for each) at most.
+
+    Raises:
+        ValueError: An unknown column, category or option, or too few records met the conditions or obeyed the rules.
+    """
+    if rules not in ("obey", "keep"):
+        raise ValueError(f"rules must be 'obey' or 'keep', got {rules!r}.")
+    where = where or {}
+    conditions = to_levels(where, encoding)
+    n_first = next(i for i in range(len(encoding.levels) + 1) if i not in conditions)
+    given = {i: level for i, level in conditions.items() if i < n_first}
+    others = {i: level for i, level in conditions.items() if i >= n_first}
+    numbers = {name: value for name, value in where.items() if not encoding.schema[name].is_discrete}
+    numbers = {name: value for name, value in numbers.items() if not pd.isna(value)}
+    limit = max_draws or min(1_000 * n, max(20 * n, 1_000_000))
+    draws = Draws()
+    while draws.n_kept < n:
+        if draws.n_drawn >= limit or (draws.n_fitting >= HOPELESS and draws.n_kept == 0):
+            raise ValueError(_too_few(draws, n))
+        records = draw(CONDITIONED_BATCH if others else _n_next(draws, n), given).cpu().numpy()
+        draws.n_drawn += len(records)
+        for attribute, level in others.items():
+            records = records[records[:, attribute] == level]
+        _keep(draws, encoding.decode(records, rng, numbers, repair=rules == "obey"), encoding, rules)
+    return draws
+
+
+def _n_next(draws: Draws, n: int) -> int:
+    """As many as will probably do, judging by the share that was kept so far."""
+    share = max(draws.n_kept / draws.n_drawn, 0.01) if draws.n_drawn else 1.0
+    return min(int(np.ceil(1.05 * (n - draws.n_kept) / share)) + 16 if share < 1 else n - draws.n_kept, BATCH)
+
+
+def _keep(draws: Draws, table: pd.DataFrame, encoding: Encoding, rules: Rules) -> None:
+    draws.n_fitting += len(table)
+    if rules == "obey" and encoding.schema.constraints and len(table):
+        broken = encoding.repair.broken(table)
+        for name, is_broken in broken.items():
+            draws.n_breaking[name] = draws.n_breaking.get(name, 0) + int(is_broken.sum())
+        table = table[~np.logical_or.reduce(list(broken.values()))]
+    draws.n_kept += len(table)
+    draws.tables.append(table)
+
+
+def _too_few(draws: Draws, n: int) -> str:
+    if draws.rule_acceptance < draws.acceptance_rate:
+        worst = max(draws.n_breaking, key=draws.n_breaking.__getitem__)
+        share = draws.n_breaking[worst] / draws.n_fitting
+        return (
+            f"Only {draws.n_kept} of {draws.n_fitting} drawn records obeyed the declared rules, {n} were wanted. "
+            f"Broken most often: {worst!r}, by {share:.1%} of them. Check that rule, give the reward of the rules more "
+            "weight in training, or take the records as they are (rules='keep')."
+        )
+    return (
+        f"Only {draws.n_fitting} of {draws.n_drawn} drawn records met the conditions, {n} were wanted. Put those columns "
+        "first when training (-params order:COLUMN), or ask for fewer records."
+    )
 
 
 def to_levels(where: Mapping[str, Any], encoding: Encoding) -> dict[int, int]:
@@ -44,34 +171,3 @@ def _to_level(value: Any, levels: Levels) -> int:
         known = ", ".join(levels.labels()[:40])
         raise ValueError(f"Column {name!r} has no value {value!r} in training. Its levels are: {known}.")
     return level
-
-
-def draw_until(
-    draw: Callable[[int, dict[int, int]], torch.Tensor],
-    n: int,
-    conditions: dict[int, int],
-    n_attributes: int,
-    max_draws: int,
-) -> tuple[np.ndarray, float]:
-    """`n` records with the levels of `conditions`, and the share of the drawn records that had them.
-
-    Conditions on the first attributes are given to `draw`; records that miss others are thrown away.
-    """
-    n_first = next(i for i in range(n_attributes + 1) if i not in conditions)
-    given = {i: level for i, level in conditions.items() if i < n_first}
-    others = {i: level for i, level in conditions.items() if i >= n_first}
-    kept: list[np.ndarray] = []
-    n_drawn = n_kept = 0
-    while n_kept < n:
-        if n_drawn >= max_draws:
-            raise ValueError(
-                f"Only {n_kept} of {n_drawn} drawn records met the conditions, {n} were wanted. Put those columns "
-                "first when training (-params order:COLUMN), or ask for fewer records."
-            )
-        records = draw(4_096 if others else min(n - n_kept, 16_384), given).cpu().numpy()
-        fits = np.ones(len(records), dtype=bool)
-        for attribute, level in others.items():
-            fits &= records[:, attribute] == level
-        kept.append(records[fits])
-        n_drawn, n_kept = n_drawn + len(records), n_kept + int(fits.sum())
-    return np.concatenate(kept)[:n], n_kept / n_drawn

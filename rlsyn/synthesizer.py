@@ -34,7 +34,7 @@ from rlsyn.rewards.realism import RealismReward, RewardForm
 from rlsyn.rewards.total import TotalReward
 from rlsyn.rewards.weights import merge_weights
 from rlsyn.rollout import RecordRolloutBuffer
-from rlsyn.sampling import draw_until, to_levels
+from rlsyn.sampling import Rules, draw_table
 from rlsyn.schedule import scheduled
 from rlsyn.schema import Schema, given_or_inferred
 from rlsyn.warm_start import WarmStartResult, behaviour_clone
@@ -129,7 +129,7 @@ class RLSyn:
         self.warm_start_kwargs, self.ppo_kwargs = dict(warm_start_kwargs or {}), self.parameters["ppo_kwargs"]
         self.device = torch_device(device)
         self.warm_start_result: WarmStartResult | None = None
-        self.acceptance_rate = 1.0
+        self.acceptance_rate = self.rule_acceptance = 1.0
         self._encoding: Encoding | None = None
         self._model: PPO | None = None
         self._trainer: DiscriminatorTrainer | None = None
@@ -246,20 +246,25 @@ class RLSyn:
         seed: int | None = None,
         policy: str = "trained",
         max_draws: int | None = None,
+        rules: Rules = "obey",
         temperature: float | None = None,
     ) -> pd.DataFrame:
         """Draw synthetic records.
 
         Conditions on the attributes that come first in fill order (`order`) are exact: those are set, the rest follows
         the policy's conditional distribution. Other conditions are met by drawing records and keeping those that fit;
-        `acceptance_rate` then tells the share that did.
+        `acceptance_rate` then tells the share that did. No record breaks a rule of the schema: values follow from each
+        other where a rule says so, and of the records that break another, which others are drawn for,
+        `rule_acceptance` tells the share that did not.
 
         Args:
             n: Number of records.
             where: Values that columns must have. A number stands for its level; the value itself is then set.
             seed: Seed of the draws; that of the model by default. The same seed gives the same records.
             policy: `"trained"`, or `"warm_start"` for the policy before PPO.
-            max_draws: Records drawn at most to meet conditions, by default 1,000 for each wanted, a million (or 20 for each) at most.
+            max_draws: Records drawn at most to meet conditions and rules, by default 1,000 for each wanted, a million
+                (or 20 for each) at most.
+            rules: `"obey"`; or `"keep"`: records stay as the policy fills them in, those that break a rule too.
             temperature: What logits are divided by, that of the constructor by default: 1 as learned, lower for more
                 typical and higher for more unusual records.
 
@@ -268,7 +273,7 @@ class RLSyn:
 
         Raises:
             ValueError: `n` below 1, a temperature of 0 or below, an unknown column, category or policy, or too few
-                records met the conditions.
+                records met the conditions or obeyed the rules.
             RuntimeError: Before `fit`.
         """
         if n < 1:
@@ -277,20 +282,14 @@ class RLSyn:
             raise ValueError(f"temperature must be above 0, got {temperature}.")
         if policy not in ("trained", "warm_start"):
             raise ValueError(f"policy must be 'trained' or 'warm_start', got {policy!r}.")
-        conditions = to_levels(where or {}, self.encoding)
         rng = np.random.default_rng(self.seed if seed is None else seed)
         generator = torch.Generator(device=self.policy.device).manual_seed(int(rng.integers(2**62)))
         actor = self.policy.reference if policy == "warm_start" else None
         heat = self.temperature if temperature is None else temperature
         draw = partial(self.policy.sample, generator=generator, actor=actor, temperature=heat)
-        records, self.acceptance_rate = draw_until(
-            draw, n, conditions, len(self.encoding.levels), max_draws or min(1_000 * n, max(20 * n, 1_000_000))
-        )
-        synthetic = self.encoding.decode(records, rng)
-        for name, value in (where or {}).items():
-            if not self.schema[name].is_discrete and not pd.isna(value):
-                synthetic[name] = np.full(n, value, dtype="int64" if self.schema[name].kind == "integer" else "float64")
-        return synthetic
+        draws = draw_table(draw, self.encoding, n, rng, where, rules, max_draws)
+        self.acceptance_rate, self.rule_acceptance = draws.acceptance_rate, draws.rule_acceptance
+        return draws.table(n)
 
     def save(self, path: str | Path) -> None:
         """Write the fitted model into a folder; `load` reads it.

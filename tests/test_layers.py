@@ -19,7 +19,7 @@ FLOORS = (
     ("rlsyn.schema", "rlsyn.files", "rlsyn.checkpoints", "rlsyn.randomness", "rlsyn.device", "rlsyn.schedule"),
     ("rlsyn.arguments", "rlsyn.levels", "rlsyn.autoregressive", "rlsyn.rollout", "rlsyn.attribute_order"),
     ("rlsyn.repair",),
-    ("rlsyn.encoding",),
+    ("rlsyn.encoding", "rlsyn.level_masks"),
     # Data sets.
     (
         *("rlsyn.datasets.dataset", "rlsyn.datasets.split", "rlsyn.datasets.table", "rlsyn.datasets.bundled"),
