@@ -13,6 +13,7 @@ from rlsyn.policy import AutoregressivePolicy
 from rlsyn.rewards.own import name_terms
 from rlsyn.rewards.realism import RewardForm
 from rlsyn.rewards.weights import merge_weights
+from rlsyn.rollout import Baseline, RecordRolloutBuffer
 from rlsyn.warm_start import behaviour_clone
 
 PPO_DEFAULTS: dict[str, Any] = {
@@ -32,9 +33,19 @@ _PPO_RESERVED = (
 
 _LEAST = {"n_levels": 2, "total_timesteps": 0, "n_records": 2, "batch_records": 1, "kl_coef": 0, "seed": 0}
 _LEAST |= {"n_discriminator_steps": 0, "n_discriminator_warm_up": 0, "discriminator_batch_size": 1}
-_MAY_BE_ZERO = {"r1_gamma", "dropout", "vf_coef", "n_epochs", "n_linear_epochs", "gae_lambda", "weight_decay"}
-_BELOW_ONE = {"dropout", "validation_size"}
+_MAY_BE_ZERO = {
+    "r1_gamma",
+    "dropout",
+    "vf_coef",
+    "n_epochs",
+    "n_linear_epochs",
+    "gae_lambda",
+    "weight_decay",
+    "average_decay",
+}
+_BELOW_ONE = {"dropout", "validation_size", "average_decay"}
 _POLICY_RESERVED = ("observation_space", "action_space", "lr_schedule", "encoding", "kwargs")
+_BUFFER_RESERVED = ("buffer_size", "observation_space", "action_space", "kwargs")
 _CLONING_RESERVED = ("policy", "records", "people", "seed")
 
 
@@ -50,6 +61,7 @@ def check_parameters(constructor: Callable[..., Any], parameters: Mapping[str, A
         ("discriminator_kwargs", Discriminator, ("encoding",)),
         ("warm_start_kwargs", behaviour_clone, _CLONING_RESERVED),
         ("ppo_kwargs", PPO, _PPO_RESERVED),
+        ("rollout_buffer_kwargs", RecordRolloutBuffer, _BUFFER_RESERVED),
     )
     for group, function, reserved in groups:
         arguments = parameters[group] or {}
@@ -59,7 +71,13 @@ def check_parameters(constructor: Callable[..., Any], parameters: Mapping[str, A
     for name, least in _LEAST.items():
         if parameters[name] is not None and parameters[name] < least:
             raise ValueError(f"Parameter {name!r} must be at least {least}, got {parameters[name]}.")
-    _check_bounds("temperature", "temperature", parameters["temperature"])
+    for name in ("temperature", "average_decay"):
+        _check_bounds(name, name, parameters[name])
+    baseline = (parameters["rollout_buffer_kwargs"] or {}).get("baseline", "critic")
+    if baseline not in get_args(Baseline):
+        raise ValueError(
+            f"Parameter 'rollout_buffer_kwargs.baseline' must be one of {get_args(Baseline)}, got {baseline!r}."
+        )
     merge_weights(parameters["reward_weights"], name_terms(parameters["rewards"] or ()))
     if parameters["seed"] >= 2**32:
         raise ValueError(f"Parameter 'seed' must be below 2**32, got {parameters['seed']}.")

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Mapping, Sequence
-from contextlib import nullcontext
 from functools import partial
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -14,30 +15,29 @@ import pandas as pd
 import torch
 import yaml
 from stable_baselines3 import PPO
-from stable_baselines3.common.callbacks import BaseCallback, CallbackList
-from stable_baselines3.common.logger import configure
+from stable_baselines3.common.callbacks import BaseCallback
 
-from envs.record_vec_env import RecordVecEnv
 from rlsyn.calibration import calibrate_marginals
 from rlsyn.callbacks import CheckpointCallback, DiscriminatorCallback, MonitorCallback, RewardCallback
 from rlsyn.checkpoints import read_checkpoint, write_checkpoint
 from rlsyn.device import torch_device
 from rlsyn.discriminator import Discriminator, DiscriminatorTrainer
 from rlsyn.encoding import Encoding
-from rlsyn.files import latest_checkpoint, plain, rows_kept, write_whole
+from rlsyn.files import latest_checkpoint, plain, write_whole
 from rlsyn.parameters import PPO_DEFAULTS, check_parameters
 from rlsyn.policy import AutoregressivePolicy
-from rlsyn.randomness import global_seed, random_state, set_random_state
+from rlsyn.randomness import global_seed
 from rlsyn.rewards.assembly import assemble_reward
 from rlsyn.rewards.own import OwnTerm, name_terms, terms_at_hand
 from rlsyn.rewards.realism import RealismReward, RewardForm
 from rlsyn.rewards.total import TotalReward
 from rlsyn.rewards.weights import merge_weights
-from rlsyn.rollout import RecordRolloutBuffer
 from rlsyn.sampling import Rules, draw_table
-from rlsyn.schedule import scheduled
 from rlsyn.schema import Schema, given_or_inferred
-from rlsyn.warm_start import WarmStartResult, behaviour_clone
+from rlsyn.selection import Criterion, Selected
+from rlsyn.trained_actors import TrainedActors
+from rlsyn.training import learn, make_ppo, restore_training, training_state
+from rlsyn.warm_start import WarmStartResult, behaviour_clone, choose_people
 
 _log = logging.getLogger(__name__)
 
@@ -73,6 +73,10 @@ class RLSyn:
         discriminator_kwargs: Arguments of `Discriminator`.
         warm_start_kwargs: Arguments of `behaviour_clone`.
         ppo_kwargs: Arguments of Stable-Baselines3's `PPO`, over `PPO_DEFAULTS`.
+        rollout_buffer_kwargs: Arguments of `RecordRolloutBuffer`.
+        average_decay: Share of the old weights in the average of the policy over rollouts; 0 for the last weights.
+        select: Whether to keep the policy that the cloning's validation people speak best of (`rlsyn.selection`),
+            whom the discriminator then does not see, or PPO's last.
         temperature: Of `sample`.
         seed: Seed of everything random in `fit` and, unless it gets its own, `sample`.
         device: `"auto"`, `"cpu"` or `"cuda"`.
@@ -110,6 +114,9 @@ class RLSyn:
         discriminator_kwargs: Mapping[str, Any] | None = None,
         warm_start_kwargs: Mapping[str, Any] | None = None,
         ppo_kwargs: Mapping[str, Any] | None = None,
+        rollout_buffer_kwargs: Mapping[str, Any] | None = None,
+        average_decay: float = 0.0,
+        select: bool = False,
         temperature: float = 1.0,
         seed: int = 0,
         device: str = "auto",
@@ -127,13 +134,15 @@ class RLSyn:
         self.discriminator_batch_size, self.temperature = discriminator_batch_size, temperature
         self.policy_kwargs, self.discriminator_kwargs = dict(policy_kwargs or {}), dict(discriminator_kwargs or {})
         self.warm_start_kwargs, self.ppo_kwargs = dict(warm_start_kwargs or {}), self.parameters["ppo_kwargs"]
-        self.device = torch_device(device)
+        self.rollout_buffer_kwargs, self.average_decay = dict(rollout_buffer_kwargs or {}), average_decay
+        self.select, self.device = select, torch_device(device)
         self.warm_start_result: WarmStartResult | None = None
         self.acceptance_rate = self.rule_acceptance = 1.0
         self._encoding: Encoding | None = None
         self._model: PPO | None = None
         self._trainer: DiscriminatorTrainer | None = None
         self._pool: DiscriminatorCallback | None = None
+        self._actors: TrainedActors | None = None
 
     @property
     def encoding(self) -> Encoding:
@@ -164,6 +173,12 @@ class RLSyn:
         policy = self.model.policy
         assert isinstance(policy, AutoregressivePolicy)
         return policy
+
+    @property
+    def selected(self) -> Selected:
+        """What selection scored, and chose; raises RuntimeError before `fit`."""
+        assert self.model is not None and self._actors is not None
+        return self._actors.selected
 
     def fit(
         self,
@@ -202,15 +217,18 @@ class RLSyn:
         encoding = self.prepare(train, schema)
         records = encoding.encode(train)
         people = train[schema.group].to_numpy() if schema.group else np.arange(len(train))
+        is_validation = choose_people(people, self._validation_share(), np.random.default_rng(self.seed))
+        rows = train[~is_validation], train[is_validation]
+        criterion = Criterion(encoding, *rows, self.seed, calibrates=not self.rewards) if self.select else None
         with global_seed(self.seed):
-            self._build(encoding, records)
+            self._build(encoding, records[~is_validation] if self.select else records)
             reward = self._set_reward(records, people)
             checkpoint = latest_checkpoint(Path(run_dir)) if run_dir and resume else None
             if checkpoint is not None:
                 self._load_state(checkpoint)
             elif self.warm_start:
                 self._clone(records, people)
-            callbacks = [RewardCallback(reward), *self._callbacks(train, run_dir, title, callback)]
+            callbacks = [RewardCallback(reward), *self._callbacks(train, criterion, run_dir, title, callback)]
             if checkpoint is None and self._total_timesteps():
                 self._warm_up_discriminator()
             try:
@@ -261,7 +279,7 @@ class RLSyn:
             n: Number of records.
             where: Values that columns must have. A number stands for its level; the value itself is then set.
             seed: Seed of the draws; that of the model by default. The same seed gives the same records.
-            policy: `"trained"`, or `"warm_start"` for the policy before PPO.
+            policy: `"trained"` (the selected one, or the last), `"last"` (PPO's last) or `"warm_start"` (before PPO).
             max_draws: Records drawn at most to meet conditions and rules, by default 1,000 for each wanted, a million
                 (or 20 for each) at most.
             rules: `"obey"`; or `"keep"`: records stay as the policy fills them in, those that break a rule too.
@@ -280,11 +298,9 @@ class RLSyn:
             raise ValueError(f"The number of records must be at least 1, got {n}.")
         if temperature is not None and not temperature > 0:
             raise ValueError(f"temperature must be above 0, got {temperature}.")
-        if policy not in ("trained", "warm_start"):
-            raise ValueError(f"policy must be 'trained' or 'warm_start', got {policy!r}.")
         rng = np.random.default_rng(self.seed if seed is None else seed)
         generator = torch.Generator(device=self.policy.device).manual_seed(int(rng.integers(2**62)))
-        actor = self.policy.reference if policy == "warm_start" else None
+        actor = self._parts()[-1].named(policy)
         heat = self.temperature if temperature is None else temperature
         draw = partial(self.policy.sample, generator=generator, actor=actor, temperature=heat)
         draws = draw_table(draw, self.encoding, n, rng, where, rules, max_draws)
@@ -327,28 +343,24 @@ class RLSyn:
 
     def _build(self, encoding: Encoding, records: np.ndarray) -> None:
         """Environment, discriminator and an unmodified PPO; nothing of an earlier fit stays."""
-        self._encoding, self._pool, self.warm_start_result = encoding, None, None
-        n_attributes = len(encoding.levels)
+        self._encoding, self.warm_start_result = encoding, None
         discriminator = Discriminator(encoding, **self.discriminator_kwargs)
         self._trainer = DiscriminatorTrainer(
             discriminator, records, self.discriminator_batch_size, self.device, self.seed
         )
-        env = RecordVecEnv(
-            encoding.n_levels, self.n_records, RealismReward(discriminator, self.reward), copy_observations=False
-        )
-        arguments = self.ppo_kwargs
-        self._model = PPO(
-            AutoregressivePolicy,
-            env,
-            n_steps=n_attributes,
-            batch_size=min(self.batch_records, self.n_records) * n_attributes,
-            gamma=1.0,
-            ent_coef=self.kl_coef,
-            rollout_buffer_class=RecordRolloutBuffer,
-            policy_kwargs={"encoding": encoding, **self.policy_kwargs},
+        self._pool = DiscriminatorCallback(self._trainer, self.n_discriminator_steps)
+        self._model = make_ppo(
+            encoding,
+            RealismReward(discriminator, self.reward),
+            n_records=self.n_records,
+            batch_records=self.batch_records,
+            kl_coef=self.kl_coef,
+            policy_kwargs=self.policy_kwargs,
+            buffer_kwargs=self.rollout_buffer_kwargs,
+            ppo_kwargs=self.ppo_kwargs,
             device=self.device,
-            **{**arguments, "learning_rate": scheduled(arguments["learning_rate"])},
         )
+        self._actors = TrainedActors(self.policy, self.average_decay)
 
     def _set_reward(self, records: np.ndarray, people: np.ndarray) -> TotalReward:
         assert self._trainer is not None and self.model.env is not None
@@ -357,6 +369,11 @@ class RLSyn:
         reward = assemble_reward(realism, self.encoding, *terms, records, people, self.seed)
         self.model.env.set_attr("reward_fn", reward)
         return reward
+
+    def _validation_share(self) -> float:
+        """Share of the people that cloning stops early by, and selection is by."""
+        default = signature(behaviour_clone).parameters["validation_size"].default
+        return float(self.warm_start_kwargs.get("validation_size", default))
 
     def _total_timesteps(self) -> int:
         if self.total_timesteps is not None:
@@ -382,12 +399,15 @@ class RLSyn:
         self._trainer.train(records, self.n_discriminator_warm_up)
 
     def _callbacks(
-        self, train: pd.DataFrame, run_dir: str | Path | None, title: str, callback: BaseCallback | None
+        self,
+        train: pd.DataFrame,
+        criterion: Criterion | None,
+        run_dir: str | Path | None,
+        title: str,
+        callback: BaseCallback | None,
     ) -> list[BaseCallback]:
-        assert self._trainer is not None
-        if self._pool is None:
-            self._pool = DiscriminatorCallback(self._trainer, self.n_discriminator_steps)
-        callbacks: list[BaseCallback] = [self._pool]
+        assert self._pool is not None and self._actors is not None
+        callbacks = [self._pool, *self._actors.callbacks(criterion)]
         if run_dir is not None:
             folder = Path(run_dir)
             callbacks.append(MonitorCallback(self.encoding, train, title=title, seed=self.seed))
@@ -395,20 +415,10 @@ class RLSyn:
         return callbacks + ([callback] if callback is not None else [])
 
     def _learn(self, callbacks: list[BaseCallback], run_dir: str | Path | None, progress_bar: bool) -> None:
-        rollout = self.n_records * len(self.encoding.levels)
-        # Whole rollouts: SB3 would run over the end, where a schedule has nothing to say.
-        left = -(-(self._total_timesteps() - self.model.num_timesteps) // rollout) * rollout
-        if left <= 0:
-            return
-        with rows_kept(Path(run_dir) / "progress.csv") if run_dir else nullcontext():
-            logger = configure(str(run_dir) if run_dir else None, ["csv", "tensorboard"] if run_dir else [])
-            self.model.set_logger(logger)
-            try:
-                self.model.learn(left, CallbackList(callbacks), reset_num_timesteps=False, progress_bar=progress_bar)
-            finally:
-                logger.close()
-        if not self.rewards:  # terms of the user's own may be meant to move marginals
-            calibrate_marginals(self.policy, self.encoding.marginals())
+        assert self._actors is not None
+        # Terms of the user's own may be meant to move marginals.
+        if learn(self.model, self._total_timesteps(), callbacks, run_dir, progress_bar) and not self.rewards:
+            self._actors.calibrate(self.encoding.marginals())
 
     def _write_config(self, folder: Path) -> None:
         config = {"method": self.method, "parameters": plain(self.parameters)}
@@ -416,34 +426,18 @@ class RLSyn:
         self.schema.write(folder / "schema.yaml")
 
     def _save_state(self, folder: Path, n_steps: int, keep: int = 2) -> None:
-        assert self._trainer is not None
         # An interrupted rollout does not count: no update has seen it.
         n_steps -= n_steps % (self.n_records * len(self.encoding.levels))
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         if not (folder / "config.yaml").exists():
             self._write_config(folder)
         self.encoding.write(folder / "checkpoints" / "encoding.json")
-        result = self.warm_start_result
-        state = {
-            "policy": self.policy.state_dict(),
-            "optimizer": self.policy.optimizer.state_dict(),
-            "discriminator": self._trainer.state_dict(),
-            "pool": [torch.as_tensor(records) for records in self._pool.pool] if self._pool else [],
-            "num_timesteps": n_steps,
-            "n_updates": self.model._n_updates,
-            "warm_start": None if result is None else list(vars(result).values()),
-            "random": random_state(),
-        }
+        state = training_state(*self._parts(), self.warm_start_result, n_steps)
         write_checkpoint(folder, state, n_steps, keep)
 
     def _load_state(self, path: Path) -> None:
-        assert self._trainer is not None
-        state = read_checkpoint(path, self.device)
-        self.policy.load_state_dict(state["policy"])
-        self.policy.optimizer.load_state_dict(state["optimizer"])
-        self._trainer.load_state_dict(state["discriminator"])
-        self._pool = DiscriminatorCallback(self._trainer, self.n_discriminator_steps)
-        self._pool.pool.extend(records.cpu().numpy() for records in state["pool"])
-        self.model.num_timesteps, self.model._n_updates = state["num_timesteps"], state["n_updates"]
-        self.warm_start_result = None if state["warm_start"] is None else WarmStartResult(*state["warm_start"])
-        set_random_state(state["random"])
+        self.warm_start_result = restore_training(read_checkpoint(path, self.device), *self._parts())
+
+    def _parts(self) -> tuple[PPO, DiscriminatorTrainer, deque[np.ndarray], TrainedActors]:
+        assert self._trainer is not None and self._pool is not None and self._actors is not None
+        return self.model, self._trainer, self._pool.pool, self._actors

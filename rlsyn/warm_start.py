@@ -72,7 +72,7 @@ def behaviour_clone(
         ValueError: Nobody is left to train on, or to validate on.
     """
     rng = np.random.default_rng(seed)
-    is_validation = _choose_people(people if people is not None else np.arange(len(records)), validation_size, rng)
+    is_validation = choose_people(people if people is not None else np.arange(len(records)), validation_size, rng)
     if not is_validation.any() or is_validation.all():
         raise ValueError(
             f"Early stopping needs people to train on and people to validate on, got validation_size={validation_size} "
@@ -163,7 +163,8 @@ class _Cloning:
         return self._linear_log_probabilities(self.validation).mean(0)
 
 
-def _choose_people(people: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+def choose_people(people: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
+    """Which records `(n,)` bool are of a random share of the people, at least one unless the share is 0."""
     distinct, person = np.unique(people, return_inverse=True)
     n_chosen = max(round(share * len(distinct)), 1 if share > 0 else 0)
     return np.isin(person, rng.permutation(len(distinct))[:n_chosen])

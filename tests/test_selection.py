@@ -1,0 +1,215 @@
+"""Selection: the criterion ranks generators as a person would, the best is kept, and what is left to sample from."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from envs.record_vec_env import RecordVecEnv
+from rlsyn.encoding import Encoding
+from rlsyn.policy import AutoregressivePolicy
+from rlsyn.schema import infer_schema
+from rlsyn.selection import PARTS, Criterion, Selected
+from rlsyn.synthesizer import RLSyn
+from rlsyn.trained_actors import TrainedActors
+from rlsyn.warm_start import behaviour_clone, choose_people
+
+TINY = {
+    "n_records": 32,
+    "batch_records": 32,
+    "n_discriminator_warm_up": 3,
+    "n_discriminator_steps": 2,
+    "warm_start_kwargs": {"n_epochs": 2, "n_linear_epochs": 2},
+    "policy_kwargs": {"n_hidden": 32},
+    "select": True,
+}
+
+
+def tiny(patients, n_rollouts=2, **kwargs):
+    return RLSyn(total_timesteps=n_rollouts * 32 * patients.shape[1], **{**TINY, **kwargs})
+
+
+@pytest.fixture(scope="module")
+def related():
+    """300 rows of three columns that follow one another."""
+    rng = np.random.default_rng(0)
+    first = rng.normal(size=300)
+    table = {"first": first, "second": first + 0.3 * rng.normal(size=300), "third": (first > 0).astype(int)}
+    return pd.DataFrame(table).round(2)
+
+
+def make_policy(encoding) -> AutoregressivePolicy:
+    env = RecordVecEnv(encoding.n_levels, 1)
+    return AutoregressivePolicy(env.observation_space, env.action_space, lambda _: 1e-3, encoding=encoding, n_hidden=32)
+
+
+def test_criterion_prefers_the_cloned_policy_to_marginals_and_finds_a_memory_by_its_membership(related):
+    encoding = Encoding.fit(related, infer_schema(related), n_levels=16)
+    train, validation = related[:200], related[200:]
+    criterion, scores = Criterion(encoding, train, validation), {}
+    for name in ("marginals", "cloned", "memory"):
+        policy = make_policy(encoding)
+        if name == "cloned":
+            behaviour_clone(policy, encoding.encode(train), n_epochs=20)
+        if name == "memory":
+            records = encoding.encode(train.iloc[np.repeat(np.arange(8), 25)])
+            behaviour_clone(policy, records, n_epochs=30, patience=30, dropout=0.0)
+        scores[name] = criterion(policy, policy.actor)
+    assert set(scores["cloned"]) == set(PARTS)
+    assert sum(scores["cloned"].values()) < sum(scores["marginals"].values()) - 0.1
+    assert sum(scores["cloned"].values()) < sum(scores["memory"].values()) - 0.1
+
+
+def test_criterion_is_the_same_each_time_and_leaves_actor_and_generators_alone(related):
+    encoding = Encoding.fit(related, infer_schema(related), n_levels=16)
+    policy = make_policy(encoding)
+    before = [value.clone() for value in policy.actor.state_dict().values()]
+    random = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    criterion = Criterion(encoding, related[:200], related[200:], seed=3)
+    assert criterion(policy, policy.actor) == criterion(policy, policy.actor)
+    assert all(torch.equal(*pair) for pair in zip(before, policy.actor.state_dict().values(), strict=True))
+    assert torch.equal(random[0], torch.get_rng_state())
+    assert np.array_equal(random[1], np.random.get_state()[1])  # noqa: NPY002
+
+
+def test_parts_that_cannot_be_computed_count_nothing(related):
+    one_column = related[["first"]]
+    encoding = Encoding.fit(one_column, infer_schema(one_column), n_levels=16)
+    policy = make_policy(encoding)
+    scores = Criterion(encoding, one_column[:296], one_column[296:])(policy, policy.actor)
+    assert scores["association"] == scores["detection"] == 0.0
+
+
+def test_selected_keeps_the_best_and_the_earlier_of_two_alike(related):
+    encoding = Encoding.fit(related, infer_schema(related), n_levels=4)
+    actors = [make_policy(encoding).actor for _ in range(3)]
+    selected = Selected()
+    for n_steps, (value, actor) in enumerate(zip([0.3, 0.1, 0.1], actors, strict=True)):
+        selected.add(n_steps, dict.fromkeys(PARTS, value), actor)
+    assert selected.n_steps == 1
+    assert selected.table()["is_selected"].tolist() == [False, True, False]
+    kept = selected.actor
+    assert kept is not None and torch.equal(kept.network.first.weight, actors[1].network.first.weight)
+
+
+def test_nothing_selected_raises_in_words():
+    with pytest.raises(ValueError, match="select=True"):
+        _ = Selected().n_steps
+    assert Selected().table().empty
+
+
+def test_fit_samples_the_selected_policy_and_knows_the_others(patients, tmp_path):
+    model = tiny(patients).fit(patients, label="died", run_dir=tmp_path)
+    rollout = 32 * patients.shape[1]
+    assert list(model.selected.scores) == [0, 2 * rollout]  # of 25 rollouts the first, and the end
+    drawn = {policy: model.sample(100, policy=policy) for policy in ("trained", "last", "warm_start")}
+    assert not drawn["last"].equals(drawn["warm_start"])
+    best = "warm_start" if model.selected.n_steps == 0 else "last"
+    pd.testing.assert_frame_equal(drawn["trained"], drawn[best])
+    with pytest.raises(ValueError, match="'warm_start'"):
+        model.sample(5, policy="best")
+    events = EventAccumulator(str(tmp_path)).Reload()
+    for name in (*PARTS, "criterion"):
+        assert [event.step for event in events.Scalars(f"selection/{name}")] == [0, 2 * rollout]
+    loaded = RLSyn.load(tmp_path)
+    for policy, table in drawn.items():
+        pd.testing.assert_frame_equal(loaded.sample(100, policy=policy), table)
+    assert loaded.selected.scores == model.selected.scores
+
+
+def test_selected_policy_stays_when_a_resumed_run_gets_worse(patients, tmp_path, monkeypatch):
+    worse = iter([0.2, 0.1, 0.3])
+    monkeypatch.setattr(Criterion, "__call__", lambda *_: dict.fromkeys(PARTS, next(worse)))
+    first = tiny(patients, 1).fit(patients, label="died", run_dir=tmp_path)
+    rollout = 32 * patients.shape[1]
+    assert first.selected.n_steps == rollout
+    model = tiny(patients, 2).fit(patients, label="died", run_dir=tmp_path, resume=True)
+    assert list(model.selected.scores) == [0, rollout, 2 * rollout]
+    assert model.selected.n_steps == rollout
+    pd.testing.assert_frame_equal(model.sample(50, policy="warm_start"), first.sample(50, policy="warm_start"))
+    assert not model.sample(50).equals(model.sample(50, policy="last"))
+
+
+def test_discriminator_does_not_see_the_validation_people(patients):
+    model = tiny(patients, 1).fit(patients.assign(person=np.arange(200) // 4), label="died", group="person")
+    assert model._trainer is not None
+    seen = {tuple(record) for record in model._trainer._real.tolist()}
+    records = model.encoding.encode(patients)
+    is_validation = choose_people(np.arange(200) // 4, 0.15, np.random.default_rng(0))
+    assert is_validation.sum() == 32  # 8 of 50 people
+    assert seen == {tuple(record) for record in records[~is_validation].tolist()}
+    assert not seen & {tuple(record) for record in records[is_validation].tolist()}
+
+
+def test_average_is_exponential_and_is_what_is_sampled(patients, tmp_path):
+    model = tiny(patients, 2, select=False, average_decay=0.5).fit(patients, label="died", run_dir=tmp_path)
+    assert not model.sample(50).equals(model.sample(50, policy="warm_start"))
+    pd.testing.assert_frame_equal(model.sample(50), model.sample(50, policy="last"))
+    pd.testing.assert_frame_equal(RLSyn.load(tmp_path).sample(50), model.sample(50))
+
+
+def test_average_of_weights_counts_every_rollout_once(related):
+    policy = make_policy(Encoding.fit(related, infer_schema(related), n_levels=4))
+    actors, weight = TrainedActors(policy, average_decay=0.5), policy.actor.network.first.weight
+    for n_steps, value in ((0, 0.0), (10, 4.0), (10, 4.0), (20, 8.0)):
+        with torch.no_grad():
+            weight.fill_(value)
+        actors.average_in(n_steps)
+    assert torch.allclose(actors.last.network.first.weight, torch.tensor(5.0))
+    again = TrainedActors(policy, average_decay=0.5)
+    again.load_state_dict(actors.state_dict())
+    again.average_in(20)
+    assert torch.allclose(again.last.network.first.weight, torch.tensor(5.0))
+
+
+def test_average_changes_nothing_of_the_training_itself(patients):
+    plain, averaged = (
+        tiny(patients, 2, select=False, average_decay=decay).fit(patients, label="died") for decay in (0.0, 0.9)
+    )
+    for one, other in zip(plain.policy.critic.parameters(), averaged.policy.critic.parameters(), strict=True):
+        assert torch.equal(one, other)
+
+
+def test_temperature_makes_the_frequent_more_frequent(patients):
+    model = tiny(patients, 1, select=False).fit(patients, label="died")
+    shares = [
+        model.sample(2_000, temperature=temperature)["site"].value_counts(normalize=True).max()
+        for temperature in (0.5, 1.0, 2.0)
+    ]
+    assert shares[0] > shares[1] + 0.05 > shares[2] + 0.1
+    with pytest.raises(ValueError, match="above 0"):
+        model.sample(5, temperature=0)
+    with pytest.raises(ValueError, match="above 0"):
+        RLSyn(temperature=0)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"average_decay": 1.0}, "below 1"),
+        ({"rollout_buffer_kwargs": {"baseline": "none"}}, "critic"),
+        ({"rollout_buffer_kwargs": {"per_atribute": True}}, "per_attribute"),
+        ({"discriminator_kwargs": {"n_packed": 0}}, "above 0"),
+    ],
+    ids=str,
+)
+def test_impossible_options_raise(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        RLSyn(**kwargs)
+
+
+@pytest.mark.parametrize(
+    "kwargs",
+    [
+        {"rollout_buffer_kwargs": {"baseline": "mean"}, "ppo_kwargs": {"vf_coef": 0.0}},
+        {"rollout_buffer_kwargs": {"per_attribute": True}},
+        {"discriminator_kwargs": {"n_networks": 2, "n_packed": 2}},
+        {"order": "information"},
+        {"order": "random"},
+    ],
+    ids=str,
+)
+def test_every_option_trains(patients, kwargs):
+    model = tiny(patients, 1, select=False, **kwargs).fit(patients, label="died")
+    assert not model.sample(50).equals(model.sample(50, policy="warm_start"))
