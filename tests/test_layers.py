@@ -76,6 +76,9 @@ FLOORS = (
     ),
     ("rlsyn.rewards.assembly",),
     ("rlsyn.rewards", "rlsyn.parameters"),
+    ("rlsyn.selection",),
+    ("rlsyn.trained_actors",),
+    ("rlsyn.training",),
     ("rlsyn.synthesizer",),
     ("rlsyn",),  # shows the public class
     # A run.
