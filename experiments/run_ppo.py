@@ -129,6 +129,11 @@ def _sample(model: RLSyn, n_samples: int, costs: dict[str, float]) -> tuple[pd.D
     """The synthetic records, and what they and all before them cost."""
     start = time.perf_counter()
     synthetic = model.sample(n_samples)
+    if model.schema.constraints:
+        print(
+            f"{model.rule_acceptance:.1%} of the drawn records obeyed the declared rules; only those are kept.",
+            flush=True,
+        )
     # In kilobytes on Linux, in bytes on macOS.
     unit = 1e6 if sys.platform == "darwin" else 1e3
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

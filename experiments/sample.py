@@ -2,6 +2,7 @@
 
 python experiments/sample.py lightning_logs/rlsyn/AIREADI-v0_1 -n 1000 -o more.csv
 python experiments/sample.py RUN -n 1000 -o more.csv --where "type_2_diabetes=1"
+python experiments/sample.py RUN -n 1000 -o raw.csv --rules keep
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
         model = RLSyn.load(arguments.run, device=arguments.device)
         # A stream of its own: the run drew synthetic.csv from its seed.
         seed = np.random.SeedSequence([model.seed, 1, arguments.seed]).generate_state(1)[0]
-        synthetic = model.sample(arguments.n, where, seed=int(seed))
+        synthetic = model.sample(arguments.n, where, seed=int(seed), rules=arguments.rules)
         write_whole(output, synthetic.to_csv(index=False))
     except (ValueError, OSError) as error:
         print(f"sample.py: error: {' '.join(str(error).split())}", file=sys.stderr)
@@ -50,6 +51,10 @@ def main(argv: list[str] | None = None) -> int:
     print(f"{len(synthetic):,} synthetic records{origin}: {output}")
     if where:
         print(f"Share of the drawn records that met the conditions: {model.acceptance_rate:.3g}")
+    if model.schema.constraints and arguments.rules == "keep":
+        print(f"Records that break a declared rule: {model.encoding.repair.is_broken(synthetic).sum():,}")
+    elif model.schema.constraints:
+        print(f"All obey the declared rules; share of the drawn records that did: {model.rule_acceptance:.3g}")
     return 0
 
 
@@ -96,6 +101,12 @@ def _parser() -> Parser:
         default=[],
         metavar="COLUMN=VALUE",
         help="values that the records must have",
+    )
+    parser.add_argument(
+        "--rules",
+        choices=("obey", "keep"),
+        default="obey",
+        help="obey: no record breaks a declared rule; keep: records as the policy fills them in (default: obey)",
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     return parser

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, reduce
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,8 @@ N_TRIALS = 256
 """Values drawn of each level to find out whether it can obey a rule: one that hardly ever can is as good as impossible."""
 N_DRAWS = (1, 3, 12)
 """How many draws of the values inside the levels of a record are tried in turn before it is left to break a rule."""
+OFTEN = 0.05
+"""A rule that a larger share of the training rows breaks is doubted."""
 NARROW = 0.01
 """Share of a column's range; a formula with a wider tolerance than this, and than the last digit, is no formula."""
 
@@ -55,6 +57,22 @@ class Repair:
         """
         return [self._allowed(levels) for levels in self.levels]
 
+    def doubts(self, train: pd.DataFrame) -> list[str]:
+        """In words the rules that so many training rows break that they can hardly be meant as they stand."""
+        table = {
+            name: levels.decode(levels.encode(train[name]), np.random.default_rng(0))
+            if isinstance(levels, CategoryLevels)  # as the schema spells them; nothing is drawn
+            else train[name]
+            for name, levels in self._by_name.items()
+        }
+        shares = {name: float(is_broken.mean()) for name, is_broken in self.broken(table).items()}
+        return [
+            f"{share:.0%} of the training rows break the rule {name!r}; no synthetic record will. Correct the rule or the "
+            "rows if that is not what you mean."
+            for name, share in shares.items()
+            if share > OFTEN
+        ]
+
     def apply(self, table: dict[str, pd.Series], draw: Draw, given: Collection[str] = ()) -> None:
         """Change decoded columns, in place, so that fewer records break a rule; those that break none stay as they are.
 
@@ -73,13 +91,18 @@ class Repair:
                 changed = pd.Series(columns[name], name=name)
                 table[name] = changed.astype(table[name].dtype)
 
-    def broken(self, table: pd.DataFrame) -> dict[str, np.ndarray]:
+    def is_broken(self, table: pd.DataFrame) -> np.ndarray:
+        """For each record of a decoded table whether it breaks a rule, `(n,)` bool."""
+        return reduce(np.logical_or, self.broken(table).values(), np.zeros(len(table), dtype=bool))
+
+    def broken(self, table: pd.DataFrame | Mapping[str, pd.Series]) -> dict[str, np.ndarray]:
         """For each rule by name, and each record of a decoded table, whether the record breaks it, `(n,)` bool."""
         names = dict.fromkeys(name for _, clause in self._clauses for name in clause.columns)
         columns = {name: as_array(table[name]) for name in names}
-        result = {rule.name: np.zeros(len(table), dtype=bool) for rule in self.rules}
+        result: dict[str, np.ndarray] = {}
         for name, clause in self._clauses:
-            result[name] = result[name] | clause.is_false(columns)
+            is_false = clause.is_false(columns)
+            result[name] = result[name] | is_false if name in result else is_false
         return result
 
     def _apply_group(self, group: _Group, columns: Columns, draw: Draw) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import reduce
 from typing import Any, Literal
 
 import numpy as np
@@ -120,7 +121,7 @@ def _keep(draws: Draws, table: pd.DataFrame, encoding: Encoding, rules: Rules) -
         broken = encoding.repair.broken(table)
         for name, is_broken in broken.items():
             draws.n_breaking[name] = draws.n_breaking.get(name, 0) + int(is_broken.sum())
-        table = table[~np.logical_or.reduce(list(broken.values()))]
+        table = table[~reduce(np.logical_or, broken.values())]
     draws.n_kept += len(table)
     draws.tables.append(table)
 

@@ -215,6 +215,8 @@ class RLSyn:
         """
         schema = given_or_inferred(train, label, group, schema)
         encoding = self.prepare(train, schema)
+        for doubt in encoding.repair.doubts(train):
+            _log.warning(doubt)
         records = encoding.encode(train)
         people = train[schema.group].to_numpy() if schema.group else np.arange(len(train))
         is_validation = choose_people(people, self._validation_share(), np.random.default_rng(self.seed))
@@ -255,6 +257,7 @@ class RLSyn:
         encoding = Encoding.fit(train, schema, self.n_levels, self.order, self.seed)
         if schema.group is not None and train[schema.group].nunique() < 2:
             raise ValueError(f"At least two people are needed in the training rows, got one in {schema.group!r}.")
+        encoding.repair.allowed_levels()
         return encoding
 
     def sample(
