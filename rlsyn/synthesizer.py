@@ -124,9 +124,10 @@ class RLSyn:
         self.parameters = {name: value for name, value in locals().items() if name != "self"}
         check_parameters(RLSyn, self.parameters)
         self.parameters["ppo_kwargs"] = PPO_DEFAULTS | dict(ppo_kwargs or {})
-        self.rewards = name_terms(rewards or ())
-        self.reward_weights = merge_weights(reward_weights, self.rewards)
-        self.parameters |= {"rewards": list(self.rewards), "reward_weights": self.reward_weights}
+        own = name_terms(rewards or ())
+        self.reward_weights = merge_weights(reward_weights, own)
+        self.rewards = {name: term for name, term in own.items() if self.reward_weights[name]}
+        self.parameters |= {"rewards": list(own), "reward_weights": self.reward_weights}
         self.n_levels, self.order, self.total_timesteps = n_levels, order, total_timesteps
         self.n_records, self.batch_records, self.warm_start = n_records, batch_records, warm_start
         self.kl_coef, self.reward, self.seed = kl_coef, reward, seed

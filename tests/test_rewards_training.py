@@ -1,0 +1,204 @@
+"""Reward terms in a training: what is paid for becomes more frequent, curves tell of it, saved models hold no row."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from rlsyn.constraints import Constraint
+from rlsyn.schema import infer_schema
+from rlsyn.synthesizer import RLSyn
+
+N_RECORDS, N_COLUMNS, N_TRAIN = 64, 3, 131
+ROLLOUT = N_RECORDS * N_COLUMNS
+N_ROLLOUTS = 12
+TINY = {
+    "n_records": N_RECORDS,
+    "batch_records": N_RECORDS,
+    "n_discriminator_warm_up": 5,
+    "n_discriminator_steps": 2,
+    "warm_start_kwargs": {"n_epochs": 1, "n_linear_epochs": 1},
+}
+EAGER = {"kl_coef": 0.01, "ppo_kwargs": {"learning_rate": 1e-2, "n_epochs": 3}}
+
+
+def is_female(table):
+    return table["sex"] == "f"
+
+
+@pytest.fixture(scope="module")
+def readings():
+    """Two pressures, one of which is never above the other, and a sex."""
+    rng = np.random.default_rng(0)
+    low = rng.integers(0, 5, N_TRAIN)
+    high = low + rng.integers(0, 5, N_TRAIN)
+    return pd.DataFrame({"low": low, "high": high, "sex": np.tile(["f", "m"], N_TRAIN)[:N_TRAIN]})
+
+
+@pytest.fixture(scope="module")
+def schema(readings):
+    return replace(infer_schema(readings), constraints=(Constraint("order", "low <= high"),))
+
+
+def tiny(n_rollouts=2, **kwargs):
+    return RLSyn(total_timesteps=n_rollouts * ROLLOUT, **{**TINY, **kwargs})
+
+
+def curve(run_dir, name):
+    return pd.read_csv(run_dir / "progress.csv")[f"reward/{name}"]
+
+
+def test_what_an_own_term_pays_for_becomes_more_frequent(readings, tmp_path):
+    model = tiny(N_ROLLOUTS, rewards=[is_female], **EAGER).fit(readings, run_dir=tmp_path)
+    before, after = (is_female(model.sample(500, policy=policy)).mean() for policy in ("warm_start", "trained"))
+    assert before < 0.6
+    assert after > before + 0.2
+    shares = curve(tmp_path, "is_female")
+    assert shares.iloc[-5:].mean() > shares.iloc[0] + 0.2
+
+
+def test_at_weight_zero_a_term_is_as_good_as_absent(readings, schema):
+    weights = {"is_female": 0, "constraints": 0}
+    zero = tiny(rewards=[is_female], reward_weights=weights).fit(readings, schema=schema)
+    without = tiny().fit(readings)
+    pd.testing.assert_frame_equal(zero.sample(100, rules="keep"), without.sample(100))
+
+
+def test_declared_rules_are_broken_less_and_less(readings, schema, tmp_path):
+    tiny(N_ROLLOUTS, **EAGER).fit(readings, schema=schema, run_dir=tmp_path)
+    costs = -curve(tmp_path, "constraints")
+    assert costs.iloc[0] > 0.1
+    assert costs.iloc[-5:].mean() < costs.iloc[0] / 2
+
+
+def test_privacy_moves_records_away_from_training_rows(tmp_path):
+    rng = np.random.default_rng(0)
+    factor = rng.normal(size=N_TRAIN)
+    table = pd.DataFrame({name: (factor + rng.normal(size=N_TRAIN)).round(2) for name in "abc"})
+    tiny(N_ROLLOUTS, reward_weights={"realism": 0, "privacy": 1}, **EAGER).fit(table, run_dir=tmp_path)
+    costs = -curve(tmp_path, "privacy")
+    assert costs.iloc[0] > 0.05
+    assert costs.iloc[-5:].mean() < 0.8 * costs.iloc[0]
+
+
+def test_every_term_has_a_curve_and_those_of_weight_zero_none(readings, schema, tmp_path):
+    model = tiny(3, rewards=[is_female], reward_weights={"privacy": 0.5})
+    model.fit(readings, schema=schema, run_dir=tmp_path / "all")
+    tiny(1, reward_weights={"constraints": 0}).fit(readings, schema=schema, run_dir=tmp_path / "one")
+
+    def tags(name):
+        events = EventAccumulator(str(tmp_path / name)).Reload()
+        return events, {tag for tag in events.Tags()["scalars"] if tag.startswith("reward/")}
+
+    events, found = tags("all")
+    assert found == {"reward/realism", "reward/constraints", "reward/privacy", "reward/is_female"}
+    assert [event.step for event in events.Scalars("reward/privacy")] == [ROLLOUT, 2 * ROLLOUT, 3 * ROLLOUT]
+    assert all(0 <= event.value <= 1 for event in events.Scalars("reward/is_female"))
+    pd.testing.assert_series_equal(
+        curve(tmp_path / "all", "realism"),
+        pd.read_csv(tmp_path / "all" / "progress.csv")["discriminator/reward_mean"],
+        check_names=False,
+    )
+    assert tags("one")[1] == {"reward/realism"}
+
+
+def test_same_seed_gives_the_same_records_with_all_terms(readings, schema):
+    def fitted(seed):
+        model = tiny(2, rewards=[is_female], reward_weights={"privacy": 2}, seed=seed)
+        return model.fit(readings, schema=schema).sample(100)
+
+    pd.testing.assert_frame_equal(fitted(0), fitted(0))
+    assert not fitted(0).equals(fitted(1))
+
+
+def test_wrong_own_term_is_refused_before_anything_is_learned(readings, tmp_path):
+    def lonely(table):
+        return table["sex"].isna().sum()
+
+    model = tiny(rewards=[lonely])
+    with pytest.raises(ValueError, match="'lonely' must return one finite number for each record, here 64 numbers"):
+        model.fit(readings, run_dir=tmp_path)
+    assert model.warm_start_result is None
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"reward_weights": {"privaci": 1}}, "Did you mean 'privacy'"),
+        ({"reward_weights": {"is_female": 1}}, "Unknown reward term 'is_female'"),
+        ({"rewards": [is_female, is_female]}, "more than once"),
+        ({"rewards": is_female}, "must be a list"),
+        ({"reward_weights": 2}, "a group of parameters"),
+    ],
+)
+def test_impossible_arguments_raise(kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        RLSyn(**kwargs)
+
+
+def test_saved_model_samples_without_its_own_terms_and_says_so_when_it_is_to_train(readings, tmp_path):
+    model = tiny(1, rewards=[is_female], reward_weights={"privacy": 1, "is_female": 0.5}).fit(readings)
+    model.save(tmp_path)
+    parameters = yaml.safe_load((tmp_path / "config.yaml").read_text())["parameters"]
+    assert parameters["rewards"] == ["is_female"]
+    assert parameters["reward_weights"] == {"realism": 1, "constraints": 1, "privacy": 1, "is_female": 0.5}
+    loaded = RLSyn.load(tmp_path)
+    pd.testing.assert_frame_equal(loaded.sample(50), model.sample(50))
+    with pytest.raises(ValueError, match=r"\['is_female'\] are only names here.*RLSyn\(rewards="):
+        loaded.fit(readings)
+
+
+def test_saved_model_holds_no_training_row(readings, tmp_path):
+    tiny(1, reward_weights={"privacy": 1}).fit(readings).save(tmp_path)
+
+    def tensors(value):
+        if isinstance(value, torch.Tensor):
+            yield value
+        for item in value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ():
+            yield from tensors(item)
+
+    found = list(tensors(torch.load(next((tmp_path / "checkpoints").glob("*.pt")), weights_only=True)))
+    assert len(found) > 10
+    assert not [tensor.shape for tensor in found if N_TRAIN in tensor.shape]
+
+
+def test_run_of_the_command_line_fills_the_weights_and_is_resumed_with_them(
+    readings, tmp_path, load_script, monkeypatch
+):
+    def fit_only(model, dataset, run_dir, options, *, resume, progress):
+        model.fit(dataset.train, schema=dataset.schema, run_dir=run_dir, resume=resume)
+        return 0
+
+    script, run_dir = load_script("run_ppo"), tmp_path / "run"
+    monkeypatch.setattr(script, "_run", fit_only)
+    readings.to_csv(tmp_path / "readings.csv", index=False)
+    (tmp_path / "rules.yaml").write_text("- low <= high\n")
+    (tmp_path / "weights.yaml").write_text("default: {reward_weights: {constraints: 3, privacy: 1}}\n")
+    table = ["--csv", str(tmp_path / "readings.csv"), "--constraints", str(tmp_path / "rules.yaml")]
+    sizes = [f"{name}:{TINY[name]}" for name in ("n_records", "n_discriminator_warm_up", "n_discriminator_steps")]
+    sizes += ["warm_start_kwargs.n_epochs:1", "warm_start_kwargs.n_linear_epochs:1"]
+    more = ["-n", str(ROLLOUT), "--run-dir", str(run_dir), "--config", str(tmp_path / "weights.yaml")]
+    assert script.main([*table, *more, "-params", "reward_weights.privacy:2", *sizes]) == 0
+    weights = yaml.safe_load((run_dir / "config.yaml").read_text())["parameters"]["reward_weights"]
+    assert weights == {"realism": 1, "constraints": 3, "privacy": 2}
+    assert script.main(["--resume", str(run_dir), "-n", str(2 * ROLLOUT)]) == 0
+    assert curve(run_dir, "privacy").notna().tolist() == [True, True]
+
+
+def test_run_of_before_there_were_several_terms_goes_on_as_it_began(readings, tmp_path, load_script):
+    config = {"csv": str(tmp_path / "readings.csv"), "parameters": {"seed": 3}} | dict.fromkeys(
+        ("env", "label", "group", "test_csv", "drop", "constraints", "data_dir", "algo", "n_samples", "report")
+    )
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    script = load_script("run_ppo")
+    arguments = script._parser().parse_args(["--resume", str(tmp_path), "-n", "1"])
+    assert script._resumed(arguments)["parameters"] == {
+        "seed": 3,
+        "total_timesteps": 1,
+        "reward_weights": {"constraints": 0},
+    }
