@@ -18,6 +18,8 @@ N_TRIALS = 256
 """Values drawn of each level to find out whether it can obey a rule: one that hardly ever can is as good as impossible."""
 N_DRAWS = (1, 3, 12)
 """How many draws of the values inside the levels of a record are tried in turn before it is left to break a rule."""
+N_DRAWS_ALONE = (*N_DRAWS, 64, 1024)
+"""The same where all rules are about one column: a level of which a part is allowed is drawn from that part."""
 OFTEN = 0.05
 """A rule that a larger share of the training rows breaks is doubted."""
 NARROW = 0.01
@@ -107,7 +109,7 @@ class Repair:
 
     def _apply_group(self, group: _Group, columns: Columns, draw: Draw) -> None:
         rows = np.flatnonzero(_is_broken(group.clauses, columns))
-        for n_draws in (0, *(N_DRAWS if group.drawn else ())):
+        for n_draws in (0, *group.n_draws):
             if not len(rows):
                 return
             drawn_rows = np.repeat(rows, max(n_draws, 1))
@@ -183,6 +185,12 @@ class _Group:
     clauses: tuple[Clause, ...]
     formulas: tuple[Formula, ...]
     drawn: tuple[str, ...]
+
+    @property
+    def n_draws(self) -> tuple[int, ...]:
+        if not self.drawn:
+            return ()
+        return N_DRAWS_ALONE if len(self.columns) == 1 else N_DRAWS
 
     @cached_property
     def changing(self) -> tuple[str, ...]:
