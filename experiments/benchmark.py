@@ -23,6 +23,7 @@ from rlsyn.benchmark_results import collect, commits, failures, shapes
 from rlsyn.benchmark_tables import paper_table, provenance, summarise, to_markdown
 from rlsyn.files import write_whole
 from rlsyn.methods import METHODS, Variant, configured, read_variants, usable_methods
+from rlsyn.names import unknown_name
 from rlsyn.runs import versions
 from rlsyn.table_options import ENVIRONMENTS, check_seeds, options_of_csv, options_of_env
 from rlsyn.yaml_fields import read_yaml
@@ -117,7 +118,13 @@ def _cells(arguments: argparse.Namespace) -> list[Cell]:
     check_seeds(seeds)
     if arguments.n_jobs < 1:
         raise ValueError(f"The number of processes must be at least 1, got --n-jobs {arguments.n_jobs}.")
-    variants = _methods(arguments.methods) + [one for path in arguments.variants for one in read_variants(path)]
+    variants = [one for path in arguments.variants for one in read_variants(path)]
+    for name in arguments.only:
+        if name not in (names := [variant.name for variant in variants]):
+            raise ValueError(unknown_name("variant", name, names))
+    if arguments.only:
+        variants = [variant for variant in variants if variant.name in arguments.only]
+    variants = _methods(arguments.methods) + variants
     return plan(dict(tables), variants, seeds, configs=CONFIGS, fast=arguments.fast, protocol=arguments.protocol)
 
 
@@ -139,6 +146,7 @@ def _parser() -> Parser:
     parser.add_argument("--methods", nargs="+", default=["all"], metavar="M", help=methods)
     variants = "YAML files of methods with other parameters, see experiments/variants/published.yaml"
     parser.add_argument("--variants", nargs="+", default=[], metavar="FILE", help=variants)
+    parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="of those variants (default: all)")
     parser.add_argument("--seeds", nargs="+", type=int, metavar="S", help="of split and training (default: 0)")
     protocol = "paper: splits, numbers of records, classifiers, seeds (0 to 9) and table of arXiv:2512.21395"
     parser.add_argument("--protocol", choices=("default", "paper"), default="default", help=protocol)

@@ -99,7 +99,7 @@ def _run(
             progress_bar=progress,
             title=dataset.title,
         )
-        print(f"Trained in {time.perf_counter() - start:.0f} s.", flush=True)
+        print(f"Trained in {time.perf_counter() - start:.0f} s.{_choice(model)}", flush=True)
         costs = {} if resume else _costs_of_fit(time.perf_counter() - start, checkpoint_steps(run_dir))
         synthetic, costs = _sample(model, options["n_samples"] or len(dataset.train), costs)
         evaluation = _evaluate(model, dataset, synthetic, costs, fast=not options["report"], progress=progress)
@@ -118,6 +118,17 @@ def _run(
     if options["report"]:
         print(f"Report: {run_dir / 'report.html'}")
     return 0
+
+
+def _choice(model: RLSyn) -> str:
+    """Which of the policies that were scored on validation people was selected, if any."""
+    if not (scores := model.selected.scores):
+        return ""
+    n_steps, last = model.selected.n_steps, max(scores)
+    which = (
+        "that of the warm start" if n_steps == 0 else "the last" if n_steps == last else f"that at {n_steps:,} steps"
+    )
+    return f" Of {len(scores)} policies scored on validation people the best was {which}."
 
 
 def _costs_of_fit(seconds: float, n_steps: int) -> dict[str, float]:
@@ -143,11 +154,12 @@ def _sample(model: RLSyn, n_samples: int, costs: dict[str, float]) -> tuple[pd.D
 def _evaluate(
     model: RLSyn, dataset: Dataset, synthetic: pd.DataFrame, costs: dict[str, float], *, fast: bool, progress: bool
 ) -> Evaluation:
-    """Scores of the trained policy, with those of the warm start beside them."""
+    """Scores of the trained policy; beside them those of the warm start and, where one was selected, of the last."""
     from rlsyn.evaluation import evaluate
 
     print("Scoring the synthetic records ...", flush=True)
-    others = {"warm_start": model.sample(len(synthetic), policy="warm_start")} if model.warm_start else {}
+    beside = (["warm_start"] if model.warm_start else []) + (["last"] if model.selected.scores else [])
+    others = {policy: model.sample(len(synthetic), policy=policy) for policy in beside}
     return evaluate(
         dataset.train,
         dataset.test,

@@ -7,9 +7,33 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import yaml
 
 from rlsyn import paper_protocol
 from rlsyn.benchmark import Cell
+
+
+def read_cells(output_dir: Path) -> list[Cell]:
+    """The finished cells that a benchmark left in its folder, by the name of table and method, then by seed.
+
+    Raises:
+        ValueError: There are none.
+    """
+    folders = [path.parent for path in output_dir.glob("cells/*/*/seed_*/metrics.csv")]
+    if not folders:
+        raise ValueError(f"Expected a folder that experiments/benchmark.py wrote, found no results in {output_dir}.")
+    cells = [_read_cell(folder) for folder in folders]
+    return sorted(cells, key=lambda cell: (cell.table, cell.method, cell.seed))
+
+
+def _read_cell(folder: Path) -> Cell:
+    config = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))
+    parameters = dict(config["parameters"])
+    seed = parameters.pop("seed")
+    about = ("method", "protocol", "fast", "parameters", "rows", "simulated", "by_person", "commit", "versions")
+    options = {name: value for name, value in config.items() if name not in about and not name.startswith("n_")}
+    method, table = folder.parent.name, folder.parent.parent.name
+    return Cell(table, options, method, seed, config["method"], parameters, config["fast"], config["protocol"])
 
 
 def collect(cells: Sequence[Cell], output_dir: Path) -> pd.DataFrame:

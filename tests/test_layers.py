@@ -86,7 +86,7 @@ FLOORS = (
     ("rlsyn.methods", "rlsyn.paper_protocol"),
     ("rlsyn.benchmark", "rlsyn.benchmark_tables"),
     ("rlsyn.benchmark_results", "rlsyn.benchmark_figures"),
-    ("rlsyn.search",),
+    ("rlsyn.search", "rlsyn.ablation"),
     ("rlsyn.search_results",),
     (
         "experiments.run_ppo",
@@ -96,6 +96,7 @@ FLOORS = (
         "experiments.throughput",
         "experiments.one_step_throughput",
         "experiments.tune",
+        "experiments.ablation",
     ),
 )
 MAX_LINES = 450

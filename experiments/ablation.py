@@ -1,0 +1,66 @@
+"""Write what each change of RLSyn is worth, from what benchmark.py left.
+
+python experiments/benchmark.py --env BreastCancer-v0 --methods rlsyn --variants experiments/variants/ablation.yaml --seeds 0 1 2 -o DIR
+python experiments/ablation.py DIR
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+
+from rlsyn.ablation import commands, read_results, report
+from rlsyn.arguments import Parser
+from rlsyn.benchmark_results import commits
+from rlsyn.files import write_whole
+from rlsyn.methods import read_variants
+
+HERE = Path(__file__).parent
+VARIANTS = HERE / "variants"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    folders = [Path(name) for name in arguments.folders]
+    try:
+        files = _files(arguments.variants)
+        results, cells = read_results(folders, arguments.baseline, list(files))
+        row_commands = commands(cells, files, arguments.baseline)
+        command = shlex.join(["python", "experiments/ablation.py", *(folder.name for folder in folders)])
+        of_folder = [(folder, [cell for name, cell in cells if name == folder.name]) for folder in folders]
+        found = [f"{folder.name}: commit {', '.join(commits(own, folder))}." for folder, own in of_folder]
+        text = report(results, row_commands, [f"This page: `{command}`", *found], arguments.baseline)
+        write_whole(Path(arguments.output), text)
+    except (ValueError, OSError) as error:
+        print(f"ablation.py: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    print(f"{results['method'].nunique()} variants on {results['table'].nunique()} tables: {arguments.output}")
+    return 0
+
+
+def _files(paths: list[str]) -> dict[str, str]:
+    """By name of a variant the file that it stands in, as a command names it."""
+    found: dict[str, str] = {}
+    for path in map(Path, paths):
+        shown = f"experiments/variants/{path.name}" if path.parent.resolve() == VARIANTS.resolve() else path.name
+        found |= {variant.name: shown for variant in read_variants(path) if variant.name not in found}
+    return found
+
+
+def _parser() -> Parser:
+    parser = Parser("Write what each change of RLSyn is worth, from what benchmark.py left.")
+    parser.add_argument("folders", metavar="DIR", nargs="+", help="folders that benchmark.py wrote (its -o)")
+    files = "files that the variants stand in (default: those of experiments/variants)"
+    parser.add_argument(
+        "--variants", nargs="+", metavar="FILE", default=sorted(map(str, VARIANTS.glob("*.yaml"))), help=files
+    )
+    parser.add_argument("--baseline", default="rlsyn", metavar="NAME", help="what is changed (default: rlsyn)")
+    output = str(HERE / "ABLATION.md")
+    parser.add_argument("-o", "--output", default=output, metavar="FILE", help="default: experiments/ABLATION.md")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

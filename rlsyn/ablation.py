@@ -1,0 +1,205 @@
+"""What each change of RLSyn is worth: differences from its default, paired by table and seed, as Markdown."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from rlsyn.benchmark import Cell
+from rlsyn.benchmark_results import collect, read_cells
+from rlsyn.benchmark_tables import COLUMNS, MIN_SEEDS, half_width, mean_interval, to_markdown
+
+SHOWN = ("S2R", "association", "KS", "TV", "detection", "membership", "near copies", "fit (s)")
+"""Columns of `rlsyn.benchmark_tables.COLUMNS` that are shown."""
+MAXIMISED = ("S2R",)
+ATTACKS = ("detection", "membership")
+"""AUCs below one half are no better than one half: they are compared as far as they are above it."""
+BETTER, WORSE = "▲", "▼"
+
+
+def read_results(
+    folders: Sequence[Path], baseline: str = "rlsyn", order: Sequence[str] = ()
+) -> tuple[pd.DataFrame, list[tuple[str, Cell]]]:
+    """The scores that `experiments/benchmark.py` left in folders, and the cells that they are of.
+
+    Args:
+        folders: What its `-o` named.
+        baseline: What variants are compared with; it comes first.
+        order: Names of variants in the order in which they shall come; others come after them.
+
+    Returns:
+        A column of `SHOWN` for each table, method and seed, with the name of the folder; and all finished cells of
+        RLSyn with theirs.
+
+    Raises:
+        ValueError: A folder has no results, or none of the baseline, or two have one name.
+    """
+    if len({folder.name for folder in folders}) < len(folders):
+        raise ValueError(f"Folders need names of their own, got {[str(folder) for folder in folders]}. Rename one.")
+    found: list[pd.DataFrame] = []
+    cells: list[tuple[str, Cell]] = []
+    for folder in folders:
+        of_folder = [cell for cell in read_cells(folder) if (cell.base or cell.method) == "rlsyn"]
+        of_folder.sort(key=lambda cell: _place(cell.method, [baseline, *order]))
+        names = {cell.method for cell in of_folder}
+        if baseline not in names:
+            raise ValueError(
+                f"Expected results of {baseline!r} in {folder}, found those of {sorted(names)}. Run benchmark.py with "
+                f"--methods {baseline} as well, or name another with --baseline."
+            )
+        found.append(_wide(collect(of_folder, folder)).assign(folder=folder.name))
+        cells += [(folder.name, cell) for cell in of_folder]
+    return pd.concat(found, ignore_index=True), cells
+
+
+def _place(name: str, order: Sequence[str]) -> int:
+    return order.index(name) if name in order else len(order)
+
+
+def _wide(results: pd.DataFrame) -> pd.DataFrame:
+    keys = ["table", "method", "seed"]
+    wide = results.pivot_table("value", keys, "metric", sort=False)
+    columns = {name: next((m for m in COLUMNS[name] if m in wide), COLUMNS[name][0]) for name in SHOWN}
+    return pd.DataFrame(
+        {name: wide.get(metric, np.nan) for name, metric in columns.items()}, index=wide.index
+    ).reset_index()
+
+
+def differences(results: pd.DataFrame, baseline: str = "rlsyn") -> pd.DataFrame:
+    """What each value is above the baseline's of the same folder, table and seed; rows of the baseline are left out."""
+    keys = ["folder", "table", "seed"]
+    values = results.copy()
+    values[list(ATTACKS)] = values[list(ATTACKS)].clip(lower=0.5)
+    others, own = values[values["method"] != baseline], values[values["method"] == baseline]
+    pairs = others.merge(own.drop(columns="method"), on=keys, suffixes=("", " of baseline"))
+    for name in SHOWN:
+        pairs[name] = pairs[name] - pairs[f"{name} of baseline"]
+    return pairs[[*keys, "method", *SHOWN]]
+
+
+def table_of(results: pd.DataFrame, table: str, baseline: str = "rlsyn") -> pd.DataFrame:
+    """Means of one table with intervals over seeds, each with its paired difference from the baseline, as text."""
+    of_table = results[results["table"] == table]
+    against = differences(of_table, baseline)
+    rows = []
+    for (folder, method), of_method in of_table.groupby(["folder", "method"], sort=False):
+        pairs = against[(against["folder"] == folder) & (against["method"] == method)]
+        row = {"variant": str(method), "seeds": str(len(of_method))}
+        row["variant"] += f" ({folder})" if len(set(results["folder"])) > 1 else ""
+        for name in SHOWN:
+            row[name] = mean_interval(of_method[name].dropna().to_numpy())
+            if method != baseline:
+                row[name] += f" ({difference_text(pairs[name].dropna().to_numpy(), name)})"
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def overview(results: pd.DataFrame, baseline: str = "rlsyn") -> pd.DataFrame:
+    """The mean difference from the baseline over tables, and on how many of them it is beyond its interval."""
+    against = differences(results, baseline)
+    rows = []
+    for (folder, method), of_method in against.groupby(["folder", "method"], sort=False):
+        row = {"variant": str(method), "tables": str(of_method["table"].nunique())}
+        row["variant"] += f" ({folder})" if len(set(results["folder"])) > 1 else ""
+        for name in SHOWN:
+            marks = [_mark(one[name].dropna().to_numpy(), name) for _, one in of_method.groupby("table")]
+            mean = of_method.groupby("table")[name].mean().mean()
+            counts = "".join(f" {marks.count(mark)}{mark}" for mark in (BETTER, WORSE) if mark in marks)
+            row[name] = "-" if np.isnan(mean) else f"{mean:+.3f}{counts}"
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["variant", "tables", *SHOWN])
+
+
+def difference_text(values: np.ndarray, name: str) -> str:
+    """A mean difference with its interval from three pairs on, marked where it is beyond it.
+
+    Example:
+        >>> difference_text(np.array([0.010, 0.012, 0.011]), "S2R")
+        '+0.011 ± 0.002 ▲'
+    """
+    if len(values) == 0:
+        return "-"
+    if len(values) < MIN_SEEDS:
+        return f"{values.mean():+.3f}"
+    return f"{values.mean():+.3f} ± {half_width(values):.3f} {_mark(values, name)}".rstrip()
+
+
+def _mark(values: np.ndarray, name: str) -> str:
+    if len(values) < MIN_SEEDS or abs(values.mean()) <= half_width(values):
+        return ""
+    return BETTER if (values.mean() > 0) == (name in MAXIMISED) else WORSE
+
+
+def commands(
+    cells: Iterable[tuple[str, Cell]], files: Mapping[str, str], baseline: str = "rlsyn"
+) -> dict[tuple[str, str], str]:
+    """By folder and method the command that ran it beside the baseline; where no file of variants has it, its change.
+
+    Args:
+        cells: Finished cells with their folders.
+        files: By name of a variant the file that it stands in.
+        baseline: What it is compared with.
+    """
+    by_row: dict[tuple[str, str], list[Cell]] = {}
+    for folder, cell in cells:
+        by_row.setdefault((folder, cell.method), []).append(cell)
+    found = {}
+    for (folder, method), of_row in by_row.items():
+        if method != baseline and method not in files:
+            found[folder, method] = f"in no file of variants; parameters: {parameters_text(of_row[0].parameters)}"
+            continue
+        envs = dict.fromkeys(cell.options["env"] for cell in of_row if not cell.options.get("csv"))
+        tables = dict.fromkeys(_csv_text(cell.options) for cell in of_row if cell.options.get("csv"))
+        words = ["python", "experiments/benchmark.py", *(["--env", *envs] if envs else [])]
+        words += ["--csv", *tables] if tables else []
+        words += ["--methods", baseline]
+        words += ["--variants", files[method], "--only", method] if method != baseline else []
+        words += ["--fast"] if of_row[0].fast else []
+        words += ["--seeds", *map(str, sorted({cell.seed for cell in of_row})), "-o", folder]
+        found[folder, method] = f"`{shlex.join(words)}`"
+    return found
+
+
+def parameters_text(parameters: Mapping[str, Any], prefix: str = "") -> str:
+    """Parameters as a command line takes them after `-params`."""
+    words = []
+    for name, value in parameters.items():
+        inner = isinstance(value, Mapping)
+        words.append(parameters_text(value, f"{prefix}{name}.") if inner else f"{prefix}{name}:{value}")
+    return " ".join(words)
+
+
+def _csv_text(options: Mapping[str, Any]) -> str:
+    # The file's place is another on every machine.
+    columns = [column for column in (options.get("label"), options.get("group")) if column]
+    return ":".join([Path(options["csv"]).name, *columns])
+
+
+def report(
+    results: pd.DataFrame, row_commands: Mapping[tuple[str, str], str], notes: Sequence[str], baseline: str = "rlsyn"
+) -> str:
+    """The page: what it shows, the overview, a table for each data set, and the command of each row."""
+    lines = ["# Ablation of RLSyn", "", *_reading(baseline), ""]
+    lines += ["## Over all tables", "", to_markdown(overview(results, baseline))]
+    for table in results["table"].unique():
+        lines += [f"## {table}", "", to_markdown(table_of(results, table, baseline))]
+    lines += ["## Commands", ""]
+    lines += [f"- {method} ({folder}): {command}" for (folder, method), command in row_commands.items()]
+    lines += ["", *(f"- {note}" for note in notes), ""]
+    return "\n".join(lines)
+
+
+def _reading(baseline: str) -> list[str]:
+    return [
+        f"Every row is `{baseline}` with one change, on the same splits and seeds. A cell is the mean over seeds with",
+        "the half-width of its 95 % interval (Student's t, from three seeds on), and in brackets its difference from",
+        f"`{baseline}`, paired by seed, with the interval of the difference. {BETTER} and {WORSE}: better, or worse, by",
+        "more than that interval. AUCs of detection and membership are compared as far as they are above one half.",
+        "Intervals are of one comparison each: of 20 rows without any effect one will be marked. Scores are those of",
+        "test rows; what was chosen by them must be judged on other splits.",
+    ]

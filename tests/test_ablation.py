@@ -1,0 +1,111 @@
+"""The ablation page: what is compared with what, what is marked, and the command of each row."""
+
+import shlex
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rlsyn.ablation import SHOWN, difference_text, differences, overview, parameters_text, table_of
+from rlsyn.methods import read_variants
+
+VARIANTS = Path(__file__).parents[1] / "experiments" / "variants" / "ablation.yaml"
+
+
+def results_of(values: dict[str, list[float]], metric: str = "S2R", folder: str = "a") -> pd.DataFrame:
+    """Values by method and seed of one metric; all others are the same for everybody."""
+    rows = [
+        {"folder": folder, "table": "t", "method": method, "seed": seed, **dict.fromkeys(SHOWN, 0.6), metric: value}
+        for method, of_seeds in values.items()
+        for seed, value in enumerate(of_seeds)
+    ]
+    return pd.DataFrame(rows)
+
+
+def test_differences_are_paired_by_seed():
+    # Seeds differ by far more than the variants do, each the same way.
+    results = results_of({"rlsyn": [0.1, 0.5, 0.9], "better": [0.111, 0.509, 0.910], "same": [0.11, 0.51, 0.88]})
+    against = differences(results)
+    assert against.groupby("method")["S2R"].mean().round(3).to_dict() == {"better": 0.010, "same": 0.0}
+    texts = table_of(results, "t").set_index("variant")["S2R"]
+    assert texts["better"].endswith("(+0.010 ± 0.002 ▲)")
+    assert "▲" not in texts["same"] and "▼" not in texts["same"]
+    assert "(" not in texts["rlsyn"]
+
+
+@pytest.mark.parametrize(("metric", "mark"), [("S2R", "▲"), ("association", "▼"), ("fit (s)", "▼"), ("KS", "▼")])
+def test_more_is_better_or_worse_by_the_metric(metric, mark):
+    assert difference_text(np.array([0.010, 0.011, 0.012]), metric).endswith(mark)
+    assert overview(results_of({"rlsyn": [0.6] * 3, "more": [0.7, 0.71, 0.72]}, metric))[metric][0] == f"+0.110 1{mark}"
+
+
+def test_attacks_below_one_half_are_no_better_than_one_half():
+    results = results_of({"rlsyn": [0.50, 0.49, 0.48], "lower": [0.40, 0.41, 0.40]}, "membership")
+    assert (differences(results)["membership"] == 0).all()
+
+
+def test_few_seeds_have_no_interval_and_no_mark():
+    assert difference_text(np.array([0.1, 0.1]), "S2R") == "+0.100"
+    assert difference_text(np.array([]), "S2R") == "-"
+
+
+def test_variants_are_compared_with_the_baseline_of_their_own_folder():
+    first = results_of({"rlsyn": [0.5] * 3, "one": [0.6] * 3}, folder="first")
+    second = results_of({"rlsyn": [0.7] * 3, "two": [0.8] * 3}, folder="second")
+    rows = overview(pd.concat([first, second], ignore_index=True)).set_index("variant")["S2R"]
+    assert rows["one (first)"].startswith("+0.100") and rows["two (second)"].startswith("+0.100")
+
+
+def test_parameters_are_written_as_a_command_line_takes_them():
+    assert parameters_text({"kl_coef": 0.0, "ppo_kwargs": {"n_epochs": 1}}) == "kl_coef:0.0 ppo_kwargs.n_epochs:1"
+
+
+def test_every_variant_of_the_file_changes_something_of_its_own():
+    variants = read_variants(VARIANTS)
+    changes = [str(variant.parameters) for variant in variants]
+    assert len(set(changes)) == len(changes) >= 25
+    assert all(variant.method == "rlsyn" and variant.from_config and variant.parameters for variant in variants)
+
+
+def test_page_of_a_benchmark_holds_tables_and_commands_that_run(load_script, csv, tmp_path, capsys):
+    """The command of a row is run again as it stands, but for its place: it finds its cells finished."""
+    variants = tmp_path / "small.yaml"
+    small = "n_records: 32, n_discriminator_warm_up: 1, warm_start_kwargs: {n_epochs: 1, n_linear_epochs: 1}"
+    variants.write_text(
+        f"plain: {{method: rlsyn, total_timesteps: 0, {small}}}\n"
+        f"trained: {{method: rlsyn, total_timesteps: 288, {small}}}\n"
+    )
+    out, page = tmp_path / "out", tmp_path / "page.md"
+    benchmark, ablation = load_script("benchmark"), load_script("ablation")
+    command = ["--csv", f"{csv}:died", "--methods", "none", "--variants", str(variants), "--fast", "--seeds", "0"]
+    assert benchmark.main([*command, "-o", str(out)]) == 0
+    assert ablation.main([str(out), "--variants", str(variants), "--baseline", "plain", "-o", str(page)]) == 0
+    text = page.read_text()
+    assert "## patients" in text and "| trained | 1 |" in text
+    assert str(tmp_path) not in text
+    line = next(line for line in text.splitlines() if line.startswith("- trained (out): "))
+    words = shlex.split(line.split("`")[1])[2:]
+    words = [word for word in words if word != "plain"]  # a variant here, and no method that --methods knows
+    words[words.index("--methods") + 1 : words.index("--methods") + 1] = ["none"]
+    places = {"patients.csv:died": f"{csv}:died", "small.yaml": str(variants), "out": str(out)}
+    assert benchmark.main([places.get(word, word) for word in words]) == 0
+    assert "1 of 1 cells" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [(["DIR"], "found no results in"), (["DIR", "DIR"], "names of their own")],
+    ids=["empty", "twice"],
+)
+def test_folders_without_results_are_refused_in_a_line(load_script, tmp_path, capsys, arguments, message):
+    given = [str(tmp_path) if word == "DIR" else word for word in arguments]
+    assert load_script("ablation").main([*given, "-o", str(tmp_path / "page.md")]) == 2
+    assert message in capsys.readouterr().err
+    assert not (tmp_path / "page.md").exists()
+
+
+def test_unknown_variant_is_refused_with_the_closest(load_script, csv, tmp_path, capsys):
+    command = ["--csv", f"{csv}:died", "--methods", "none", "--variants", str(VARIANTS), "--only", "no_kI"]
+    assert load_script("benchmark").main([*command, "-o", str(tmp_path / "out")]) == 2
+    assert "Did you mean 'no_kl'" in capsys.readouterr().err
