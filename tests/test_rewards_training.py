@@ -15,7 +15,7 @@ from rlsyn.synthesizer import RLSyn
 
 N_RECORDS, N_COLUMNS, N_TRAIN = 64, 3, 131
 ROLLOUT = N_RECORDS * N_COLUMNS
-N_ROLLOUTS = 12
+N_ROLLOUTS = 7
 TINY = {
     "n_records": N_RECORDS,
     "batch_records": N_RECORDS,
@@ -58,7 +58,7 @@ def test_what_an_own_term_pays_for_becomes_more_frequent(readings, tmp_path):
     assert before < 0.6
     assert after > before + 0.2
     shares = curve(tmp_path, "is_female")
-    assert shares.iloc[-5:].mean() > shares.iloc[0] + 0.2
+    assert shares.iloc[-2:].mean() > shares.iloc[0] + 0.2
 
 
 def test_at_weight_zero_a_term_is_as_good_as_absent(readings, schema):
@@ -72,7 +72,7 @@ def test_declared_rules_are_broken_less_and_less(readings, schema, tmp_path):
     tiny(N_ROLLOUTS, **EAGER).fit(readings, schema=schema, run_dir=tmp_path)
     costs = -curve(tmp_path, "constraints")
     assert costs.iloc[0] > 0.1
-    assert costs.iloc[-5:].mean() < costs.iloc[0] / 2
+    assert costs.iloc[-2:].mean() < costs.iloc[0] / 2
 
 
 def test_privacy_moves_records_away_from_training_rows(tmp_path):
@@ -82,7 +82,7 @@ def test_privacy_moves_records_away_from_training_rows(tmp_path):
     tiny(N_ROLLOUTS, reward_weights={"realism": 0, "privacy": 1}, **EAGER).fit(table, run_dir=tmp_path)
     costs = -curve(tmp_path, "privacy")
     assert costs.iloc[0] > 0.05
-    assert costs.iloc[-5:].mean() < 0.8 * costs.iloc[0]
+    assert costs.iloc[-2:].mean() < 0.8 * costs.iloc[0]
 
 
 def test_every_term_has_a_curve_and_those_of_weight_zero_none(readings, schema, tmp_path):
