@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -34,6 +34,8 @@ RANKED: Ranked = {
 """Columns of the heat map of ranks: their metrics, and what is better."""
 Style = tuple[str, str, bool]
 """Colour, marker, and whether the marker is hollow."""
+Curves = Mapping[str, Mapping[str, float]]
+"""By knob its methods, named by knob and value (but for one that all curves share), with their values."""
 Limits = tuple[tuple[float, float], tuple[float, float]]
 """Of the scales across and up."""
 ENDS = ("independent", "bootstrap")
@@ -52,22 +54,27 @@ class Point(NamedTuple):
     seeds: str
 
 
-def trade_off_figure(results: pd.DataFrame) -> Figure:
+def trade_off_figure(results: pd.DataFrame, curves: Curves | None = None) -> Figure:
     """Utility (S2R) against membership: a panel for each table, a point for each method, 95 % intervals over seeds.
 
     Membership is shown as far as the attack is above chance: an AUC below one half is no better than one half. Methods
     beyond the scale stand at its end, hollow and pale, with their values. A point is the mean of the seeds that have
     both values; where some have not, it says of how many.
+
+    Args:
+        results: As `rlsyn.benchmark_results.collect` gives them.
+        curves: Methods that one line goes through, each with its value written beside it.
     """
+    curves = curves or {}
     tables = list(results["table"].unique())
     n_across = min(len(tables), 3)
     n_down = -(-len(tables) // n_across)
     figure = Figure(figsize=(4.6 * n_across, 4.0 * n_down + 0.9), dpi=200, layout="constrained")
     panels = figure.subplots(n_down, n_across, squeeze=False).ravel()
-    styles = _styles(results)
+    styles = _styles(list(results["method"].unique()), curves)
     handles: dict[str, Artist] = {}
     for panel, table in zip(panels, tables, strict=False):
-        _draw_trade_off(panel, results[results["table"] == table], styles)
+        _draw_trade_off(panel, results[results["table"] == table], styles, curves)
         panel.set_title(table, fontsize=10)
         found, labels = panel.get_legend_handles_labels()
         handles |= dict(zip(labels, found, strict=True))
@@ -145,7 +152,7 @@ def cost_figure(results: pd.DataFrame) -> Figure:
     return figure
 
 
-def _draw_trade_off(panel: Axes, of_table: pd.DataFrame, styles: Mapping[str, Style]) -> None:
+def _draw_trade_off(panel: Axes, of_table: pd.DataFrame, styles: Mapping[str, Style], curves: Curves) -> None:
     metric = "S2R R2" if (of_table["metric"] == "S2R R2").any() else "S2R AUC"
     real = float(of_table.loc[of_table["metric"] == metric, "real"].mean())
     points = _points(of_table, metric)
@@ -158,8 +165,26 @@ def _draw_trade_off(panel: Axes, of_table: pd.DataFrame, styles: Mapping[str, St
     y_limits = _limits([points[name].y for name in inner], real, ends=(-np.inf, 1.0))
     panel.axhline(real, color=GREY, linestyle=":", linewidth=1, label="real rows (R2R)", zorder=0)
     panel.axvline(0, color=GREY, linestyle="--", linewidth=1, label="chance", zorder=0)
+    on_curves, limits = _only_on(curves), (x_limits, y_limits)
+    for label, of_curve in curves.items():
+        of_panel = {name: value for name, value in of_curve.items() if name in points}
+        colours = [styles[name][0] for name in of_panel if name in on_curves]
+        at = np.array([_inside(points[name], limits) for name in of_panel])
+        if colours:
+            panel.plot(*at.T, color=colours[0], linewidth=1, alpha=0.7, label=label, zorder=1)
+        for (name, value), place in zip(of_panel.items(), at, strict=True):
+            if name in on_curves:
+                panel.annotate(
+                    f"{value:g}",
+                    place,
+                    xytext=(0, 6),
+                    textcoords="offset points",
+                    ha="center",
+                    fontsize=6,
+                    color=colours[0],
+                )
     for name, point in points.items():
-        _draw_point(panel, name, point, styles[name], (x_limits, y_limits))
+        _draw_point(panel, "_" + name if name in on_curves else name, point, styles[name], limits)
     panel.locator_params(axis="x", nbins=5)
     panel.set(xlim=x_limits, ylim=y_limits, xlabel="membership AUC above chance (0 is best)", ylabel=metric)
     panel.spines[["top", "right"]].set_visible(False)
@@ -168,7 +193,7 @@ def _draw_trade_off(panel: Axes, of_table: pd.DataFrame, styles: Mapping[str, St
 def _draw_point(panel: Axes, name: str, point: Point, style: Style, limits: Limits) -> None:
     colour, marker, is_hollow = style
     (x, dx), (y, dy) = point.x, point.y
-    at = (float(np.clip(x, *limits[0])), float(np.clip(y, *limits[1])))
+    at = _inside(point, limits)
     is_beyond = at != (x, y)
     if is_beyond:
         text = f"({x:.2f}, {y:.2f}) {point.seeds}".strip()
@@ -244,11 +269,22 @@ def _limits(points: list[tuple[float, float]], reference: float, ends: tuple[flo
     return max(low, ends[0]) - 0.08 * span, min(high, ends[1]) + 0.08 * span
 
 
-def _styles(results: pd.DataFrame) -> dict[str, Style]:
-    return {
-        name: (COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)], i >= len(COLOURS))
-        for i, name in enumerate(results["method"].unique())
-    }
+def _inside(point: Point, limits: Limits) -> tuple[float, float]:
+    return float(np.clip(point.x[0], *limits[0])), float(np.clip(point.y[0], *limits[1]))
+
+
+def _only_on(curves: Curves) -> dict[str, int]:
+    """By method the number of its curve, but for the one that all curves go through."""
+    return {name: i for i, (knob, one) in enumerate(curves.items()) for name in one if name.startswith(f"{knob}_")}
+
+
+def _styles(methods: Sequence[str], curves: Curves) -> dict[str, Style]:
+    on_curves = _only_on(curves)
+    others = [name for name in methods if name not in on_curves]
+    styles = {name: (COLOURS[i % len(COLOURS)], ".", False) for name, i in on_curves.items()}
+    for i, name in enumerate(others, start=len(curves)):
+        styles[name] = COLOURS[i % len(COLOURS)], MARKERS[i % len(MARKERS)], i >= len(COLOURS)
+    return styles
 
 
 def _from_best(values: pd.DataFrame, metrics: tuple[str, ...], goal: str) -> pd.DataFrame:

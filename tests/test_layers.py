@@ -86,7 +86,7 @@ FLOORS = (
     ("rlsyn.methods", "rlsyn.paper_protocol"),
     ("rlsyn.benchmark", "rlsyn.benchmark_tables"),
     ("rlsyn.benchmark_results", "rlsyn.benchmark_figures"),
-    ("rlsyn.search", "rlsyn.ablation"),
+    ("rlsyn.search", "rlsyn.ablation", "rlsyn.trade_off"),
     ("rlsyn.search_results",),
     (
         "experiments.run_ppo",
@@ -97,6 +97,7 @@ FLOORS = (
         "experiments.one_step_throughput",
         "experiments.tune",
         "experiments.ablation",
+        "experiments.trade_off",
     ),
 )
 MAX_LINES = 450

@@ -1,0 +1,107 @@
+"""Draw what privacy costs: RLSyn's utility against membership risk under each value of its knobs.
+
+python experiments/trade_off.py --env BreastCancer-v0 --seeds 0 1 2 -o DIR
+python experiments/trade_off.py --csv patients.csv:died --privacy 1 3 10 --temperature --epochs --methods sequential_trees -o DIR
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import shlex
+import sys
+from pathlib import Path
+
+from rlsyn.arguments import Parser
+from rlsyn.benchmark import Cell, plan, run_cells
+from rlsyn.benchmark_figures import ENDS, trade_off_figure
+from rlsyn.benchmark_results import collect, commits, failures, shapes
+from rlsyn.benchmark_tables import provenance, summarise, to_markdown
+from rlsyn.files import write_whole
+from rlsyn.methods import METHODS, configured
+from rlsyn.runs import versions
+from rlsyn.table_options import ENVIRONMENTS, check_seeds, options_of_csv, options_of_env
+from rlsyn.trade_off import DEFAULT, KNOBS, curves, points, variants
+
+CONFIGS = Path(__file__).parent / "configs"
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    arguments = _parser().parse_args(argv)
+    for noisy in ("lightning", "lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+    output_dir = Path(arguments.output)
+    try:
+        cells = _cells(arguments)
+        is_shown = arguments.progress or sys.stderr.isatty()
+        run_cells(cells, output_dir, n_jobs=arguments.n_jobs, progress_bar=is_shown)
+    except (ValueError, OSError) as error:
+        print(f"trade_off.py: error: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\nStopped; finished cells are kept, the same command goes on.", file=sys.stderr)
+        return 130
+    command = shlex.join(["python", "experiments/trade_off.py", *(sys.argv[1:] if argv is None else argv)])
+    return _report(cells, output_dir, curves(_swept(arguments)), command)
+
+
+def _report(cells: list[Cell], output_dir: Path, wanted: dict[str, dict[str, float]], command: str) -> int:
+    results = collect(cells, output_dir)
+    failed = [f"{cell.table}, {cell.method}, seed {cell.seed}: {error}" for cell, error in failures(cells, output_dir)]
+    for failure in failed:
+        print(f"Failed: {failure}", file=sys.stderr)
+    if results.empty:
+        return 1
+    seeds = sorted({cell.seed for cell in cells})
+    about = {"commit": ", ".join(commits(cells, output_dir)), **versions()}
+    notes = provenance(command, seeds, shapes(cells, output_dir), {}, about, failures=failed)
+    summary = to_markdown(summarise(results, len(seeds)))
+    trade_off_figure(results, wanted).savefig(output_dir / "trade_off.png")
+    write_whole(output_dir / "trade_off.csv", points(results, wanted).to_csv(index=False))
+    write_whole(output_dir / "trade_off.md", f"![Utility against membership](trade_off.png)\n\n{summary}\n{notes}")
+    print(summary)
+    print(
+        f"{len(cells) - len(failed)} of {len(cells)} cells: {output_dir / 'trade_off.png'}, trade_off.csv, trade_off.md"
+    )
+    return 1 if failed else 0
+
+
+def _cells(arguments: argparse.Namespace) -> list[Cell]:
+    tables = [options_of_env(name) for name in arguments.env] + [options_of_csv(text) for text in arguments.csv]
+    if not tables:
+        raise ValueError(f"Expected --env ID ... or --csv FILE:LABEL ... The ids are: {', '.join(ENVIRONMENTS)}.")
+    if len(dict(tables)) < len(tables):
+        raise ValueError(f"Tables need names of their own, got {[name for name, _ in tables]}. Rename a file.")
+    check_seeds(arguments.seeds)
+    if arguments.n_jobs < 1:
+        raise ValueError(f"The number of processes must be at least 1, got --n-jobs {arguments.n_jobs}.")
+    names = dict.fromkeys([DEFAULT, *ENDS, *arguments.methods])
+    methods = configured(list(names)) + variants(_swept(arguments))
+    return plan(dict(tables), methods, arguments.seeds, configs=CONFIGS, fast=arguments.fast)
+
+
+def _swept(arguments: argparse.Namespace) -> dict[str, list[float]]:
+    return {knob.name: getattr(arguments, knob.name) for knob in KNOBS}
+
+
+def _parser() -> Parser:
+    parser = Parser("Draw what privacy costs: utility against membership risk under each value of RLSyn's knobs.")
+    parser.add_argument("--env", metavar="ID", nargs="+", default=[], help=f"environments: {', '.join(ENVIRONMENTS)}")
+    parser.add_argument("--csv", metavar="FILE:LABEL[:GROUP]", nargs="+", default=[], help="tables of your own")
+    for knob in KNOBS:
+        values = " ".join(f"{value:g}" for value in knob.swept)
+        text = f"{knob.meaning}, {knob.default:g} by default; swept: {values}, without values: not swept"
+        parser.add_argument(f"--{knob.name}", nargs="*", type=float, default=knob.swept, metavar="X", help=text)
+    methods = f"also drawn, beside rlsyn, {' and '.join(ENDS)}: {', '.join(METHODS)}"
+    parser.add_argument("--methods", nargs="+", default=[], metavar="M", help=methods)
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="S", help="of split and training")
+    parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of results; run again, it goes on")
+    parser.add_argument("--fast", action="store_true", help="quick scores only")
+    parser.add_argument("--n-jobs", type=int, default=1, metavar="N", help="cells at once on this machine (default: 1)")
+    parser.add_argument("-P", "--progress", action="store_true", help="show a progress bar even in a log")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())
