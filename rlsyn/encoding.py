@@ -102,13 +102,15 @@ class Encoding:
         Args:
             records: Levels `(n, n_attributes)`.
             rng: Draws the values.
-            given: Numbers that columns have in every record, in the place of a draw.
+            given: Values that columns have in every record, as their levels say; numbers take the place of a draw.
             repair: Whether values follow from each other where a rule of the schema says so, and are drawn again where
                 they break one (see `Repair`); some records may break rules still.
         """
         position = {name: i for i, name in enumerate(self.names)}
         columns = {name: self.levels[i].decode(records[:, i], rng) for name, i in position.items()}
         for name, value in (given or {}).items():
+            if self.schema[name].is_discrete or pd.isna(value):
+                continue
             dtype = "int64" if self.schema[name].kind == "integer" else "float64"
             columns[name] = pd.Series(np.full(len(records), value, dtype=dtype), name=name)
         if repair and self.schema.constraints:

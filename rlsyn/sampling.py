@@ -94,18 +94,17 @@ def draw_table(
     n_first = next(i for i in range(len(encoding.levels) + 1) if i not in conditions)
     given = {i: level for i, level in conditions.items() if i < n_first}
     others = {i: level for i, level in conditions.items() if i >= n_first}
-    numbers = {name: value for name, value in where.items() if not encoding.schema[name].is_discrete}
-    numbers = {name: value for name, value in numbers.items() if not pd.isna(value)}
     limit = max_draws or min(1_000 * n, max(20 * n, 1_000_000))
     draws = Draws()
     while draws.n_kept < n:
         if draws.n_drawn >= limit or (draws.n_fitting >= HOPELESS and draws.n_kept == 0):
             raise ValueError(_too_few(draws, n))
-        records = draw(CONDITIONED_BATCH if others else _n_next(draws, n), given).cpu().numpy()
+        n_next = CONDITIONED_BATCH if others else min(_n_next(draws, n), limit - draws.n_drawn)
+        records = draw(n_next, given).cpu().numpy()
         draws.n_drawn += len(records)
         for attribute, level in others.items():
             records = records[records[:, attribute] == level]
-        _keep(draws, encoding.decode(records, rng, numbers, repair=rules == "obey"), encoding, rules)
+        _keep(draws, encoding.decode(records, rng, where, repair=rules == "obey"), encoding, rules)
     return draws
 
 
@@ -127,7 +126,7 @@ def _keep(draws: Draws, table: pd.DataFrame, encoding: Encoding, rules: Rules) -
 
 
 def _too_few(draws: Draws, n: int) -> str:
-    if draws.rule_acceptance < draws.acceptance_rate:
+    if draws.n_breaking and draws.n_fitting >= min(n, HOPELESS):
         worst = max(draws.n_breaking, key=draws.n_breaking.__getitem__)
         share = draws.n_breaking[worst] / draws.n_fitting
         return (

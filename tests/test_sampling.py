@@ -1,0 +1,181 @@
+"""Sampled tables obey every declared rule, meet conditions, and say what that cost."""
+
+import os
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from rule_tables import RULES, any_levels, fit, make_table, with_rules
+from scipy.stats import ks_2samp
+
+from rlsyn.constraints import constraints_from
+from rlsyn.sampling import draw_table
+from rlsyn.synthesizer import RLSyn
+
+ROOT = Path(__file__).parents[1]
+TINY = {
+    "n_records": 32,
+    "total_timesteps": 0,
+    "warm_start_kwargs": {"n_epochs": 2, "n_linear_epochs": 5},
+    "n_discriminator_warm_up": 5,
+}
+
+
+@pytest.fixture(scope="module")
+def encoding():
+    return fit(make_table())
+
+
+def uniform(encoding):
+    """Draws levels that know nothing of each other: the hardest policy to keep to the rules."""
+    calls = iter(range(10_000))
+
+    def draw(n, given):
+        records = any_levels(encoding, n, next(calls))
+        for attribute, level in given.items():
+            records[:, attribute] = level
+        return torch.as_tensor(records)
+
+    return draw
+
+
+def sampled(encoding, n=300, seed=0, **kwargs):
+    draws = draw_table(uniform(encoding), encoding, n, np.random.default_rng(seed), **kwargs)
+    return draws.table(n), draws
+
+
+def test_every_record_obeys_every_form_of_rule(encoding):
+    table, draws = sampled(encoding)
+    assert len(table) == 300 and table.index.equals(pd.RangeIndex(300))
+    for rule in RULES:
+        assert not rule.is_broken_by(table).any(), rule.name
+    assert table["albumin"].isna().any() and table["protein"].isna().any()
+    assert table["sex"].nunique() == table["site"].nunique() == 2
+    encoding.schema.validate(table)
+    assert 0 < draws.rule_acceptance < 1 == draws.acceptance_rate
+
+
+def test_records_may_be_kept_as_the_policy_fills_them_in(encoding):
+    table, draws = sampled(encoding, rules="keep")
+    assert draws.n_drawn == 300 and draws.rule_acceptance == 1
+    assert encoding.repair.is_broken(table).mean() > 0.9
+
+
+def test_same_seed_gives_the_same_records(encoding):
+    first, second, other = (sampled(encoding, seed=seed)[0] for seed in (1, 1, 2))
+    pd.testing.assert_frame_equal(first, second, check_exact=True)
+    assert not first.equals(other)
+
+
+def test_columns_of_no_rule_keep_their_distribution(encoding):
+    (raw, _), (table, _) = sampled(encoding, 1_500, rules="keep"), sampled(encoding, 1_500)
+    assert ks_2samp(raw["noise"], table["noise"]).pvalue > 0.001
+    assert abs(raw["died"].mean() - table["died"].mean()) < 0.08
+
+
+def test_conditions_and_rules_hold_together(encoding):
+    table, draws = sampled(encoding, 60, where={"protein": 7.0, "died": 1, "abnormal": 1, "stage": "II"})
+    assert (table[["protein", "abnormal", "died"]] == [7.0, 1, 1]).all(axis=None) and (table["stage"] == "II").all()
+    assert not encoding.repair.is_broken(table).any()
+    assert 0 < draws.rule_acceptance < 1 and 0 < draws.acceptance_rate < 1
+
+
+def test_a_table_without_rules_takes_every_draw(encoding):
+    free = replace(encoding, schema=replace(encoding.schema, constraints=()))
+    _, draws = sampled(free)
+    assert draws.n_drawn == draws.n_kept == 300
+
+
+def test_rules_that_no_record_obeys_are_named_with_what_to_do():
+    rules = constraints_from(
+        [{"name": "never", "expression": "systolic > diastolic + 1000"}, "sex == 'f' or died == 0"]
+    )
+    encoding = fit(make_table(), rules)
+    with pytest.raises(
+        ValueError, match=r"Only 0 of \d+ drawn records obeyed.*'never', by 100\.0% of them\..*rules='keep'"
+    ):
+        sampled(encoding, 5)
+
+
+def test_too_few_obeying_records_are_an_error_that_names_the_worst_rule(encoding):
+    with pytest.raises(ValueError, match=r"drawn records obeyed the declared rules, 300 were wanted\. Broken most"):
+        sampled(encoding, max_draws=301)
+
+
+def test_unknown_option_is_refused(encoding):
+    with pytest.raises(ValueError, match="rules must be 'obey' or 'keep', got 'bend'"):
+        sampled(encoding, rules="bend")
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    table = make_table(150)
+    return RLSyn(**TINY).fit(table, schema=with_rules(table, RULES))
+
+
+@pytest.mark.parametrize("policy", ["trained", "warm_start"])
+def test_samples_of_a_model_obey_whichever_policy_drew_them(fitted, policy):
+    table = fitted.sample(100, policy=policy)
+    assert not fitted.encoding.repair.is_broken(table).any() and 0 < fitted.rule_acceptance < 1
+    raw = fitted.sample(100, policy=policy, rules="keep")
+    assert fitted.encoding.repair.is_broken(raw).any()
+    # A forbidden level is forbidden to the policy itself.
+    assert set(raw["stage"]) <= {"I", "II"} and raw["visits"].notna().all()
+
+
+def test_ppo_learns_on_masked_levels_with_probabilities_that_agree():
+    table = make_table(120)
+    model = RLSyn(**{**TINY, "total_timesteps": 32 * table.shape[1]}).fit(table, schema=with_rules(table, RULES))
+    policy, encoding = model.policy, model.encoding
+    allowed = encoding.repair.allowed_levels()
+    records = policy.sample(500).numpy()
+    assert all(levels[records[:, i]].all() for i, levels in enumerate(allowed))
+    observations = torch.zeros((8, len(allowed)), dtype=torch.int16)
+    steps = []
+    for attribute in range(len(allowed)):
+        levels, _, log_probability = policy.forward(observations)
+        observations = observations.clone()
+        observations[:, attribute] = (levels + 1).short()
+        steps.append(log_probability)
+    with torch.no_grad():
+        _, whole, divergence = policy.evaluate_actions(observations, observations.long() - 1)
+    torch.testing.assert_close(whole.view(8, -1), torch.stack(steps, dim=1), atol=1e-4, rtol=1e-4)
+    assert torch.isfinite(divergence).all()
+
+
+def test_impossible_rule_is_told_before_training():
+    table = make_table(100)
+    with pytest.raises(ValueError, match="obeys the rule 'age < 10'"):
+        RLSyn(**TINY).fit(table, schema=with_rules(table, ["age < 10"]))
+
+
+def test_doubtful_rule_is_told_once_and_still_kept_to(caplog):
+    table = make_table(150)
+    model = RLSyn(**TINY).fit(table, schema=with_rules(table, ["age > 60"]))
+    assert [
+        record.message.split("; ")[1].split(".")[0] for record in caplog.records if "break the rule" in record.message
+    ] == ["no synthetic record will"]
+    assert (model.sample(100)["age"] > 60).all()
+
+
+def test_command_line_keeps_to_the_rules_and_shows_the_policy_when_asked(fitted, tmp_path, load_script, capsys):
+    fitted.save(tmp_path / "model")
+
+    arguments = ["sample.py", tmp_path / "model", "-n", 80, "-o"]
+    obeying = subprocess.run(
+        [sys.executable, *map(str, [ROOT / "experiments" / arguments[0], *arguments[1:], tmp_path / "obey.csv"])],
+        capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True,
+    )  # fmt: skip
+    assert "All obey the declared rules" in obeying.stdout and not obeying.stderr
+    load_script("sample").main([*map(str, arguments[1:]), str(tmp_path / "keep.csv"), "--rules", "keep"])
+    assert "Records that break a declared rule: " in capsys.readouterr().out
+    broken = [
+        sum(rule.is_broken_by(pd.read_csv(tmp_path / name)).sum() for rule in RULES)
+        for name in ("obey.csv", "keep.csv")
+    ]
+    assert broken[0] == 0 < broken[1]
