@@ -55,5 +55,6 @@ def make_record_env(
         marginals=encoding.marginals(),
         names=encoding.names,
         labels=[levels.labels() for levels in encoding.levels],
+        allowed=encoding.repair.allowed_levels(),
         **env_kwargs,
     )

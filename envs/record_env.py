@@ -16,16 +16,16 @@ InvalidLevel = Literal["raise", "wrap"]
 
 
 class LevelSpace(spaces.Discrete):
-    """The levels of the widest attribute; `sample` draws among the `n_valid` levels of the attribute at hand."""
+    """The levels of the widest attribute; `sample` draws among the `valid` ones, those of the attribute at hand."""
 
     def __init__(self, n: int) -> None:
         super().__init__(n)
-        self.n_valid = int(n)
+        self.valid = np.arange(n)
 
     def sample(self, mask: Any | None = None, probability: Any | None = None) -> np.int64:
         """A valid level, unless a mask or probabilities say otherwise."""
         if mask is None and probability is None:
-            return np.int64(self.np_random.integers(self.n_valid))
+            return np.int64(self.valid[self.np_random.integers(len(self.valid))])
         return super().sample(mask, probability)
 
 
@@ -39,8 +39,9 @@ class RecordEngine:
         action_space: `"discrete"` (an action is a level) or `"box"` (an action u in [-1, 1] stands for the level at
             the cumulative share (u + 1) / 2 of the attribute's marginal distribution).
         marginals: For `"box"`: share of each level, by attribute; uniform by default.
-        invalid_level: What a level beyond those of the attribute does: `"raise"`, or `"wrap"` around (modulo), which
-            algorithms without action masks need.
+        invalid_level: What a level beyond the valid ones of the attribute does: `"raise"`, or `"wrap"` around (modulo),
+            which algorithms without action masks need.
+        allowed: By attribute which levels are valid, `(n_levels,)` bool each; all by default.
 
     Raises:
         ValueError: No attribute, an attribute without levels, no record, an unknown option, or marginals that do not
@@ -55,6 +56,7 @@ class RecordEngine:
         action_space: ActionSpace = "discrete",
         marginals: Sequence[np.ndarray] | None = None,
         invalid_level: InvalidLevel = "raise",
+        allowed: Sequence[np.ndarray] | None = None,
     ) -> None:
         self.n_levels = np.asarray(n_levels, dtype=np.int64)
         if self.n_levels.ndim != 1 or len(self.n_levels) == 0 or self.n_levels.min() < 1 or n < 1:
@@ -67,7 +69,14 @@ class RecordEngine:
         shares = marginals if marginals is not None else [np.full(levels, 1 / levels) for levels in self.n_levels]
         if [len(share) for share in shares] != self.n_levels.tolist():
             raise ValueError("marginals must give one share for each level of each attribute.")
-        self._upper_edges = [np.cumsum(share)[:-1] for share in shares]
+        every = [np.ones(levels, dtype=bool) for levels in self.n_levels]
+        self._valid = [np.flatnonzero(levels) for levels in (every if allowed is None else allowed)]
+        if allowed is not None and [len(levels) for levels in allowed] != self.n_levels.tolist():
+            raise ValueError("allowed must say of each level of each attribute whether it is valid.")
+        if not all(len(valid) for valid in self._valid):
+            raise ValueError("allowed must leave each attribute a level.")
+        valid_shares = [np.asarray(share)[valid] for share, valid in zip(shares, self._valid, strict=True)]
+        self._upper_edges = [np.cumsum(share)[:-1] / max(share.sum(), 1e-12) for share in valid_shares]
         self.observation_space = spaces.MultiDiscrete(self.n_levels + 1, dtype=np.int16)
         self.action_space: spaces.Space[Any] = (
             LevelSpace(int(self.n_levels.max()))
@@ -113,28 +122,35 @@ class RecordEngine:
 
     def masks(self) -> np.ndarray:
         """Valid levels `(n_actions,)` bool of the attribute at hand; all of them when the record is complete."""
-        n_valid = self.n_levels[min(self.position, len(self.n_levels) - 1)]
-        return np.arange(int(self.n_levels.max())) < n_valid
+        valid = self._valid[min(self.position, len(self.n_levels) - 1)]
+        return np.isin(np.arange(int(self.n_levels.max())), valid)
 
     def _to_levels(self, actions: np.ndarray) -> np.ndarray:
         if isinstance(self.action_space, spaces.Box):
             shares = (np.clip(np.asarray(actions, dtype=np.float64).reshape(len(self.filled)), -1, 1) + 1) / 2
-            return np.searchsorted(self._upper_edges[self.position], shares, side="right")
+            return self._valid[self.position][np.searchsorted(self._upper_edges[self.position], shares, side="right")]
         levels = np.asarray(actions).reshape(len(self.filled)).astype(np.int64)
-        n_valid = self.n_levels[self.position]
-        is_invalid = (levels < 0) | (levels >= n_valid)
+        valid = self._valid[self.position]
+        is_invalid = self._is_invalid(levels)
         if is_invalid.any():
             if self.invalid_level == "wrap":
-                return levels % n_valid
+                return np.where(is_invalid, valid[levels % len(valid)], levels)
+            forbidden = sorted(set(range(int(self.n_levels[self.position]))) - set(valid.tolist()))
             raise ValueError(
-                f"Attribute {self.position} has levels 0 to {n_valid - 1}, got {levels[is_invalid][0]}. "
+                f"Attribute {self.position} has levels 0 to {self.n_levels[self.position] - 1}"
+                f"{f' but for {forbidden}' if forbidden else ''}, got {levels[is_invalid][0]}. "
                 "Use action_masks(), or make the environment with invalid_level='wrap'."
             )
         return levels
 
+    def _is_invalid(self, levels: np.ndarray) -> np.ndarray:
+        valid, n_levels = self._valid[self.position], int(self.n_levels[self.position])
+        is_invalid = (levels < 0) | (levels >= n_levels)
+        return is_invalid if len(valid) == n_levels else is_invalid | ~np.isin(levels, valid)
+
     def _narrow_space(self) -> None:
         if isinstance(self.action_space, LevelSpace):
-            self.action_space.n_valid = int(self.n_levels[self.position])
+            self.action_space.valid = self._valid[self.position]
 
 
 class RecordEnv(gym.Env[np.ndarray, Any]):
@@ -146,8 +162,8 @@ class RecordEnv(gym.Env[np.ndarray, Any]):
     it chose before. A reward function, usually a discriminator, scores the finished record.
 
     ## Action Space
-    `action_space="discrete"`: `Discrete(largest number of levels)`; only the first `n_levels[t]` actions are valid at
-    step t, `action_masks()` tells which. `action_space="box"`: `Box(-1, 1, (1,))`; u stands for the level at which the
+    `action_space="discrete"`: `Discrete(largest number of levels)`; at most the first `n_levels[t]` actions are valid at
+    step t, less those that a rule about the attribute alone forbids; `action_masks()` tells which. `action_space="box"`: `Box(-1, 1, (1,))`; u stands for the level at which the
     cumulative marginal share reaches (u + 1) / 2, so that uniform actions give the training marginals.
 
     ## Observation Space
@@ -167,7 +183,7 @@ class RecordEnv(gym.Env[np.ndarray, Any]):
     `info["attribute"]`: name of the attribute to be filled next; at the end `info["record"]`: the record, int64 levels.
 
     ## Arguments
-    `n_levels`, `reward_fn`, `action_space`, `marginals`, `invalid_level`: see `RecordEngine`. `names`: attributes in
+    `n_levels`, `reward_fn`, `action_space`, `marginals`, `invalid_level`, `allowed`: see `RecordEngine`. `names`: attributes in
     words. `labels`: levels in words, by attribute. `render_mode`: `"ansi"` gives the record being filled in as text.
 
     ## Version History
@@ -186,12 +202,13 @@ class RecordEnv(gym.Env[np.ndarray, Any]):
         names: Sequence[str] | None = None,
         labels: Sequence[Sequence[str]] | None = None,
         render_mode: str | None = None,
+        allowed: Sequence[np.ndarray] | None = None,
     ) -> None:
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
             raise ValueError(
                 f"render_mode must be None or one of {self.metadata['render_modes']}, got {render_mode!r}."
             )
-        self._engine = RecordEngine(n_levels, 1, reward_fn, action_space, marginals, invalid_level)
+        self._engine = RecordEngine(n_levels, 1, reward_fn, action_space, marginals, invalid_level, allowed)
         self.observation_space, self.action_space = self._engine.observation_space, self._engine.action_space
         self.names = list(names) if names is not None else [f"attribute {i}" for i in range(len(n_levels))]
         self.labels = labels

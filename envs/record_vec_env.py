@@ -29,6 +29,7 @@ class RecordVecEnv(VecEnv):
         invalid_level: See `RecordEngine`.
         copy_observations: Whether each step returns an array of its own. A buffer that stores no observations (the
             `RecordRolloutBuffer`) can do without, which spares O(steps x attributes) of copying.
+        allowed: See `RecordEngine`.
     """
 
     def __init__(
@@ -40,8 +41,9 @@ class RecordVecEnv(VecEnv):
         marginals: Sequence[np.ndarray] | None = None,
         invalid_level: InvalidLevel = "raise",
         copy_observations: bool = True,
+        allowed: Sequence[np.ndarray] | None = None,
     ) -> None:
-        self._engine = RecordEngine(n_levels, num_envs, reward_fn, action_space, marginals, invalid_level)
+        self._engine = RecordEngine(n_levels, num_envs, reward_fn, action_space, marginals, invalid_level, allowed)
         self.render_mode = None
         super().__init__(num_envs, self._engine.observation_space, self._engine.action_space)
         self.copy_observations = copy_observations

@@ -175,3 +175,51 @@ def test_stock_algorithms_train_in_the_env(algorithm, kwargs):
     env = RecordVecEnv(N_LEVELS, 2, sum_of_levels, space, invalid_level="wrap")
     model = algorithm("MlpPolicy", env, device="cpu", seed=0, **kwargs).learn(60)
     assert model.num_timesteps >= 60
+
+
+ALLOWED = [
+    np.array([True, False, True]),
+    np.ones(2, bool),
+    np.array([False, False, True, True, False]),
+    np.ones(1, bool),
+]
+
+
+@pytest.mark.parametrize("action_space", ["discrete", "box"])
+def test_forbidden_levels_are_masked_never_sampled_and_never_filled_in(action_space):
+    marginals = [np.array([0.1, 0.8, 0.1]), np.array([0.5, 0.5]), np.full(5, 0.2), np.ones(1)]
+    env = RecordEnv(N_LEVELS, action_space=action_space, marginals=marginals, allowed=ALLOWED)
+    seen = []
+    for seed in range(60):
+        env.reset(seed=seed)
+        for levels in ALLOWED:
+            assert np.flatnonzero(env.action_masks()).tolist() == np.flatnonzero(levels).tolist()
+            info = env.step(env.action_space.sample())[4]
+        seen.append(info["record"])
+    for level, levels in zip(np.array(seen).T, ALLOWED, strict=True):
+        assert set(level) == set(np.flatnonzero(levels))
+
+
+def test_ends_of_the_box_are_the_first_and_the_last_allowed_level():
+    env = RecordVecEnv(N_LEVELS, 2, action_space="box", allowed=ALLOWED)
+    env.reset()
+    for _ in N_LEVELS:
+        infos = env.step(np.array([[-1.0], [1.0]]))[3]
+    assert [info["record"].tolist() for info in infos] == [[0, 0, 2, 0], [2, 1, 3, 0]]
+
+
+def test_forbidden_level_raises_or_wraps_to_an_allowed_one():
+    env = RecordEnv(N_LEVELS, allowed=ALLOWED)
+    env.reset()
+    with pytest.raises(ValueError, match=r"levels 0 to 2 but for \[1\], got 1"):
+        env.step(1)
+    env = RecordEnv(N_LEVELS, allowed=ALLOWED, invalid_level="wrap")
+    for action, filled in ((0, 1), (1, 3), (2, 3), (3, 3), (4, 1)):
+        env.reset()
+        assert env.step(action)[0].tolist() == [filled, 0, 0, 0]
+
+
+@pytest.mark.parametrize("allowed", [ALLOWED[:3], [np.zeros(3, bool), *ALLOWED[1:]]], ids=["short", "none left"])
+def test_masks_that_do_not_fit_are_refused(allowed):
+    with pytest.raises(ValueError, match="allowed must"):
+        RecordEnv(N_LEVELS, allowed=allowed)
