@@ -177,9 +177,8 @@ def _draw_trade_off(panel: Axes, of_table: pd.DataFrame, styles: Mapping[str, St
                 panel.annotate(
                     f"{value:g}",
                     place,
-                    xytext=(0, 6),
+                    xytext=(4, 3),
                     textcoords="offset points",
-                    ha="center",
                     fontsize=6,
                     color=colours[0],
                 )

@@ -17,7 +17,7 @@ from rlsyn.calibration import calibrate_marginals
 from rlsyn.encoding import Encoding
 from rlsyn.evaluation.features import NotComputableError
 from rlsyn.evaluation.fidelity import association_difference
-from rlsyn.evaluation.fidelity.detection import detection_auc
+from rlsyn.evaluation.fidelity.detection import unseen_detection_auc
 from rlsyn.evaluation.privacy.membership import membership_auc
 from rlsyn.policy import Actor, AutoregressivePolicy
 
@@ -32,20 +32,20 @@ MAX_ROWS = 500
 class Criterion:
     """How far a policy's records are from validation people, and how much nearer to the people learned from.
 
-    The sum of three shares, 0 at best: the association difference, the detection AUC (LightGBM) above 0.5, and the
-    membership AUC above 0.5. A policy that memorises betters the first two on the rows that it learned from, but
-    hardly on validation people, and pays by the third; one that drifts pays by the first two. They need no weights: on
-    small clinical tables each is about 0.05 to 0.2 and differs by about 0.05 between a poor and a good policy.
+    The sum of three shares, 0 at best: the association difference, the detection AUC above 0.5 (of LightGBM, which
+    learns from the other people and is tried on these), and the membership AUC above 0.5. A policy that drifts pays by
+    the first two; one that memorises gains little by them on people whom it has not seen, and pays by the third. They
+    need no weights: all are shares, and between a poor and a good policy each moves by some hundredths.
 
-    All policies are scored with the same random numbers, rows and folds, and with marginals calibrated, as those are
-    that are sampled in the end: what is left of chance is mostly common to them. A part that cannot be computed (of one
-    column, or of too few people) is 0 for all of them.
+    All policies are scored with the same random numbers and rows, and with marginals calibrated, as those are
+    that are sampled in the end: what is left of chance is mostly common to them. A part that cannot be computed (the
+    association of one column) is 0 for all of them.
 
     Args:
         encoding: Decodes records.
         train: Rows of the people that are learned from.
         validation: Rows of the people that are not.
-        seed: Of draws, rows and folds.
+        seed: Of draws, rows and classifiers.
         calibrates: Whether marginals are calibrated before scoring.
     """
 
@@ -74,7 +74,9 @@ class Criterion:
         schema, validation = self.encoding.schema, self.validation
         return {
             "association": _part(lambda: association_difference(validation, pool, schema)),
-            "detection": _part(lambda: detection_auc(validation, pool, schema, seed=self.seed), chance=0.5),
+            "detection": _part(
+                lambda: unseen_detection_auc(self.train, validation, draws, schema, seed=self.seed), chance=0.5
+            ),
             "membership": _part(
                 lambda: float(np.mean([membership_auc(self.train, validation, draw, schema) for draw in draws])),
                 chance=0.5,

@@ -7,7 +7,14 @@ from evaluation_tables import SCHEMA, make_patients, numeric_schema, shuffle
 from sklearn.metrics import roc_auc_score
 
 from rlsyn.evaluation.features import NotComputableError
-from rlsyn.evaluation.fidelity.detection import MEASURE, N_FOLDS, detection_auc, draw_sides, held_out_scores
+from rlsyn.evaluation.fidelity.detection import (
+    MEASURE,
+    N_FOLDS,
+    detection_auc,
+    draw_sides,
+    held_out_scores,
+    unseen_detection_auc,
+)
 from rlsyn.evaluation.measure import Tables
 from rlsyn.schema import Column, Schema
 
@@ -142,3 +149,18 @@ def test_nothing_is_printed_and_nothing_warned(train, test, capfd):
         detection_auc(test, train.assign(age=0), SCHEMA)
         detection_auc(test, train.assign(age=0), SCHEMA, "logistic")
     assert capfd.readouterr() == ("", "")
+
+
+def test_unseen_rows_tell_a_generator_with_faults_from_one_without_where_few_are_held_out(train, test):
+    # Drawn with replacement: where no column by itself differs at all, trees find nothing to begin with.
+    shuffled = [shuffle(train.sample(450, replace=True, random_state=seed), seed) for seed in (0, 1, 2)]
+    alike = [make_patients(450, seed).drop(columns="person") for seed in (7, 8, 9)]
+    faulty, faultless = (unseen_detection_auc(train, test[:30], draws, SCHEMA) for draws in (shuffled, alike))
+    assert faulty > 0.65 and abs(faultless - 0.5) < 0.1
+    assert faulty == unseen_detection_auc(train, test[:30], shuffled, SCHEMA)
+
+
+def test_unseen_rows_need_rows_and_two_draws(train, test, synthetic):
+    for unseen, draws in ((test[:0], [synthetic] * 2), (test, [synthetic])):
+        with pytest.raises(NotComputableError, match="two draws"):
+            unseen_detection_auc(train, unseen, draws, SCHEMA)

@@ -78,7 +78,8 @@ def test_parts_that_cannot_be_computed_count_nothing(related):
     encoding = Encoding.fit(one_column, infer_schema(one_column), n_levels=16)
     policy = make_policy(encoding)
     scores = Criterion(encoding, one_column[:296], one_column[296:])(policy, policy.actor)
-    assert scores["association"] == scores["detection"] == 0.0
+    assert scores["association"] == 0.0
+    assert set(scores) == set(PARTS)
 
 
 def test_selected_keeps_the_best_and_the_earlier_of_two_alike(related):
