@@ -88,6 +88,8 @@ def _run(
         f"{len(dataset.train):,} training rows, {len(dataset.test):,} test rows, {len(dataset.schema.columns)} columns."
     )
     print(f"Run directory: {run_dir}   (watch it: tensorboard --logdir {run_dir.parent.parent})", flush=True)
+    from rlsyn.sampling import TooFewRecords
+
     signal.signal(signal.SIGTERM, _interrupt)
     start = time.perf_counter()
     try:
@@ -111,6 +113,9 @@ def _run(
             file=sys.stderr,
         )
         return 130
+    except TooFewRecords as error:
+        print(f"run_ppo.py: error: {error} The trained policy is in {run_dir}.", file=sys.stderr)
+        return 2
     evaluation.write_scores(run_dir)
     write_whole(run_dir / "synthetic.csv", synthetic.to_csv(index=False))
     _print_scores(evaluation)

@@ -28,6 +28,10 @@ HOPELESS = 20_000
 """Where so many records met the conditions and none obeys the rules, no more are drawn."""
 
 
+class TooFewRecords(ValueError):
+    """Too few of the drawn records met the conditions or obeyed the rules; the message says which and what to do."""
+
+
 @dataclass
 class Draws:
     """Records that were drawn, kept and thrown away.
@@ -85,7 +89,8 @@ def draw_table(
         max_draws: Records drawn at most, by default 1,000 for each wanted, a million (or 20 for each) at most.
 
     Raises:
-        ValueError: An unknown column, category or option, or too few records met the conditions or obeyed the rules.
+        ValueError: An unknown column, category or option.
+        TooFewRecords: Too few records met the conditions or obeyed the rules.
     """
     if rules not in ("obey", "keep"):
         raise ValueError(f"rules must be 'obey' or 'keep', got {rules!r}.")
@@ -98,7 +103,7 @@ def draw_table(
     draws = Draws()
     while draws.n_kept < n:
         if draws.n_drawn >= limit or (draws.n_fitting >= HOPELESS and draws.n_kept == 0):
-            raise ValueError(_too_few(draws, n))
+            raise TooFewRecords(_too_few(draws, n))
         n_next = CONDITIONED_BATCH if others else min(_n_next(draws, n), limit - draws.n_drawn)
         records = draw(n_next, given).cpu().numpy()
         draws.n_drawn += len(records)

@@ -72,8 +72,9 @@ class Schema:
     The group (patient) column tells which rows belong to one person. It is no attribute of a record: it is not in
     `columns`, it is used to keep a person's rows together, and it is never generated.
 
-    The constraints are counted in the evaluation. Nothing is learned from them and no table is refused for them, so two
-    schemas that differ in nothing else are equal: a run may go on after a rule was added.
+    Generated records obey the constraints, and the evaluation counts who breaks them. No table is refused for them and
+    no column is encoded otherwise, so two schemas that differ in nothing else are equal: a run may go on after a rule
+    was added.
     """
 
     columns: tuple[Column, ...]

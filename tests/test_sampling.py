@@ -1,6 +1,7 @@
 """Sampled tables obey every declared rule, meet conditions, and say what that cost."""
 
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,7 +15,7 @@ from rule_tables import RULES, any_levels, fit, make_table, with_rules
 from scipy.stats import ks_2samp
 
 from rlsyn.constraints import constraints_from
-from rlsyn.sampling import draw_table
+from rlsyn.sampling import TooFewRecords, draw_table
 from rlsyn.synthesizer import RLSyn
 
 ROOT = Path(__file__).parents[1]
@@ -97,13 +98,13 @@ def test_rules_that_no_record_obeys_are_named_with_what_to_do():
     )
     encoding = fit(make_table(), rules)
     with pytest.raises(
-        ValueError, match=r"Only 0 of \d+ drawn records obeyed.*'never', by 100\.0% of them\..*rules='keep'"
+        TooFewRecords, match=r"Only 0 of \d+ drawn records obeyed.*'never', by 100\.0% of them\..*rules='keep'"
     ):
         sampled(encoding, 5)
 
 
 def test_too_few_obeying_records_are_an_error_that_names_the_worst_rule(encoding):
-    with pytest.raises(ValueError, match=r"drawn records obeyed the declared rules, 300 were wanted\. Broken most"):
+    with pytest.raises(TooFewRecords, match=r"drawn records obeyed the declared rules, 300 were wanted\. Broken most"):
         sampled(encoding, max_draws=301)
 
 
@@ -179,3 +180,19 @@ def test_command_line_keeps_to_the_rules_and_shows_the_policy_when_asked(fitted,
         for name in ("obey.csv", "keep.csv")
     ]
     assert broken[0] == 0 < broken[1]
+
+
+def test_run_whose_policy_breaks_a_rule_always_ends_with_one_line_and_keeps_the_policy(tmp_path, load_script, capsys):
+    table = make_table(100)[["systolic", "diastolic", "died"]]
+    table.to_csv(tmp_path / "table.csv", index=False)
+    (tmp_path / "rules.yaml").write_text("- {name: never, expression: systolic > diastolic + 1000}", encoding="utf-8")
+    run_dir, handler = tmp_path / "run", signal.getsignal(signal.SIGTERM)
+    data = ["--csv", tmp_path / "table.csv", "--label", "died", "--constraints", tmp_path / "rules.yaml"]
+    small = ["--no-report", "--device", "cpu", "-n", 0, "-params", "n_records:16", "warm_start_kwargs.n_epochs:1"]
+    try:
+        code = load_script("run_ppo").main([*map(str, [*data, "--run-dir", run_dir, *small])])
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+    error = capsys.readouterr().err
+    assert code == 2 and "'never', by 100.0%" in error and f"The trained policy is in {run_dir}" in error
+    assert len(RLSyn.load(run_dir).sample(5, rules="keep")) == 5
