@@ -1,5 +1,10 @@
 """Selection: the criterion ranks generators as a person would, the best is kept, and what is left to sample from."""
 
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -214,3 +219,19 @@ def test_impossible_options_raise(kwargs, message):
 def test_every_option_trains(patients, kwargs):
     model = tiny(patients, 1, select=False, **kwargs).fit(patients, label="died")
     assert not model.sample(50).equals(model.sample(50, policy="warm_start"))
+
+
+@pytest.mark.slow
+def test_command_shows_warm_start_last_and_selected_side_by_side(csv, tmp_path):
+    root, run_dir = Path(__file__).parents[1], tmp_path / "run"
+    small = ["n_records:32", "n_discriminator_warm_up:2", "warm_start_kwargs.n_epochs:1", "select:true"]
+    command = [sys.executable, "experiments/run_ppo.py", "--csv", csv, "--label", "died", "-n", 2 * 32 * 9]
+    command += ["--no-report", "--device", "cpu", "--run-dir", run_dir, "-params", *small]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "COLUMNS": "200"}
+    done = subprocess.run([*map(str, command)], cwd=root, env=environment, capture_output=True, text=True, check=True)
+    assert "Of 2 policies scored on validation people the best was" in done.stdout
+    metrics = pd.read_csv(run_dir / "metrics.csv").set_index("metric")
+    same = "warm_start" if "that of the warm start" in done.stdout else "last"
+    for metric in ("KS mean", "association difference"):
+        assert metrics.loc[metric, "value"] == metrics.loc[metric, same]
+        assert metrics.loc[metric, "last"] != metrics.loc[metric, "warm_start"]
