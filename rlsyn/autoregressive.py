@@ -67,6 +67,15 @@ class MaskedNetwork(nn.Module):
         second = F.dropout(F.silu(self._linear("second", first)), dropout, training=dropout > 0) + first
         return self._linear("last", second) + self._linear("direct", vectors)
 
+    def n_inputs(self, attribute: int) -> int:
+        """Entries of the input vector that an attribute may see."""
+        return int(self._n_inputs[attribute])
+
+    @torch.no_grad()
+    def set_linear(self, attribute: int, weights: Tensor) -> None:
+        """Set the weights `(n_inputs(attribute),)` of an attribute's first output on the direct path."""
+        self.direct.weight[self._n_outputs[attribute], : len(weights)] = weights.to(self.direct.weight)
+
     def linear(self, vectors: Tensor) -> Tensor:
         """Outputs of the direct path alone: those of `forward` while the last layer is zero, as it is at first."""
         return self._linear("direct", vectors) + self.last.bias

@@ -13,8 +13,8 @@ from scipy.special import ndtri
 from rlsyn.bins import Bin, BinSampler
 from rlsyn.schema import Category, Column
 
-N_COSINES = 6
-"""Smooth functions of a numeric level's rank that its output head combines."""
+COSINES = range(3, 7)
+"""Waves over a numeric level's rank that its output head combines with the level's normal score and its square."""
 SMOOTHNESS = 1.5
 """The k-th cosine is scaled by k to this power downwards, so that learning bends a distribution gently before sharply."""
 N_FREE_LEVELS = 8
@@ -230,24 +230,34 @@ class QuantileLevels:
             result[fits] = candidate[fits]
         return np.where(np.isnan(result), values, result)
 
+    @property
+    def is_smooth(self) -> bool:
+        """Whether the levels are so many that the functions of `basis` are smooth in the rank."""
+        return self.n_levels > N_FREE_LEVELS
+
+    def normal_scores(self) -> np.ndarray:
+        """The normal score `(n_levels,)` of each level's rank; 0 for missing."""
+        return np.where(self._is_missing(), 0.0, ndtri(self._ranks()))
+
     def features(self) -> np.ndarray:
         """Inputs `(n_levels, width)`: normal score of the rank, standardised mean, flags for missing and spikes."""
         if self.n_levels == 1:
             return np.zeros((1, 0))
-        columns = [ndtri(self._ranks()), np.append(self.centers, [0.0] * self.missing)]
-        columns[0] = np.where(self._is_missing(), 0.0, columns[0])
-        return np.stack([*columns, *self._flags()], axis=1)
+        means = np.append(self.centers, [0.0] * self.missing)
+        return np.stack([self.normal_scores(), means, *self._flags()], axis=1)
 
     def basis(self) -> np.ndarray:
-        """Output functions `(n_levels, n_functions)`: cosines of the rank, flags for missing and spikes.
+        """Output functions `(n_levels, n_functions)`: z, (z^2 - 1) / 2, cosines of the rank, flags.
 
-        Neighbouring levels share their weights, so that few rows suffice to learn how a distribution shifts.
+        z is the normal score of the rank: the first two shift and narrow the marginal as a Gaussian copula would, the
+        cosines bend it. Neighbouring levels share their weights, so that few rows suffice to learn how a distribution
+        shifts. Flags are for missing and spikes.
         """
-        if self.n_levels <= N_FREE_LEVELS:
+        if not self.is_smooth:
             return np.eye(self.n_levels)[:, 1:]
-        ranks, is_missing = self._ranks(), self._is_missing()
-        cosines = [np.cos(np.pi * k * ranks) * ~is_missing / k**SMOOTHNESS for k in range(1, N_COSINES + 1)]
-        return np.stack([*cosines, *self._flags()], axis=1)
+        is_present, scores = ~self._is_missing(), self.normal_scores()
+        cosines = [np.cos(np.pi * k * self._ranks()) * is_present / k**SMOOTHNESS for k in COSINES]
+        return np.stack([scores, (scores**2 - 1) / 2 * is_present, *cosines, *self._flags()], axis=1)
 
     def labels(self) -> list[str]:
         """Each level in words: its value, or its interval."""
@@ -270,7 +280,7 @@ class QuantileLevels:
         is_spike = np.zeros(self.n_levels, dtype=bool)
         for level, interval in enumerate(self.bins):
             is_spike[level] = len(interval.knots) == 0 and self.counts[level] >= SPIKE_SHARE * self.counts.sum()
-        flagged = np.flatnonzero(self._is_missing() | (is_spike & (self.n_levels > N_FREE_LEVELS)))
+        flagged = np.flatnonzero(self._is_missing() | (is_spike & self.is_smooth))
         return [(np.arange(self.n_levels) == level).astype(float) for level in flagged]
 
     def to_dict(self) -> dict[str, Any]:

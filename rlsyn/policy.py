@@ -106,22 +106,22 @@ class AutoregressivePolicy(ActorCriticPolicy):
         optimizer_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        self._encoding = encoding
+        self.encoding = encoding
         self._n_hidden = n_hidden or int(np.clip(3 * len(encoding.levels), 256, 1024))
         self._n_hidden_critic = n_hidden_critic
         self._prefix: _Prefix | None = None
         super().__init__(observation_space, action_space, lr_schedule, optimizer_kwargs=optimizer_kwargs, **kwargs)
 
     def _build(self, lr_schedule: Schedule) -> None:
-        in_attribute, table = self._encoding.inputs()
-        self.n_attributes = len(self._encoding.levels)
+        in_attribute, table = self.encoding.inputs()
+        self.n_attributes = len(self.encoding.levels)
         self.register_buffer("_in_attribute", torch.as_tensor(in_attribute), persistent=False)
         self.register_buffer("_table", torch.as_tensor(table), persistent=False)
         self._columns = np.searchsorted(in_attribute, np.arange(self.n_attributes + 1)).tolist()
-        bases = [levels.basis() for levels in self._encoding.levels]
-        self.actor = Actor(in_attribute, bases, self._encoding.marginals(), self._n_hidden)
+        bases = [levels.basis() for levels in self.encoding.levels]
+        self.actor = Actor(in_attribute, bases, self.encoding.marginals(), self._n_hidden)
         self.reference = deepcopy(self.actor).requires_grad_(False)
-        self.masks = LevelMasks(self.actor.heads, self._encoding.repair.allowed_levels())
+        self.masks = LevelMasks(self.actor.heads, self.encoding.repair.allowed_levels())
         self.critic = MaskedNetwork(in_attribute, [1] * self.n_attributes, self._n_hidden_critic)
         self.optimizer = self.optimizer_class(
             [*self.actor.parameters(), *self.critic.parameters()],
@@ -131,7 +131,7 @@ class AutoregressivePolicy(ActorCriticPolicy):
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         parameters = super()._get_constructor_parameters()
-        own = {"encoding": self._encoding, "n_hidden": self._n_hidden, "n_hidden_critic": self._n_hidden_critic}
+        own = {"encoding": self.encoding, "n_hidden": self._n_hidden, "n_hidden_critic": self._n_hidden_critic}
         return parameters | own
 
     def set_reference(self) -> None:
@@ -272,12 +272,12 @@ class AutoregressivePolicy(ActorCriticPolicy):
     def _logits(self, observations: Tensor, actor: Actor) -> Tensor:
         """Logits `(n, n_actions)` of the next level of each record, wherever it stands."""
         positions = _positions(observations)
-        result = torch.full((len(observations), int(self._encoding.n_levels.max())), IMPOSSIBLE, device=self.device)
+        result = torch.full((len(observations), int(self.encoding.n_levels.max())), IMPOSSIBLE, device=self.device)
         by_bucket = self.masks.of_buckets(actor(self.vectors(observations)))
         for attribute in positions.unique().tolist():
             rows = torch.nonzero(positions == attribute).flatten()
             bucket, row = actor.heads.bucket_of[attribute]
-            n_levels = int(self._encoding.n_levels[attribute])
+            n_levels = int(self.encoding.n_levels[attribute])
             result[rows, :n_levels] = by_bucket[bucket][row, rows, :n_levels]
         return result
 

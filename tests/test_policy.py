@@ -83,7 +83,7 @@ def test_stepwise_and_whole_record_log_probabilities_agree(policy, encoding, rec
 
 
 def test_forward_returns_what_evaluate_actions_returns(policy):
-    env = make_ppo(policy._encoding).env
+    env = make_ppo(policy.encoding).env
     observations = torch.as_tensor(env.reset())
     steps = []
     for _ in range(policy.n_attributes):
