@@ -216,7 +216,7 @@ def as_array(column: pd.Series) -> np.ndarray:
 
 def _values(column: pd.Series | np.ndarray) -> _Values:
     data = as_array(column) if isinstance(column, pd.Series) else column
-    return _Values(data, pd.isna(data))
+    return _Values(data, pd.isna(data) if data.dtype == object else np.isnan(data))
 
 
 def _equal(left: _Values | _Truth, right: _Values | _Truth) -> _Truth:
