@@ -34,8 +34,8 @@ def is_female(table):
 def readings():
     """Two pressures, one of which is never above the other, and a sex."""
     rng = np.random.default_rng(0)
-    low = rng.integers(0, 5, N_TRAIN)
-    high = low + rng.integers(0, 5, N_TRAIN)
+    low = rng.integers(0, 9, N_TRAIN)
+    high = low + rng.integers(0, 3, N_TRAIN)
     return pd.DataFrame({"low": low, "high": high, "sex": np.tile(["f", "m"], N_TRAIN)[:N_TRAIN]})
 
 
@@ -69,7 +69,8 @@ def test_at_weight_zero_a_term_is_as_good_as_absent(readings, schema):
 
 
 def test_declared_rules_are_broken_less_and_less(readings, schema, tmp_path):
-    tiny(N_ROLLOUTS, **EAGER).fit(readings, schema=schema, run_dir=tmp_path)
+    # Without a warm start the policy begins at independent columns, which break the rule often.
+    tiny(N_ROLLOUTS, warm_start=False, **EAGER).fit(readings, schema=schema, run_dir=tmp_path)
     costs = -curve(tmp_path, "constraints")
     assert costs.iloc[0] > 0.1
     assert costs.iloc[-2:].mean() < costs.iloc[0] / 2
