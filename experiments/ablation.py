@@ -6,6 +6,7 @@ python experiments/ablation.py DIR
 
 from __future__ import annotations
 
+import argparse
 import shlex
 import sys
 from pathlib import Path
@@ -18,6 +19,7 @@ from rlsyn.methods import read_variants
 
 HERE = Path(__file__).parent
 VARIANTS = HERE / "variants"
+DEFAULT_FILES = sorted(map(str, VARIANTS.glob("*.yaml")))
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -28,7 +30,9 @@ def main(argv: list[str] | None = None) -> int:
         files = _files(arguments.variants)
         results, cells = read_results(folders, arguments.baseline, list(files))
         row_commands = commands(cells, files, arguments.baseline)
-        command = shlex.join(["python", "experiments/ablation.py", *(folder.name for folder in folders)])
+        command = shlex.join(
+            ["python", "experiments/ablation.py", *(folder.name for folder in folders), *_given(arguments)]
+        )
         of_folder = [(folder, [cell for name, cell in cells if name == folder.name]) for folder in folders]
         found = [f"{folder.name}: commit {', '.join(commits(own, folder))}." for folder, own in of_folder]
         text = report(results, row_commands, [f"This page: `{command}`", *found], arguments.baseline)
@@ -38,6 +42,13 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     print(f"{results['method'].nunique()} variants on {results['table'].nunique()} tables: {arguments.output}")
     return 0
+
+
+def _given(arguments: argparse.Namespace) -> list[str]:
+    """The options that are not the default, with files by their names."""
+    baseline = arguments.baseline if arguments.baseline != "rlsyn" else None
+    files = [Path(path).name for path in arguments.variants] if arguments.variants != DEFAULT_FILES else []
+    return [*(["--variants", *files] if files else []), *(["--baseline", baseline] if baseline else [])]
 
 
 def _files(paths: list[str]) -> dict[str, str]:
@@ -53,9 +64,7 @@ def _parser() -> Parser:
     parser = Parser("Write what each change of RLSyn is worth, from what benchmark.py left.")
     parser.add_argument("folders", metavar="DIR", nargs="+", help="folders that benchmark.py wrote (its -o)")
     files = "files that the variants stand in (default: those of experiments/variants)"
-    parser.add_argument(
-        "--variants", nargs="+", metavar="FILE", default=sorted(map(str, VARIANTS.glob("*.yaml"))), help=files
-    )
+    parser.add_argument("--variants", nargs="+", metavar="FILE", default=DEFAULT_FILES, help=files)
     parser.add_argument("--baseline", default="rlsyn", metavar="NAME", help="what is changed (default: rlsyn)")
     output = str(HERE / "ABLATION.md")
     parser.add_argument("-o", "--output", default=output, metavar="FILE", help="default: experiments/ABLATION.md")

@@ -157,8 +157,9 @@ def commands(
         tables = dict.fromkeys(_csv_text(cell.options) for cell in of_row if cell.options.get("csv"))
         words = ["python", "experiments/benchmark.py", *(["--env", *envs] if envs else [])]
         words += ["--csv", *tables] if tables else []
-        words += ["--methods", baseline]
-        words += ["--variants", files[method], "--only", method] if method != baseline else []
+        only = [name for name in dict.fromkeys([baseline, method]) if name in files]
+        words += ["--methods", "none" if baseline in files else baseline]
+        words += ["--variants", *dict.fromkeys(files[name] for name in only), "--only", *only] if only else []
         words += ["--fast"] if of_row[0].fast else []
         words += ["--seeds", *map(str, sorted({cell.seed for cell in of_row})), "-o", folder]
         found[folder, method] = f"`{shlex.join(words)}`"
