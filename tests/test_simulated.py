@@ -116,7 +116,7 @@ AIREADI_CHANGES = {
     "diabetic retinopathy only with type 2 diabetes": ("type_2_diabetes", -5),
     "resting heart rate < mean heart rate": ("resting_heart_rate", 50),
     "walking takes steps": ("total_steps", -1e6),
-    "activity hours of a day <= 24": ("activity_walking_hours", 1),
+    "activity hours of a day = 24": ("activity_walking_hours", 1),
     "sleep is sedentary time": ("sleep_light_hours", 24),
     "MoCA items within their points": ("moca_naming", 4),
     "MoCA total fits its items": ("moca_total_score", 30),

@@ -125,8 +125,10 @@ def _rules() -> tuple[Constraint, ...]:
         Constraint("diabetic retinopathy only with type 2 diabetes", f"diabetic_retinopathy == 0 or {LABEL} == 1"),
         Constraint("resting heart rate < mean heart rate", "resting_heart_rate < heart_rate_mean"),
         Constraint("walking takes steps", "total_steps > 0 or activity_walking_hours == 0"),
+        # An accepted day has an activity in each of its intervals.
         Constraint(
-            "activity hours of a day <= 24", f"{_none_negative(ACTIVITY_HOURS)} and {_sum(ACTIVITY_HOURS)} <= 24.000001"
+            "activity hours of a day = 24",
+            f"{_none_negative(ACTIVITY_HOURS)} and abs({_sum(ACTIVITY_HOURS)} - 24) <= 0.006",
         ),
         # Each stage and each activity is rounded to a hundredth of an hour.
         Constraint(
