@@ -116,6 +116,7 @@ class _Bucket:
     basis: Tensor
     outputs: Tensor
     is_level: Tensor
+    is_apart: Tensor
 
 
 class LevelHeads(nn.Module):
@@ -127,10 +128,15 @@ class LevelHeads(nn.Module):
     Args:
         bases: Output functions by attribute, each `(n_levels, n_functions)`.
         marginals: Shares of the levels by attribute: the distribution that zero weights give.
+        missing_apart: By attribute whether the last level, missing, is decided on before the others: else what shifts
+            and narrows a quantity would change how often it is missing, too.
     """
 
-    def __init__(self, bases: Sequence[np.ndarray], marginals: Sequence[np.ndarray]) -> None:
+    def __init__(
+        self, bases: Sequence[np.ndarray], marginals: Sequence[np.ndarray], missing_apart: Sequence[bool] | None = None
+    ) -> None:
         super().__init__()
+        self._missing_apart = list(missing_apart or [False] * len(bases))
         self.out_sizes = [basis.shape[1] for basis in bases]
         n_levels = np.array([len(basis) for basis in bases])
         starts = np.concatenate([[0], np.cumsum(self.out_sizes)])
@@ -150,24 +156,29 @@ class LevelHeads(nn.Module):
         basis = np.zeros((len(chosen), n_functions, n_levels), dtype=np.float32)
         outputs = np.full((len(chosen), n_functions), starts[-1])
         bias = np.full((len(chosen), n_levels), IMPOSSIBLE, dtype=np.float32)
+        is_apart = np.zeros((len(chosen), n_levels), dtype=bool)
         for row, j in enumerate(chosen):
             levels, functions = bases[j].shape
             basis[row, :functions, :levels] = bases[j].T
             outputs[row, :functions] = starts[j] + np.arange(functions)
             bias[row, :levels] = np.log(np.maximum(marginals[j], 1e-6))
+            if self._missing_apart[j]:
+                is_apart[row, levels - 1] = True
+                bias[row, levels - 1] -= np.log1p(-min(marginals[j][-1], 1 - 1e-6))
             self.bucket_of[j] = (self.n_buckets, row)
         for name, value in (
             ("attributes", torch.as_tensor(chosen)),
             ("basis", torch.as_tensor(basis)),
             ("outputs", torch.as_tensor(outputs)),
             ("is_level", torch.as_tensor(bias > IMPOSSIBLE / 2)),
+            ("is_apart", torch.as_tensor(is_apart)),
         ):
             self.register_buffer(f"_{name}_{self.n_buckets}", value, persistent=False)
         self.biases.append(nn.Parameter(torch.as_tensor(bias)))
         self.n_buckets += 1
 
     def _bucket(self, i: int) -> _Bucket:
-        return _Bucket(*(getattr(self, f"_{name}_{i}") for name in ("attributes", "basis", "outputs", "is_level")))
+        return _Bucket(*(getattr(self, f"_{name}_{i}") for name in _Bucket.__annotations__))
 
     def forward(self, outputs: Tensor) -> list[Tensor]:
         """Log-probabilities of all levels: one tensor `(n_attributes of the bucket, n, n_levels)` per bucket."""
@@ -177,7 +188,7 @@ class LevelHeads(nn.Module):
             bucket = self._bucket(i)
             weights = padded[:, bucket.outputs.flatten()].view(len(outputs), *bucket.outputs.shape).transpose(0, 1)
             logits = torch.baddbmm(self._bias(i).unsqueeze(1), weights, bucket.basis)
-            result.append(torch.log_softmax(logits, dim=-1))
+            result.append(torch.log_softmax(_apart(logits, bucket.is_apart.unsqueeze(1)), dim=-1))
         return result
 
     def _bias(self, i: int) -> Tensor:
@@ -219,4 +230,11 @@ class LevelHeads(nn.Module):
         i, row = self.bucket_of[attribute]
         n_levels, n_functions = self._bases[attribute].shape
         bucket = self._bucket(i)
-        return torch.addmm(self.biases[i][row, :n_levels], outputs, bucket.basis[row, :n_functions, :n_levels])
+        logits = torch.addmm(self.biases[i][row, :n_levels], outputs, bucket.basis[row, :n_functions, :n_levels])
+        return _apart(logits, bucket.is_apart[row, :n_levels]) if self._missing_apart[attribute] else logits
+
+
+def _apart(logits: Tensor, is_apart: Tensor) -> Tensor:
+    """Logits whose softmax gives a level that is apart the probability sigmoid(its logit), whatever the others'."""
+    others = logits.masked_fill(is_apart, IMPOSSIBLE).logsumexp(-1, keepdim=True)
+    return torch.where(is_apart, logits, logits - others)

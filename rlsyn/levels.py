@@ -60,6 +60,11 @@ class CategoryLevels:
         """Number of levels, missing included."""
         return len(self.counts)
 
+    @property
+    def is_smooth(self) -> bool:
+        """Categories have no order that functions could be smooth in."""
+        return False
+
     def encode(self, values: pd.Series) -> np.ndarray:
         """Levels `(n,)` int64 of values.
 

@@ -27,14 +27,20 @@ class Actor(nn.Module):
         in_attribute: See `MaskedNetwork`.
         bases: See `LevelHeads`.
         marginals: See `LevelHeads`; before training the policy draws each attribute from its marginal.
+        missing_apart: See `LevelHeads`.
         n_hidden: Units per hidden layer.
     """
 
     def __init__(
-        self, in_attribute: np.ndarray, bases: Sequence[np.ndarray], marginals: Sequence[np.ndarray], n_hidden: int
+        self,
+        in_attribute: np.ndarray,
+        bases: Sequence[np.ndarray],
+        marginals: Sequence[np.ndarray],
+        missing_apart: Sequence[bool],
+        n_hidden: int,
     ) -> None:
         super().__init__()
-        self.heads = LevelHeads(bases, marginals)
+        self.heads = LevelHeads(bases, marginals, missing_apart)
         self.network = MaskedNetwork(in_attribute, self.heads.out_sizes, n_hidden)
 
     def forward(self, vectors: Tensor, dropout: float = 0.0) -> list[Tensor]:
@@ -119,7 +125,8 @@ class AutoregressivePolicy(ActorCriticPolicy):
         self.register_buffer("_table", torch.as_tensor(table), persistent=False)
         self._columns = np.searchsorted(in_attribute, np.arange(self.n_attributes + 1)).tolist()
         bases = [levels.basis() for levels in self.encoding.levels]
-        self.actor = Actor(in_attribute, bases, self.encoding.marginals(), self._n_hidden)
+        missing_apart = [levels.missing and levels.is_smooth for levels in self.encoding.levels]
+        self.actor = Actor(in_attribute, bases, self.encoding.marginals(), missing_apart, self._n_hidden)
         self.reference = deepcopy(self.actor).requires_grad_(False)
         self.masks = LevelMasks(self.actor.heads, self.encoding.repair.allowed_levels())
         self.critic = MaskedNetwork(in_attribute, [1] * self.n_attributes, self._n_hidden_critic)

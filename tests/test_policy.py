@@ -8,7 +8,7 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
 
 from envs.record_vec_env import RecordVecEnv
-from rlsyn.autoregressive import MaskedNetwork
+from rlsyn.autoregressive import LevelHeads, MaskedNetwork
 from rlsyn.encoding import Encoding
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.rollout import RecordRolloutBuffer
@@ -214,3 +214,18 @@ def test_stock_policy_trains_in_the_env(encoding, algorithm):
     env = RecordVecEnv(encoding.n_levels, 4, lambda records: records[:, 0].astype(float), invalid_level="wrap")
     model = algorithm("MlpPolicy", env, n_steps=32, batch_size=32, device="cpu", seed=0).learn(128)
     assert model.num_timesteps == 128
+
+
+def test_a_missing_level_apart_keeps_its_probability_however_the_others_shift():
+    """Four levels with an output function each, and a fifth, missing, of which 30 % of the rows are."""
+    functions, marginal = np.eye(5)[:, :4], np.array([0.1, 0.2, 0.2, 0.2, 0.3])
+    apart, among = LevelHeads([functions], [marginal], [True]), LevelHeads([functions], [marginal])
+    with torch.no_grad():
+        np.testing.assert_allclose(apart(torch.zeros(1, 4))[0].exp()[0, 0], marginal, atol=1e-6)
+        shift = torch.tensor([[0.0, 9.0, 3.0, -4.0]])
+        probabilities = apart(shift)[0].exp()[0, 0]
+        assert float(probabilities[4]) == pytest.approx(0.3, abs=1e-6)
+        assert float(among(shift)[0].exp()[0, 0, 4]) < 0.01
+        ratios = [(heads(shift)[0][0, 0, 1] - heads(shift)[0][0, 0, 2]).item() for heads in (apart, among)]
+        assert ratios[0] == pytest.approx(ratios[1], abs=1e-4)
+        np.testing.assert_allclose(torch.softmax(apart.step_logits(shift, 0), -1)[0], probabilities, atol=1e-6)
