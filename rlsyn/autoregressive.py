@@ -72,9 +72,10 @@ class MaskedNetwork(nn.Module):
         return int(self._n_inputs[attribute])
 
     @torch.no_grad()
-    def set_linear(self, attribute: int, weights: Tensor) -> None:
-        """Set the weights `(n_inputs(attribute),)` of an attribute's first output on the direct path."""
-        self.direct.weight[self._n_outputs[attribute], : len(weights)] = weights.to(self.direct.weight)
+    def set_linear(self, attribute: int, first: int, weights: Tensor) -> None:
+        """Set the weights `(n, n_inputs(attribute))` of n outputs of an attribute, from `first` on, on the direct path."""
+        start = self._n_outputs[attribute] + first
+        self.direct.weight[start : start + len(weights), : weights.shape[1]] = weights.to(self.direct.weight)
 
     def linear(self, vectors: Tensor) -> Tensor:
         """Outputs of the direct path alone: those of `forward` while the last layer is zero, as it is at first."""

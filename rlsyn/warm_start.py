@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rlsyn.gaussian_start import start_at_gaussian
+from rlsyn.linear_start import start_at_regressions
 from rlsyn.policy import AutoregressivePolicy
 
 LADDER = (1.0, 3.0, 10.0)
@@ -49,8 +49,7 @@ def behaviour_clone(
 ) -> WarmStartResult:
     """Maximise the likelihood of real records, first attribute by attribute, then as a whole.
 
-    It begins at Gaussian conditionals in closed form (`start_at_gaussian`), of the attributes for which validation
-    people confirm them. Then the direct, linear path learns by plain gradient descent. Its steps are as large as the evidence, where
+    It begins at regressions (`start_at_regressions`) of the attributes for which validation people confirm them. Then the direct, linear path learns by plain gradient descent. Its steps are as large as the evidence, where
     Adam's move noise and signal at one speed, and each attribute stops by itself when validation people say so: one
     that nothing predicts after an epoch, a ratio of two others after a hundred. That is ridge regression with a
     penalty of its own for every attribute; on few rows it gains several times the likelihood of Adam on all weights.
@@ -85,7 +84,7 @@ def behaviour_clone(
     )
     cloning = _Cloning(policy, train, validation, batch_size, patience, rng)
     start = cloning.log_likelihood()
-    cloning.start_at_gaussian()
+    cloning.start_at_regressions()
     for multiple in LADDER:
         cloning.fit_attributes(learning_rate * multiple, n_linear_epochs)
     best_epoch = cloning.fine_tune(fine_tuning_rate, n_epochs, dropout)
@@ -108,11 +107,11 @@ class _Cloning:
         """Mean log-likelihood of an attribute of a validation record."""
         return float(self.policy.log_probabilities(self.validation).mean())
 
-    def start_at_gaussian(self) -> None:
-        """Gaussian conditionals for the attributes that they make likelier."""
+    def start_at_regressions(self) -> None:
+        """Regressions of the attributes that they make likelier."""
         owned = self.policy.actor.linear_parameters()
         before, kept = self._attribute_likelihoods(), [value.detach().clone() for value, _ in owned]
-        start_at_gaussian(self.policy, self.train.cpu().numpy())
+        start_at_regressions(self.policy, self.train.cpu().numpy(), self.validation.cpu().numpy())
         is_worse = self._attribute_likelihoods() <= before
         with torch.no_grad():
             for (value, attribute), copy in zip(owned, kept, strict=True):

@@ -70,7 +70,7 @@ FLOORS = (
     # The method.
     ("rlsyn.rewards.total", "rlsyn.rewards.weights", "rlsyn.rewards.decoder"),
     ("rlsyn.policy", "rlsyn.discriminator", "rlsyn.sampling"),
-    ("rlsyn.gaussian_start",),
+    ("rlsyn.linear_start",),
     (
         *("rlsyn.rewards.realism", "rlsyn.rewards.constraints", "rlsyn.rewards.privacy", "rlsyn.rewards.own"),
         *("rlsyn.warm_start", "rlsyn.calibration", "rlsyn.callbacks"),

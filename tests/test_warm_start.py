@@ -6,7 +6,7 @@ import pytest
 from scipy.special import ndtri
 
 from rlsyn.calibration import calibrate_marginals
-from rlsyn.gaussian_start import ridge, start_at_gaussian
+from rlsyn.linear_start import logistic, ridge, start_at_regressions
 from rlsyn.schema import infer_schema
 from rlsyn.synthesizer import RLSyn
 from rlsyn.warm_start import behaviour_clone
@@ -97,13 +97,13 @@ def test_calibration_brings_back_the_marginals_and_leaves_the_dependence():
     assert np.abs(correlation - np.corrcoef(table.to_numpy().T)[np.triu_indices(6, 1)]).max() < 0.15
 
 
-def test_gaussian_start_is_the_conditional_of_gaussians():
+def test_start_at_regressions_is_the_conditional_of_gaussians():
     """Of 3,000 rows of a bivariate Gaussian: the policy's correlation is the rows', before any gradient step."""
     rng = np.random.default_rng(0)
     first = rng.normal(size=3_000)
     table = pd.DataFrame({"a": first, "b": 0.95 * first + np.sqrt(1 - 0.95**2) * rng.normal(size=3_000)})
     policy, records = make_policy(table)
-    start_at_gaussian(policy, records)
+    start_at_regressions(policy, records, records[:100])
     drawn = np.corrcoef(ndtri((policy.sample(4_000).numpy() + 0.5) / 32).T)[0, 1]
     assert drawn == pytest.approx(0.95, abs=0.01)
 
@@ -126,3 +126,30 @@ def test_ridge_expects_nothing_of_noise():
     regression = ridge(rng.normal(size=(50, 40)), rng.normal(size=50))
     assert np.abs(regression.weights).max() < 0.05
     assert regression.variance == pytest.approx(1, abs=0.4)
+
+
+def test_results_that_are_missing_together_are_cloned_so():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(300, 2)).round(2), columns=["a", "b"])
+    table.loc[rng.random(300) < 0.15] = np.nan
+    synthetic = RLSyn(total_timesteps=0, n_records=16).fit(table).sample(2_000).isna()
+    assert synthetic["a"].mean() == pytest.approx(table["a"].isna().mean(), abs=0.04)
+    assert (synthetic["a"] == synthetic["b"]).mean() > 0.97
+
+
+def test_logistic_regression_returns_logits_of_raw_inputs():
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(3, 2, size=(4_000, 2))
+    logits = np.column_stack([np.zeros(4_000), 1 + inputs[:, 0], -2 * inputs[:, 1]])
+    classes = (logits + rng.gumbel(size=logits.shape)).argmax(1)
+    choice = logistic((inputs[:3_000], inputs[3_000:]), (classes[:3_000], classes[3_000:]), 3)
+    np.testing.assert_allclose(choice.weights, [[1, 0], [0, -2]], atol=0.3)
+    np.testing.assert_allclose(choice.intercepts, [1, 0], atol=0.5)
+
+
+def test_logistic_regression_of_noise_is_penalised_and_of_an_absent_class_is_none():
+    rng = np.random.default_rng(1)
+    inputs, classes = rng.normal(size=(400, 30)), rng.integers(0, 2, 400)
+    choice = logistic((inputs[:40], inputs[40:]), (classes[:40], classes[40:]), 2)
+    assert choice is None or np.abs(choice.weights).max() < 0.1
+    assert logistic((inputs[:40], inputs[40:]), (classes[:40] * 0, classes[40:]), 2) is None

@@ -1,0 +1,170 @@
+"""Where cloning begins: one penalised regression for each attribute on those before it."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression
+
+from rlsyn.levels import QuantileLevels
+from rlsyn.policy import AutoregressivePolicy
+
+PENALTIES = np.geomspace(1e-2, 1e5, 29)
+"""Ridge penalties that are tried, for standardised inputs."""
+MOST_LEVERAGE = 0.999
+"""Of a row on its own fit: one that nothing else speaks for."""
+INVERSE_PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
+"""Of logistic regression, the strongest first."""
+MOST_ENTRIES = 100_000_000
+"""Rows x inputs over all logistic regressions: where there are more, rows are so many that descent learns them alone."""
+
+
+@dataclass(frozen=True)
+class Regression:
+    """A linear regression `intercept + inputs @ weights` and the variance of what it leaves, of rows left out."""
+
+    weights: np.ndarray
+    intercept: float
+    variance: float
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A logistic regression: logits `intercepts + inputs @ weights.T` of every class but the first, whose logit is 0."""
+
+    weights: np.ndarray
+    intercepts: np.ndarray
+
+
+def start_at_regressions(policy: AutoregressivePolicy, train: np.ndarray, validation: np.ndarray) -> None:
+    """Set the linear path of a new policy to a regression of each attribute on the inputs of those before it.
+
+    A finely valued attribute has a Gaussian conditional: its normal score z is regressed by ridge. With mean m(x) and
+    variance v of the regression, and mean m0 and variance v0 of the marginal, what multiplies the marginal is
+    N(z; m(x), v) / N(z; m0, v0): a logit with z times a linear function of x, and z and z^2 times constants, so weights
+    of the first output function (`QuantileLevels.basis`) and biases. Were the table a Gaussian copula, this would be
+    its conditional distribution. Whether it is missing, and the level of an attribute of few levels, is a logistic
+    regression. Gradient descent reaches sure relations (a radius given an area, two results missing together) only
+    after hundreds of epochs, when weaker ones have long been overfitted.
+
+    Args:
+        policy: Changed in place.
+        train: Real records `(n, n_attributes)`.
+        validation: Others, which choose the penalties of the logistic regressions.
+    """
+    vectors = [
+        policy.vectors(torch.as_tensor(rows, device=policy.device)).cpu().double().numpy()
+        for rows in (train, validation)
+    ]
+    is_small = train.shape[0] * vectors[0].shape[1] * train.shape[1] / 2 <= MOST_ENTRIES
+    shifts = [np.zeros(levels.n_levels) for levels in policy.encoding.levels]
+    for attribute, levels in enumerate(policy.encoding.levels):
+        n_inputs = policy.actor.network.n_inputs(attribute)
+        inputs = vectors[0][:, :n_inputs], vectors[1][:, :n_inputs]
+        codes = train[:, attribute], validation[:, attribute]
+        if n_inputs == 0 or levels.n_levels == 1:
+            continue
+        if isinstance(levels, QuantileLevels) and levels.is_smooth:
+            _start_quantity(policy, attribute, levels, inputs[0], codes[0], shifts[attribute])
+            if levels.missing and is_small:
+                last = levels.basis().shape[1] - 1
+                missing = tuple((part == len(levels.bins)).astype(int) for part in codes)
+                _start_choice(policy, attribute, inputs, missing, 2, last, shifts[attribute][-1:])
+        elif is_small:
+            _start_choice(policy, attribute, inputs, codes, levels.n_levels, 0, shifts[attribute][1:])
+    policy.actor.heads.shift_biases(shifts)
+
+
+def _start_quantity(
+    policy: AutoregressivePolicy,
+    attribute: int,
+    levels: QuantileLevels,
+    inputs: np.ndarray,
+    codes: np.ndarray,
+    shift: np.ndarray,
+) -> None:
+    present = codes < len(levels.bins)
+    scores = levels.normal_scores()[codes[present]]
+    if len(scores) < 2 or scores.var() == 0:
+        return
+    regression, mean, variance = ridge(inputs[present], scores), float(scores.mean()), float(scores.var())
+    left = min(regression.variance, variance)
+    policy.actor.network.set_linear(attribute, 0, torch.as_tensor(regression.weights[None] / left))
+    z, half_square = levels.basis()[:, :2].T
+    shift += (regression.intercept / left - mean / variance) * z + (1 / variance - 1 / left) * half_square
+
+
+def _start_choice(
+    policy: AutoregressivePolicy,
+    attribute: int,
+    inputs: tuple[np.ndarray, np.ndarray],
+    classes: tuple[np.ndarray, ...],
+    n_classes: int,
+    first: int,
+    shift: np.ndarray,
+) -> None:
+    choice = logistic(inputs, classes, n_classes)
+    if choice is None:
+        return
+    shares = np.bincount(classes[0], minlength=n_classes) / len(classes[0])
+    policy.actor.network.set_linear(attribute, first, torch.as_tensor(choice.weights))
+    # The bias holds the marginal already.
+    shift += choice.intercepts - np.log(shares[1:] / shares[0])
+
+
+def logistic(inputs: tuple[np.ndarray, np.ndarray], classes: tuple[np.ndarray, ...], n_classes: int) -> Choice | None:
+    """Logistic regression of classes `(n,)` on inputs `(n, width)`, each of training and of validation rows.
+
+    Returns:
+        That with the penalty that validation rows like best; none if they like the shares of the classes better, or a
+        class has no training row.
+    """
+    counts = np.bincount(classes[0], minlength=n_classes)
+    if (counts == 0).any():
+        return None
+    means, spread = inputs[0].mean(0), np.maximum(inputs[0].std(0), 1e-9)
+    rows = tuple((part - means) / spread for part in inputs)
+    best = float(np.log(counts / counts.sum())[classes[1]].mean())
+    chosen, model = None, LogisticRegression(warm_start=True, max_iter=200)
+    for inverse_penalty in INVERSE_PENALTIES:
+        model.set_params(C=inverse_penalty)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not be exact
+            model.fit(rows[0], classes[0])
+        likelihood = float(model.predict_log_proba(rows[1])[np.arange(len(classes[1])), classes[1]].mean())
+        if likelihood > best:
+            best, chosen = likelihood, (model.coef_.copy(), model.intercept_.copy())
+    if chosen is None:
+        return None
+    weights, intercepts = chosen
+    if n_classes > 2:
+        weights, intercepts = weights[1:] - weights[0], intercepts[1:] - intercepts[0]
+    weights = weights / spread
+    return Choice(weights, intercepts - weights @ means)
+
+
+def ridge(inputs: np.ndarray, targets: np.ndarray) -> Regression:
+    """Ridge regression of targets `(n,)` on inputs `(n, width)`, with the penalty that leaving one row out likes best.
+
+    References:
+        Hastie, Tibshirani, Friedman: The Elements of Statistical Learning, 2009, equation 7.64 (leave-one-out).
+    """
+    means, spread = inputs.mean(0), np.maximum(inputs.std(0), 1e-9)
+    left, singular, right = np.linalg.svd((inputs - means) / spread, full_matrices=False)
+    kept = singular > 1e-8 * singular.max()
+    left, singular, right = left[:, kept], singular[kept], right[kept]
+    centred = targets - targets.mean()
+    projected = left.T @ centred
+    best_variance, best_penalty = np.inf, PENALTIES[-1]
+    for penalty in PENALTIES:
+        shrinkage = singular**2 / (singular**2 + penalty)
+        leverage = np.minimum(left**2 @ shrinkage + 1 / len(targets), MOST_LEVERAGE)
+        variance = float(np.mean(((centred - left @ (shrinkage * projected)) / (1 - leverage)) ** 2))
+        if variance < best_variance:
+            best_variance, best_penalty = variance, penalty
+    weights = right.T @ (singular / (singular**2 + best_penalty) * projected) / spread
+    return Regression(weights, float(targets.mean() - means @ weights), best_variance)
