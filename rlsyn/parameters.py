@@ -17,7 +17,7 @@ from rlsyn.rollout import Baseline, RecordRolloutBuffer
 from rlsyn.warm_start import behaviour_clone
 
 PPO_DEFAULTS: dict[str, Any] = {
-    "learning_rate": 1e-4,
+    "learning_rate": 3e-4,
     "n_epochs": 2,
     "gae_lambda": 1.0,
     "clip_range": 0.2,
