@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 from stable_baselines3.common.callbacks import BaseCallback
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -73,9 +74,13 @@ class TrainedActors:
 
     def calibrate(self, marginals: Sequence[np.ndarray]) -> None:
         """Calibrate the marginals of what PPO made; the warm start has been calibrated before."""
-        calibrate_marginals(self.policy, marginals, actor=self.last)
+        made = [self.last]
         if self.selected.actor is not None and self.selected.n_steps > 0:
-            calibrate_marginals(self.policy, marginals, actor=self.selected.actor)
+            made.append(self.selected.actor)
+        for actor in made:
+            # Common random numbers, as the selected policy may be the last one.
+            generator = torch.Generator(device=self.policy.device).manual_seed(torch.initial_seed())
+            calibrate_marginals(self.policy, marginals, generator=generator, actor=actor)
 
     def state_dict(self) -> dict[str, Any]:
         """All but what the policy's own state holds, as tensors and plain values."""
