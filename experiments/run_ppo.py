@@ -257,8 +257,9 @@ def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
     options = {name: config[name] for name in names}
     if arguments.csv is not None:
         options["csv"] = str(Path(arguments.csv).absolute())
-    # Runs of before the reward had several terms were rewarded for realism alone.
-    parameters = {"reward_weights": {"constraints": 0.0}, **options["parameters"]}
+    # Runs of before the reward had several terms were rewarded for realism alone; the trees came later still.
+    before = {"reward_weights": {"constraints": 0.0}, **options["parameters"]}
+    parameters = {**before, "reward_weights": {"trees": 0.0, **before["reward_weights"]}}
     if arguments.n_timesteps is not None:
         if arguments.n_timesteps <= (n_done := checkpoint_steps(arguments.resume)):
             raise ValueError(

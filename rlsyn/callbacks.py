@@ -64,10 +64,11 @@ class DiscriminatorCallback(RecordCallback):
             self.logger.record(f"discriminator/{name}", value)
 
 
-class RewardCallback(BaseCallback):
+class RewardCallback(RecordCallback):
     """Logs what every reward term paid: `reward/<name>`, its mean over a rollout's records before it is weighted.
 
-    What the discriminator paid is `discriminator/reward_mean` as well, beside its loss.
+    What the discriminator paid is `discriminator/reward_mean` as well, beside its loss. Terms that learn then take the
+    rollout in: it was rewarded by what they were before.
 
     Args:
         reward: The reward function of the environment.
@@ -79,12 +80,13 @@ class RewardCallback(BaseCallback):
         self._means: list[dict[str, float]] = []
 
     def _on_rollout_start(self) -> None:
+        super()._on_rollout_start()
         self._means.clear()
 
     def _on_step(self) -> bool:
         if self.locals["dones"].any():
             self._means.append(dict(self.reward.means))
-        return True
+        return super()._on_step()
 
     def _on_rollout_end(self) -> None:
         for name in self.reward.means:
@@ -92,6 +94,7 @@ class RewardCallback(BaseCallback):
             self.logger.record(f"reward/{name}", mean)
             if name == "realism":
                 self.logger.record("discriminator/reward_mean", mean)
+        self.reward.learn(self.records)
 
 
 class MonitorCallback(RecordCallback):

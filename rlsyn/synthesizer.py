@@ -31,6 +31,7 @@ from rlsyn.rewards.assembly import assemble_reward
 from rlsyn.rewards.own import OwnTerm, name_terms, terms_at_hand
 from rlsyn.rewards.realism import RealismReward, RewardForm
 from rlsyn.rewards.total import TotalReward
+from rlsyn.rewards.trees import TreesReward
 from rlsyn.rewards.weights import merge_weights
 from rlsyn.sampling import Rules, draw_table
 from rlsyn.schema import Schema, given_or_inferred
@@ -64,8 +65,8 @@ class RLSyn:
         reward: `"logit"`, `"sigmoid"` or `"log_sigmoid"` of the discriminator.
         rewards: Reward terms of your own: functions of a table of decoded records that return a number for each, high
             = good; their names stand for them in `reward_weights`, in curves and in a saved model.
-        reward_weights: By term: `"realism"` (the discriminator, 1), `"constraints"` (declared rules that a record
-            breaks, 1), `"privacy"` (closer to a training row than people are to each other, 0), your own (1).
+        reward_weights: By term: `"realism"` (the discriminator, 1), `"trees"` (a forest beside it, 1), `"constraints"`
+            (declared rules broken, 1), `"privacy"` (nearer to a training row than people are, 0), your own (1).
         n_discriminator_steps: Discriminator steps per rollout.
         n_discriminator_warm_up: Discriminator steps before PPO begins.
         discriminator_batch_size: Rows per discriminator step, real and synthetic each.
@@ -143,6 +144,7 @@ class RLSyn:
         self._model: PPO | None = None
         self._trainer: DiscriminatorTrainer | None = None
         self._pool: DiscriminatorCallback | None = None
+        self._trees: TreesReward | None = None
         self._actors: TrainedActors | None = None
 
     @property
@@ -353,6 +355,7 @@ class RLSyn:
             discriminator, records, self.discriminator_batch_size, self.device, self.seed
         )
         self._pool = DiscriminatorCallback(self._trainer, self.n_discriminator_steps)
+        self._trees = TreesReward(encoding, records, self.seed)
         self._model = make_ppo(
             encoding,
             RealismReward(discriminator, self.reward),
@@ -367,10 +370,10 @@ class RLSyn:
         self._actors = TrainedActors(self.policy, self.average_decay)
 
     def _set_reward(self, records: np.ndarray, people: np.ndarray) -> TotalReward:
-        assert self._trainer is not None and self.model.env is not None
+        assert self._trainer is not None and self._trees is not None and self.model.env is not None
         realism = RealismReward(self._trainer.discriminator, self.reward)
         terms = (self.reward_weights, self.rewards)
-        reward = assemble_reward(realism, self.encoding, *terms, records, people, self.seed)
+        reward = assemble_reward(realism, self._trees, self.encoding, *terms, records, people, self.seed)
         self.model.env.set_attr("reward_fn", reward)
         return reward
 
@@ -442,6 +445,6 @@ class RLSyn:
     def _load_state(self, path: Path) -> None:
         self.warm_start_result = restore_training(read_checkpoint(path, self.device), *self._parts())
 
-    def _parts(self) -> tuple[PPO, DiscriminatorTrainer, deque[np.ndarray], TrainedActors]:
-        assert self._trainer is not None and self._pool is not None and self._actors is not None
-        return self.model, self._trainer, self._pool.pool, self._actors
+    def _parts(self) -> tuple[PPO, DiscriminatorTrainer, deque[np.ndarray], TreesReward, TrainedActors]:
+        assert self._trainer and self._pool and self._trees and self._actors
+        return self.model, self._trainer, self._pool.pool, self._trees, self._actors

@@ -20,6 +20,7 @@ from rlsyn.encoding import Encoding
 from rlsyn.files import rows_kept
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.randomness import random_state, set_random_state
+from rlsyn.rewards.trees import TreesReward
 from rlsyn.rollout import RecordRolloutBuffer
 from rlsyn.schedule import scheduled
 from rlsyn.trained_actors import TrainedActors
@@ -86,6 +87,7 @@ def training_state(
     model: PPO,
     trainer: DiscriminatorTrainer,
     pool: deque[np.ndarray],
+    trees: TreesReward,
     actors: TrainedActors,
     warm_start: WarmStartResult | None,
     n_steps: int,
@@ -96,6 +98,7 @@ def training_state(
         "optimizer": model.policy.optimizer.state_dict(),
         "discriminator": trainer.state_dict(),
         "pool": [torch.as_tensor(records) for records in pool],
+        "trees": trees.state_dict(),
         "actors": actors.state_dict(),
         "num_timesteps": n_steps,
         "n_updates": model._n_updates,
@@ -109,6 +112,7 @@ def restore_training(
     model: PPO,
     trainer: DiscriminatorTrainer,
     pool: deque[np.ndarray],
+    trees: TreesReward,
     actors: TrainedActors,
 ) -> WarmStartResult | None:
     """The inverse of `training_state`; returns what the warm start came to."""
@@ -116,6 +120,7 @@ def restore_training(
     model.policy.optimizer.load_state_dict(state["optimizer"])
     trainer.load_state_dict(state["discriminator"])
     pool.extend(records.cpu().numpy() for records in state["pool"])
+    trees.load_state_dict(state.get("trees", {}))
     actors.load_state_dict(state.get("actors", {}))  # states of before have none
     model.num_timesteps, model._n_updates = state["num_timesteps"], state["n_updates"]
     set_random_state(state["random"])

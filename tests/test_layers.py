@@ -73,7 +73,7 @@ FLOORS = (
     ("rlsyn.linear_start",),
     (
         *("rlsyn.rewards.realism", "rlsyn.rewards.constraints", "rlsyn.rewards.privacy", "rlsyn.rewards.own"),
-        *("rlsyn.warm_start", "rlsyn.calibration", "rlsyn.callbacks"),
+        *("rlsyn.rewards.trees", "rlsyn.warm_start", "rlsyn.calibration", "rlsyn.callbacks"),
     ),
     ("rlsyn.rewards.assembly",),
     ("rlsyn.rewards", "rlsyn.parameters"),

@@ -59,7 +59,7 @@ def test_term_without_a_weight_is_named():
 def test_given_weights_stand_over_the_defaults_and_own_terms_weigh_one():
     weights = merge_weights({"privacy": 2}, ["mine"])
     assert weights == {**DEFAULT_WEIGHTS, "privacy": 2.0, "mine": 1.0}
-    assert merge_weights(None) == {"realism": 1, "constraints": 1, "privacy": 0}
+    assert merge_weights(None) == {"realism": 1, "trees": 1, "constraints": 1, "privacy": 0}
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ TINY = {
     "n_discriminator_warm_up": 5,
     "n_discriminator_steps": 2,
     "warm_start_kwargs": {"n_epochs": 1, "n_linear_epochs": 1},
+    "select": False,  # selection does not know what a term pays for
 }
 EAGER = {"kl_coef": 0.01, "ppo_kwargs": {"learning_rate": 1e-2, "n_epochs": 3}}
 
@@ -80,7 +81,7 @@ def test_privacy_moves_records_away_from_training_rows(tmp_path):
     rng = np.random.default_rng(0)
     factor = rng.normal(size=N_TRAIN)
     table = pd.DataFrame({name: (factor + rng.normal(size=N_TRAIN)).round(2) for name in "abc"})
-    tiny(N_ROLLOUTS, reward_weights={"realism": 0, "privacy": 1}, **EAGER).fit(table, run_dir=tmp_path)
+    tiny(N_ROLLOUTS, reward_weights={"realism": 0, "trees": 0, "privacy": 1}, **EAGER).fit(table, run_dir=tmp_path)
     costs = -curve(tmp_path, "privacy")
     assert costs.iloc[0] > 0.05
     assert costs.iloc[-2:].mean() < 0.8 * costs.iloc[0]
@@ -89,14 +90,14 @@ def test_privacy_moves_records_away_from_training_rows(tmp_path):
 def test_every_term_has_a_curve_and_those_of_weight_zero_none(readings, schema, tmp_path):
     model = tiny(3, rewards=[is_female], reward_weights={"privacy": 0.5})
     model.fit(readings, schema=schema, run_dir=tmp_path / "all")
-    tiny(1, reward_weights={"constraints": 0}).fit(readings, schema=schema, run_dir=tmp_path / "one")
+    tiny(1, reward_weights={"constraints": 0, "trees": 0}).fit(readings, schema=schema, run_dir=tmp_path / "one")
 
     def tags(name):
         events = EventAccumulator(str(tmp_path / name)).Reload()
         return events, {tag for tag in events.Tags()["scalars"] if tag.startswith("reward/")}
 
     events, found = tags("all")
-    assert found == {"reward/realism", "reward/constraints", "reward/privacy", "reward/is_female"}
+    assert found == {f"reward/{name}" for name in ("realism", "trees", "constraints", "privacy", "is_female")}
     assert [event.step for event in events.Scalars("reward/privacy")] == [ROLLOUT, 2 * ROLLOUT, 3 * ROLLOUT]
     assert all(0 <= event.value <= 1 for event in events.Scalars("reward/is_female"))
     pd.testing.assert_series_equal(
@@ -147,7 +148,7 @@ def test_saved_model_samples_without_its_own_terms_and_says_so_when_it_is_to_tra
     model.save(tmp_path)
     parameters = yaml.safe_load((tmp_path / "config.yaml").read_text())["parameters"]
     assert parameters["rewards"] == ["is_female"]
-    assert parameters["reward_weights"] == {"realism": 1, "constraints": 1, "privacy": 1, "is_female": 0.5}
+    assert parameters["reward_weights"] == {"realism": 1, "trees": 1, "constraints": 1, "privacy": 1, "is_female": 0.5}
     loaded = RLSyn.load(tmp_path)
     pd.testing.assert_frame_equal(loaded.sample(50), model.sample(50))
     with pytest.raises(ValueError, match=r"\['is_female'\] are only names here.*RLSyn\(rewards="):
@@ -186,7 +187,7 @@ def test_run_of_the_command_line_fills_the_weights_and_is_resumed_with_them(
     more = ["-n", str(ROLLOUT), "--run-dir", str(run_dir), "--config", str(tmp_path / "weights.yaml")]
     assert script.main([*table, *more, "-params", "reward_weights.privacy:2", *sizes]) == 0
     weights = yaml.safe_load((run_dir / "config.yaml").read_text())["parameters"]["reward_weights"]
-    assert weights == {"realism": 1, "constraints": 3, "privacy": 2}
+    assert weights == {"realism": 1, "trees": 1, "constraints": 3, "privacy": 2}
     assert script.main(["--resume", str(run_dir), "-n", str(2 * ROLLOUT)]) == 0
     assert curve(run_dir, "privacy").notna().tolist() == [True, True]
 
@@ -201,5 +202,9 @@ def test_run_of_before_there_were_several_terms_goes_on_as_it_began(readings, tm
     assert script._resumed(arguments)["parameters"] == {
         "seed": 3,
         "total_timesteps": 1,
-        "reward_weights": {"constraints": 0},
+        "reward_weights": {"constraints": 0, "trees": 0},
     }
+    config["parameters"] = {"reward_weights": {"realism": 2, "constraints": 3}}  # before there were trees
+    (tmp_path / "config.yaml").write_text(yaml.safe_dump(config))
+    weights = script._resumed(arguments)["parameters"]["reward_weights"]
+    assert weights == {"realism": 2, "constraints": 3, "trees": 0}

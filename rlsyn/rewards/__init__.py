@@ -1,7 +1,7 @@
 """Reward terms: what a finished record earns, one term per file.
 
-Three terms come with the project: `realism` (the discriminator), `constraints` (the schema's declared rules) and
-`privacy` (nearness to training rows). Any function of a table of decoded records can stand beside them.
+Four terms come with the project: `realism` (the discriminator), `trees` (a boosted forest beside it), `constraints`
+(the schema's declared rules) and `privacy` (nearness to training rows). Any function of a table of decoded records can stand beside them.
 
 Example:
     >>> import pandas as pd
@@ -14,7 +14,7 @@ Example:
     >>> len(model.fit(train, label="died").sample(5))
     5
     >>> model.reward_weights
-    {'realism': 1.0, 'constraints': 1.0, 'privacy': 0.5, 'is_old': 2.0}
+    {'realism': 1.0, 'trees': 1.0, 'constraints': 1.0, 'privacy': 0.5, 'is_old': 2.0}
 """
 
 from rlsyn.rewards.assembly import assemble_reward
@@ -24,6 +24,7 @@ from rlsyn.rewards.own import OwnReward
 from rlsyn.rewards.privacy import PrivacyReward
 from rlsyn.rewards.realism import RealismReward
 from rlsyn.rewards.total import TotalReward
+from rlsyn.rewards.trees import TreesReward
 
 __all__ = [
     "ConstraintReward",
@@ -32,5 +33,6 @@ __all__ = [
     "PrivacyReward",
     "RealismReward",
     "TotalReward",
+    "TreesReward",
     "assemble_reward",
 ]

@@ -13,6 +13,7 @@ from rlsyn.rewards.own import OwnReward, OwnTerm, terms_at_hand
 from rlsyn.rewards.privacy import PrivacyReward
 from rlsyn.rewards.realism import RealismReward
 from rlsyn.rewards.total import Term, TotalReward
+from rlsyn.rewards.trees import TreesReward
 
 N_TRIED = 64
 """Training records that the terms are tried on before training."""
@@ -20,6 +21,7 @@ N_TRIED = 64
 
 def assemble_reward(
     realism: RealismReward,
+    trees: TreesReward,
     encoding: Encoding,
     weights: Mapping[str, float],
     own: Mapping[str, OwnTerm | None],
@@ -33,6 +35,7 @@ def assemble_reward(
 
     Args:
         realism: The realism term.
+        trees: The trees term.
         encoding: Of the training table; its schema declares the rules, and without any there is no constraints term.
         weights: By name of the term.
         own: The user's own terms by name.
@@ -45,7 +48,7 @@ def assemble_reward(
     """
     decode = Decoder(encoding, seed)
     rules = encoding.schema.constraints
-    terms: dict[str, Term] = {"realism": realism}
+    terms: dict[str, Term] = {"realism": realism, "trees": trees}
     if rules:
         terms["constraints"] = ConstraintReward(rules, decode)
     # It costs time and memory before its first call.

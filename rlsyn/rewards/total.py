@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 Term = Callable[[np.ndarray], np.ndarray]
 """Rewards `(n,)` float32 of finished records `(n, n_attributes)` int64; high = good."""
+
+
+@runtime_checkable
+class Learner(Protocol):
+    """A term that learns from rollouts. Scoring must leave it as it is: records are scored for trial, too."""
+
+    def learn(self, records: np.ndarray) -> None:
+        """Take in the finished records `(n, n_attributes)` of a rollout, after they were scored."""
 
 
 class TotalReward:
@@ -38,3 +47,9 @@ class TotalReward:
             self.means[name] = float(values.mean())
             total += np.float32(weight) * values
         return total
+
+    def learn(self, records: np.ndarray) -> None:
+        """Let the terms that learn take in the records `(n, n_attributes)` of a rollout; once, after it was scored."""
+        for term, _ in self.terms.values():
+            if isinstance(term, Learner):
+                term.learn(records)

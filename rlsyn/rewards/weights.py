@@ -8,7 +8,9 @@ from types import MappingProxyType
 
 from rlsyn.names import unknown_name
 
-DEFAULT_WEIGHTS: Mapping[str, float] = MappingProxyType({"realism": 1.0, "constraints": 1.0, "privacy": 0.0})
+DEFAULT_WEIGHTS: Mapping[str, float] = MappingProxyType(
+    {"realism": 1.0, "trees": 1.0, "constraints": 1.0, "privacy": 0.0}
+)
 """Of the terms that the project has. The unit is a logit of the discriminator, whose rewards spread by about 1 among
 the records of a rollout: with weight 1 a broken rule costs as much as odds of being real that are e times worse. PPO
 normalises advantages, so only the proportions of the weights matter."""

@@ -1,0 +1,216 @@
+"""The trees term: it tells real records from others, never by a forest that knows them, and resumes as it was."""
+
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from rlsyn.encoding import Encoding
+from rlsyn.rewards import TreesReward, trees
+from rlsyn.rewards.total import TotalReward
+from rlsyn.schema import infer_schema
+from rlsyn.synthesizer import RLSyn
+from rlsyn.warm_start import choose_people
+
+TINY = {
+    "n_records": 32,
+    "batch_records": 32,
+    "n_discriminator_warm_up": 3,
+    "n_discriminator_steps": 2,
+    "warm_start_kwargs": {"n_epochs": 1, "n_linear_epochs": 1},
+    "policy_kwargs": {"n_hidden": 32},
+    "select": False,
+}
+
+
+def tiny(table, n_rollouts, **kwargs):
+    return RLSyn(total_timesteps=n_rollouts * 32 * table.shape[1], **{**TINY, **kwargs})
+
+
+def shuffled(records, seed=0):
+    """The same marginals, and no dependence."""
+    rng = np.random.default_rng(seed)
+    return np.stack([rng.permutation(column) for column in records.T], axis=1)
+
+
+@pytest.fixture(scope="module")
+def related():
+    """300 rows of a number, one that follows it, the same number with gaps, and a group that splits it in two."""
+    rng = np.random.default_rng(0)
+    first = rng.normal(size=300)
+    table = {"first": first, "second": first + 0.3 * rng.normal(size=300)}
+    table |= {"third": np.where(rng.random(300) < 0.2, np.nan, first), "fourth": np.where(first > 0, "high", "low")}
+    return pd.DataFrame(table).round(2)
+
+
+@pytest.fixture(scope="module")
+def encoding(related):
+    return Encoding.fit(related, infer_schema(related), n_levels=16)
+
+
+@pytest.fixture(scope="module")
+def records(encoding, related):
+    return encoding.encode(related)
+
+
+# The term by itself.
+
+
+def test_records_with_the_real_dependence_earn_more_than_those_without_though_neither_was_learned(encoding, records):
+    term = TreesReward(encoding, records[:200])
+    term.learn(shuffled(records[:200]))
+    real, other = term(records[200:]), term(shuffled(records[200:], 1))
+    assert real.mean() > other.mean() + 1
+    assert np.mean(real[:, None] > other) > 0.8
+    assert real.dtype == np.float32
+
+
+def test_rewards_are_clipped_and_nothing_before_the_first_forest(encoding, records, monkeypatch):
+    term = TreesReward(encoding, records)
+    assert term(records).tolist() == [0] * 300
+    term.learn(shuffled(records))
+    monkeypatch.setattr(trees, "CLIP", 0.5)
+    assert {-0.5, 0.5} <= set(term(np.concatenate([records, shuffled(records)])).tolist())
+    assert np.abs(term(records)).max() == 0.5
+
+
+def test_scoring_teaches_nothing(encoding, records):
+    term = TreesReward(encoding, records)
+    for _ in range(trees.EVERY + 1):
+        term(records)
+    assert (term.n_learned, len(term.pool), term.forest) == (0, 0, None)
+
+
+def test_a_forest_learns_the_last_rollouts_only_and_not_after_each(encoding, records, monkeypatch):
+    learned, fit = [], trees.LGBMClassifier.fit
+
+    def spy(self, vectors, is_real):
+        learned.append(vectors[is_real == 0])
+        return fit(self, vectors, is_real)
+
+    monkeypatch.setattr(trees.LGBMClassifier, "fit", spy)
+    term = TreesReward(encoding, records)
+    rollouts = [shuffled(records, seed)[:40] for seed in range(2 * trees.EVERY)]
+    for rollout in rollouts:
+        term.learn(rollout)
+    assert len(learned) == 2
+    assert np.array_equal(learned[0], encoding.vectors(rollouts[0]))
+    last = rollouts[trees.EVERY + 1 - trees.N_ROLLOUTS : trees.EVERY + 1]
+    assert np.array_equal(learned[1], encoding.vectors(np.concatenate(last)))
+
+
+def test_forests_follow_from_the_seed(encoding, records):
+    def rewards(seed):
+        term = TreesReward(encoding, records, seed)
+        term.learn(shuffled(records))
+        return term(records).tolist()
+
+    assert rewards(3) == rewards(3)
+    assert rewards(3) != rewards(4)
+    assert rewards(2**32 - 1) != rewards(4)  # LightGBM's own seeds end at 2**31
+
+
+def test_of_a_long_table_some_rows_are_learned_the_same_each_time(encoding, records, monkeypatch):
+    monkeypatch.setattr(trees, "MAX_REAL", 50)
+    first, again, other = (TreesReward(encoding, records, seed).real for seed in (0, 0, 1))
+    assert len(first) == 50
+    assert np.array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_restored_term_goes_on_as_it_would_have(encoding, records, tmp_path):
+    def advance(term, seeds):
+        for seed in seeds:
+            term.learn(shuffled(records, seed)[:60])
+
+    term, again = TreesReward(encoding, records), TreesReward(encoding, records)
+    advance(term, range(3))
+    torch.save(term.state_dict(), tmp_path / "state.pt")
+    again.load_state_dict(torch.load(tmp_path / "state.pt", weights_only=True))
+    assert again(records).tolist() == term(records).tolist()
+    before = term(records).tolist()
+    for one in (term, again):
+        advance(one, range(3, trees.EVERY + 1))
+    assert again(records).tolist() == term(records).tolist() != before
+
+
+def test_state_of_a_run_without_the_term_or_before_its_first_forest_is_a_beginning(encoding, records):
+    term = TreesReward(encoding, records)
+    term.load_state_dict({})
+    term.load_state_dict(TreesReward(encoding, records).state_dict())
+    assert term(records).tolist() == [0] * 300
+
+
+def test_table_in_which_nothing_varies_earns_nothing():
+    table = pd.DataFrame({"country": ["CH"] * 60})
+    encoding = Encoding.fit(table, infer_schema(table))
+    term, records = TreesReward(encoding, encoding.encode(table)), encoding.encode(table)
+    term.learn(records)
+    assert term(records).tolist() == [0] * 60
+
+
+# In a training.
+
+
+def test_each_rollout_is_scored_once_by_a_forest_of_earlier_rollouts(related, monkeypatch):
+    calls = []
+    score, learn = TreesReward.__call__, TreesReward.learn
+    monkeypatch.setattr(TreesReward, "__call__", lambda term, x: calls.append(("score", x)) or score(term, x))
+    monkeypatch.setattr(TreesReward, "learn", lambda term, x: calls.append(("learn", x.copy())) or learn(term, x))
+    tiny(related, 3).fit(related)
+    trial, rollouts = calls[0], calls[1:]
+    assert trial[0] == "score"
+    assert [name for name, _ in rollouts] == ["score", "learn"] * 3
+    for (_, scored), (_, learned) in list(pairwise(rollouts))[::2]:
+        assert np.array_equal(scored, learned)
+
+
+def test_rewards_have_a_curve_of_their_own_and_at_weight_zero_nothing_is_learned(related, tmp_path):
+    for name, weight in (("with", 1), ("without", 0)):
+        model = tiny(related, 2, reward_weights={"trees": weight}).fit(related, run_dir=tmp_path / name)
+        assert model._trees is not None
+        assert model._trees.n_learned == 2 * weight
+        assert (model._trees.forest is None) == (weight == 0)
+    events = {name: EventAccumulator(str(tmp_path / name)).Reload() for name in ("with", "without")}
+    assert "reward/trees" not in events["without"].Tags()["scalars"]
+    first, second = (event.value for event in events["with"].Scalars("reward/trees"))
+    assert first == 0 != second
+
+
+def test_total_hands_rollouts_to_the_terms_that_learn(encoding, records):
+    term = TreesReward(encoding, records)
+    total = TotalReward({"trees": term, "plain": lambda records: records[:, 0]}, {"trees": 1, "plain": 1})
+    total.learn(records)
+    assert term.n_learned == 1
+    TotalReward({"trees": term}, {"trees": 0}).learn(records)
+    assert term.n_learned == 1
+
+
+def test_forest_does_not_see_the_validation_people(related):
+    people = np.arange(300) // 3
+    model = tiny(related, 1, select=True).fit(related.assign(person=people), group="person")
+    is_validation = choose_people(people, 0.15, np.random.default_rng(0))
+    assert model._trees is not None
+    assert np.array_equal(model._trees.real, model.encoding.encode(related)[~is_validation])
+
+
+def test_resumed_run_has_the_forest_of_before_and_a_run_of_before_the_term_begins_one(related, tmp_path):
+    first = tiny(related, 2).fit(related, run_dir=tmp_path)
+    assert first._trees is not None
+    (path,) = (tmp_path / "checkpoints").glob("*.pt")
+    state = torch.load(path, weights_only=True)
+    assert state["trees"]["forest"] == first._trees.state_dict()["forest"]
+    resumed = tiny(related, 3).fit(related, run_dir=tmp_path, resume=True)
+    assert resumed._trees is not None
+    assert resumed._trees.n_learned == 3
+    assert resumed._trees.state_dict()["forest"] == first._trees.state_dict()["forest"]
+    del state["trees"]
+    for newer in (tmp_path / "checkpoints").glob("*.pt"):
+        newer.unlink()
+    torch.save(state, path)
+    older = tiny(related, 3).fit(related, run_dir=tmp_path, resume=True)
+    assert older._trees is not None
+    assert older._trees.n_learned == 1
