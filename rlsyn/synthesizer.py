@@ -373,7 +373,7 @@ class RLSyn:
         assert self._trainer is not None and self._trees is not None and self.model.env is not None
         realism = RealismReward(self._trainer.discriminator, self.reward)
         terms = (self.reward_weights, self.rewards)
-        reward = assemble_reward(realism, self._trees, self.encoding, *terms, records, people, self.seed)
+        reward = assemble_reward(realism, self._trees, self.encoding, *terms, records, people)
         self.model.env.set_attr("reward_fn", reward)
         return reward
 

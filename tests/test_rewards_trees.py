@@ -97,9 +97,11 @@ def test_a_forest_learns_the_last_rollouts_only_and_not_after_each(encoding, rec
     for rollout in rollouts:
         term.learn(rollout)
     assert len(learned) == 2
-    assert np.array_equal(learned[0], encoding.vectors(rollouts[0]))
+    assert [len(rows) for rows in learned] == [40, 40 * trees.N_ROLLOUTS]
     last = rollouts[trees.EVERY + 1 - trees.N_ROLLOUTS : trees.EVERY + 1]
-    assert np.array_equal(learned[1], encoding.vectors(np.concatenate(last)))
+    for rollout, rows in zip(last, np.split(learned[1], trees.N_ROLLOUTS), strict=True):
+        is_missing = term.decode(rollout)["third"].isna().to_numpy(dtype=np.float32)
+        assert (rows == is_missing[:, None]).all(0).any()
 
 
 def test_forests_follow_from_the_seed(encoding, records):
@@ -150,6 +152,16 @@ def test_table_in_which_nothing_varies_earns_nothing():
     term, records = TreesReward(encoding, encoding.encode(table)), encoding.encode(table)
     term.learn(records)
     assert term(records).tolist() == [0] * 60
+
+
+def test_a_batch_is_decoded_once_for_score_and_lesson(encoding, records, monkeypatch):
+    term = TreesReward(encoding, records)
+    term.learn(records)
+    calls, decode = [], Encoding.decode
+    monkeypatch.setattr(Encoding, "decode", lambda *args, **kwargs: calls.append(1) or decode(*args, **kwargs))
+    term(records[:40])
+    term.learn(records[:40])
+    assert len(calls) == 1
 
 
 # In a training.

@@ -8,7 +8,6 @@ import numpy as np
 
 from rlsyn.encoding import Encoding
 from rlsyn.rewards.constraints import ConstraintReward
-from rlsyn.rewards.decoder import Decoder
 from rlsyn.rewards.own import OwnReward, OwnTerm, terms_at_hand
 from rlsyn.rewards.privacy import PrivacyReward
 from rlsyn.rewards.realism import RealismReward
@@ -27,7 +26,6 @@ def assemble_reward(
     own: Mapping[str, OwnTerm | None],
     records: np.ndarray,
     people: np.ndarray,
-    seed: int = 0,
 ) -> TotalReward:
     """The reward function of the environment, tried on a few training records.
 
@@ -35,18 +33,17 @@ def assemble_reward(
 
     Args:
         realism: The realism term.
-        trees: The trees term.
+        trees: The trees term; its decoder is that of all terms that look at values.
         encoding: Of the training table; its schema declares the rules, and without any there is no constraints term.
         weights: By name of the term.
         own: The user's own terms by name.
         records: Training records `(n, n_attributes)`, which the privacy term keeps.
         people: The person each record belongs to.
-        seed: Seed of the values that are drawn for terms that look at values.
 
     Raises:
         ValueError: A term of the user's own is only a name, or does not return a finite number for each record.
     """
-    decode = Decoder(encoding, seed)
+    decode = trees.decode
     rules = encoding.schema.constraints
     terms: dict[str, Term] = {"realism": realism, "trees": trees}
     if rules:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import torch
 from lightgbm import Booster, LGBMClassifier
 
 from rlsyn.encoding import Encoding
+from rlsyn.evaluation.features import FeatureEncoder
+from rlsyn.rewards.decoder import Decoder
 
 EVERY = 5
 """Rollouts between two forests."""
@@ -46,21 +49,26 @@ class TreesReward:
     A rollout is only ever scored by a forest that was fitted before it: forests know the records that they learned from
     too well for their word on these to be worth anything. Scoring changes nothing; `learn` does, once per rollout.
 
-    Like the network it sees levels and not values. The policy chooses levels and nothing else, records need no
-    decoding, and the thresholds that a checkpoint keeps lie between levels: they tell of no person's value. The
-    training records themselves stay in memory and enter no checkpoint.
+    Unlike the network it sees values, and of training records too those that are drawn inside their levels: what only
+    draws could change is no matter of the policy, and neither scale nor thresholds in a checkpoint know a person's
+    value. The training records themselves stay in memory. On heart failure (one split, means of 2 seeds) the detection
+    AUC fell from .571 without the term to .545; to .537 by the true values of training rows and to .554 by levels,
+    which two seeds hardly tell apart.
 
     Args:
         encoding: Of the training table.
         real: Training records `(n, n_attributes)`; of more than `MAX_REAL` so many are chosen by chance.
-        seed: Of that choice and of the forests.
+        seed: Of that choice, of the draws and of the forests.
+
+    Attributes:
+        decode: Decodes records, for other terms too: what one has decoded another need not.
 
     References:
         Ke et al.: LightGBM, a highly efficient gradient boosting decision tree, NeurIPS 2017.
     """
 
     def __init__(self, encoding: Encoding, real: np.ndarray, seed: int = 0) -> None:
-        self.encoding, self.seed = encoding, seed
+        self.seed, self.decode = seed, Decoder(encoding, seed)
         if len(real) > MAX_REAL:
             real = real[np.random.default_rng(seed).choice(len(real), MAX_REAL, replace=False)]
         self.real = real
@@ -72,29 +80,37 @@ class TreesReward:
         """Rewards `(n,)` float32, from -`CLIP` to `CLIP`, of records `(n, n_attributes)`."""
         if self.forest is None:
             return np.zeros(len(records), dtype=np.float32)
-        logits = np.asarray(self.forest.predict(self.encoding.vectors(records), raw_score=True, num_threads=1))
+        logits = np.asarray(self.forest.predict(self._features(records), raw_score=True, num_threads=1))
         return np.clip(logits, -CLIP, CLIP).astype(np.float32)
 
     def learn(self, records: np.ndarray) -> None:
         """Take in the finished records `(n, n_attributes)` of a rollout, after it was scored; now and then a forest."""
-        self.pool.append(records.astype(np.int16))
+        self.pool.append(self._features(records))
         if self.n_learned % EVERY == 0:
             self._fit()
         self.n_learned += 1
 
     def _fit(self) -> None:
-        synthetic = np.concatenate(self.pool).astype(np.int64)
-        vectors = self.encoding.vectors(np.concatenate([self.real, synthetic]))
-        if vectors.shape[1] == 0:  # nothing varies in the training table
-            return
-        is_real = np.repeat([1, 0], [len(self.real), len(synthetic)])
+        real, synthetic = self._redrawn[0], np.concatenate(self.pool)
+        features, is_real = np.concatenate([real, synthetic]), np.repeat([1, 0], [len(real), len(synthetic)])
         (seed,) = np.random.SeedSequence([self.seed, self.n_learned]).generate_state(1)
-        self.forest = LGBMClassifier(**FOREST, random_state=int(seed >> 1)).fit(vectors, is_real).booster_
+        self.forest = LGBMClassifier(**FOREST, random_state=int(seed >> 1)).fit(features, is_real).booster_
+
+    @cached_property
+    def _redrawn(self) -> tuple[np.ndarray, FeatureEncoder]:
+        """Features of the training records, and what makes them; not before they are needed."""
+        encoding = self.decode.encoding
+        table = encoding.decode(self.real, np.random.default_rng(self.seed))
+        encoder = FeatureEncoder(encoding.schema).fit(table)
+        return encoder.transform(table).astype(np.float32), encoder
+
+    def _features(self, records: np.ndarray) -> np.ndarray:
+        return self._redrawn[1].transform(self.decode(records)).astype(np.float32)
 
     def state_dict(self) -> dict[str, Any]:
         """What the term has learned, as tensors and plain values."""
         return {
-            "pool": [torch.as_tensor(records) for records in self.pool],
+            "pool": [torch.as_tensor(features) for features in self.pool],
             "n_learned": self.n_learned,
             "forest": None if self.forest is None else self.forest.model_to_string(),
         }
@@ -104,7 +120,7 @@ class TreesReward:
         if not state:
             return
         self.pool.clear()
-        self.pool.extend(records.cpu().numpy() for records in state["pool"])
+        self.pool.extend(features.cpu().numpy() for features in state["pool"])
         self.n_learned = int(state["n_learned"])
         text = state["forest"]
         self.forest = None if text is None else Booster(model_str=text)
