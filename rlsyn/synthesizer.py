@@ -35,7 +35,7 @@ from rlsyn.rewards.trees import TreesReward
 from rlsyn.rewards.weights import merge_weights
 from rlsyn.sampling import Rules, draw_table
 from rlsyn.schema import Schema, given_or_inferred
-from rlsyn.selection import Criterion, Selected
+from rlsyn.selection import Criterion, Selected, suffices
 from rlsyn.trained_actors import TrainedActors
 from rlsyn.training import learn, make_ppo, restore_training, training_state
 from rlsyn.warm_start import WarmStartResult, behaviour_clone, choose_people
@@ -76,8 +76,8 @@ class RLSyn:
         ppo_kwargs: Arguments of Stable-Baselines3's `PPO`, over `PPO_DEFAULTS`.
         rollout_buffer_kwargs: Arguments of `RecordRolloutBuffer`.
         average_decay: Share of the old weights in the average of the policy over rollouts; 0 for the last weights.
-        select: Whether to keep the policy that the cloning's validation people speak best of (`rlsyn.selection`),
-            whom the discriminator then does not see, or PPO's last.
+        select: Whether to keep the policy that the cloning's validation people speak best of, whom the discriminator
+            then does not see, or PPO's last; by default where these are enough (`rlsyn.selection.suffices`).
         temperature: Of `sample`.
         seed: Seed of everything random in `fit` and, unless it gets its own, `sample`.
         device: `"auto"`, `"cpu"` or `"cuda"`.
@@ -117,7 +117,7 @@ class RLSyn:
         ppo_kwargs: Mapping[str, Any] | None = None,
         rollout_buffer_kwargs: Mapping[str, Any] | None = None,
         average_decay: float = 0.0,
-        select: bool = True,
+        select: bool | None = None,
         temperature: float = 1.0,
         seed: int = 0,
         device: str = "auto",
@@ -224,9 +224,10 @@ class RLSyn:
         people = train[schema.group].to_numpy() if schema.group else np.arange(len(train))
         is_validation = choose_people(people, self._validation_share(), np.random.default_rng(self.seed))
         rows = train[~is_validation], train[is_validation]
-        criterion = Criterion(encoding, *rows, self.seed, calibrates=not self.rewards) if self.select else None
+        selects = suffices(people[is_validation]) and not self.rewards if self.select is None else self.select
+        criterion = Criterion(encoding, *rows, self.seed, calibrates=not self.rewards) if selects else None
         with global_seed(self.seed):
-            self._build(encoding, records[~is_validation] if self.select else records)
+            self._build(encoding, records[~is_validation] if selects else records)
             reward = self._set_reward(records, people)
             checkpoint = latest_checkpoint(Path(run_dir)) if run_dir and resume else None
             if checkpoint is not None:

@@ -15,7 +15,7 @@ from envs.record_vec_env import RecordVecEnv
 from rlsyn.encoding import Encoding
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.schema import infer_schema
-from rlsyn.selection import PARTS, Criterion, Selected
+from rlsyn.selection import PARTS, Criterion, Selected, suffices
 from rlsyn.synthesizer import RLSyn
 from rlsyn.trained_actors import TrainedActors
 from rlsyn.warm_start import behaviour_clone, choose_people
@@ -238,3 +238,9 @@ def test_command_shows_warm_start_last_and_selected_side_by_side(csv, tmp_path):
     for metric in ("KS mean", "association difference"):
         assert metrics.loc[metric, "value"] == metrics.loc[metric, same]
         assert metrics.loc[metric, "last"] != metrics.loc[metric, "warm_start"]
+
+
+def test_few_validation_people_do_not_select(patients):
+    assert not tiny(patients, 1, select=None).fit(patients, label="died").selected.scores
+    assert suffices(np.arange(100))
+    assert not suffices(np.arange(300) % 99)
