@@ -137,7 +137,7 @@ class LevelHeads(nn.Module):
         self, bases: Sequence[np.ndarray], marginals: Sequence[np.ndarray], missing_apart: Sequence[bool] | None = None
     ) -> None:
         super().__init__()
-        self._missing_apart = list(missing_apart or [False] * len(bases))
+        self.missing_apart = list(missing_apart or [False] * len(bases))
         self.out_sizes = [basis.shape[1] for basis in bases]
         n_levels = np.array([len(basis) for basis in bases])
         starts = np.concatenate([[0], np.cumsum(self.out_sizes)])
@@ -163,7 +163,7 @@ class LevelHeads(nn.Module):
             basis[row, :functions, :levels] = bases[j].T
             outputs[row, :functions] = starts[j] + np.arange(functions)
             bias[row, :levels] = np.log(np.maximum(marginals[j], 1e-6))
-            if self._missing_apart[j]:
+            if self.missing_apart[j]:
                 is_apart[row, levels - 1] = True
                 bias[row, levels - 1] -= np.log1p(-min(marginals[j][-1], 1 - 1e-6))
             self.bucket_of[j] = (self.n_buckets, row)
@@ -226,13 +226,16 @@ class LevelHeads(nn.Module):
                 shift, dtype=torch.float32, device=self.biases[i].device
             )
 
-    def step_logits(self, outputs: Tensor, attribute: int) -> Tensor:
-        """Logits `(n, n_levels)` of one attribute from its own outputs."""
+    def step_logits(self, outputs: Tensor, attribute: int, temperature: float = 1.0) -> Tensor:
+        """Logits `(n, n_levels)` of one attribute from its own outputs; a temperature leaves alone what is missing apart."""
         i, row = self.bucket_of[attribute]
         n_levels, n_functions = self._bases[attribute].shape
         bucket = self._bucket(i)
         logits = torch.addmm(self.biases[i][row, :n_levels], outputs, bucket.basis[row, :n_functions, :n_levels])
-        return _apart(logits, bucket.is_apart[row, :n_levels]) if self._missing_apart[attribute] else logits
+        if not self.missing_apart[attribute]:
+            return logits / temperature
+        is_apart = bucket.is_apart[row, :n_levels]
+        return _apart(torch.where(is_apart, logits, logits / temperature), is_apart)
 
 
 def _apart(logits: Tensor, is_apart: Tensor) -> Tensor:

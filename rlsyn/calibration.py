@@ -47,6 +47,10 @@ def calibrate_marginals(
             counts = np.bincount(drawn[:, attribute], minlength=len(wanted))
             gap = max(gap, float(np.abs(counts / n_records - wanted).max()))
             found = (counts + PRIOR_RECORDS * wanted) / (n_records + PRIOR_RECORDS)
-            shifts.append(np.log(np.maximum(wanted, 1e-6)) - np.log(np.maximum(found, 1e-6)))
+            shift = np.log(np.maximum(wanted, 1e-6)) - np.log(np.maximum(found, 1e-6))
+            if actor.heads.missing_apart[attribute]:
+                # Its logit is that of a choice between missing and present.
+                shift[-1] -= np.log(max(1 - wanted[-1], 1e-6)) - np.log(max(1 - found[-1], 1e-6))
+            shifts.append(shift)
         actor.heads.shift_biases(shifts)
     return gap

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rlsyn.autoregressive import IMPOSSIBLE, LevelHeads
+from rlsyn.autoregressive import LevelHeads
 
 
 class LevelMasks(nn.Module):
@@ -36,11 +36,11 @@ class LevelMasks(nn.Module):
             self.register_buffer(f"_bucket_{bucket}", torch.as_tensor(is_forbidden[inside]), persistent=False)
 
     def of_step(self, logits: Tensor, attribute: int) -> Tensor:
-        """The logits `(n, n_levels)` of one attribute, those of forbidden levels `IMPOSSIBLE`."""
+        """The logits `(n, n_levels)` of one attribute, those of forbidden levels the lowest there is."""
         if attribute not in self._masked:
             return logits
         forbidden: Tensor = self._is_forbidden[attribute, : logits.shape[1]]
-        return logits.masked_fill(forbidden, IMPOSSIBLE)
+        return logits.masked_fill(forbidden, torch.finfo(logits.dtype).min)
 
     def of_buckets(self, log_probabilities: list[Tensor]) -> list[Tensor]:
         """Log-probabilities by bucket (`LevelHeads.forward`), normalised again over the levels that are allowed."""
@@ -48,5 +48,7 @@ class LevelMasks(nn.Module):
         for bucket in self._buckets:
             forbidden: Tensor = getattr(self, f"_bucket_{bucket}")
             forbidden = forbidden[:, None, : result[bucket].shape[-1]]
-            result[bucket] = torch.log_softmax(result[bucket].masked_fill(forbidden, IMPOSSIBLE), dim=-1)
+            result[bucket] = torch.log_softmax(
+                result[bucket].masked_fill(forbidden, torch.finfo(result[bucket].dtype).min), dim=-1
+            )
         return result

@@ -20,7 +20,8 @@ MOST_LEVERAGE = 0.999
 INVERSE_PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Of logistic regression, the strongest first."""
 MOST_ENTRIES = 100_000_000
-"""Rows x inputs over all logistic regressions: where there are more, rows are so many that descent learns them alone."""
+"""Rows x inputs of all logistic regressions, and of all ridge regressions: where there are more, seconds become minutes,
+and rows are so many that descent learns without."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ def start_at_regressions(policy: AutoregressivePolicy, train: np.ndarray, valida
     regression. Gradient descent reaches sure relations (a radius given an area, two results missing together) only
     after hundreds of epochs, when weaker ones have long been overfitted.
 
+    Of very many rows and attributes (`MOST_ENTRIES`) little or nothing is regressed.
+
     Args:
         policy: Changed in place.
         train: Real records `(n, n_attributes)`.
@@ -60,7 +63,9 @@ def start_at_regressions(policy: AutoregressivePolicy, train: np.ndarray, valida
         policy.vectors(torch.as_tensor(rows, device=policy.device)).cpu().double().numpy()
         for rows in (train, validation)
     ]
-    is_small = train.shape[0] * vectors[0].shape[1] * train.shape[1] / 2 <= MOST_ENTRIES
+    is_smooth = [isinstance(levels, QuantileLevels) and levels.is_smooth for levels in policy.encoding.levels]
+    n_entries = vectors[0].size / 2
+    regresses, chooses = n_entries * sum(is_smooth) <= MOST_ENTRIES, n_entries * len(is_smooth) <= MOST_ENTRIES
     shifts = [np.zeros(levels.n_levels) for levels in policy.encoding.levels]
     for attribute, levels in enumerate(policy.encoding.levels):
         n_inputs = policy.actor.network.n_inputs(attribute)
@@ -69,12 +74,13 @@ def start_at_regressions(policy: AutoregressivePolicy, train: np.ndarray, valida
         if n_inputs == 0 or levels.n_levels == 1:
             continue
         if isinstance(levels, QuantileLevels) and levels.is_smooth:
-            _start_quantity(policy, attribute, levels, inputs[0], codes[0], shifts[attribute])
-            if levels.missing and is_small:
+            if regresses:
+                _start_quantity(policy, attribute, levels, inputs[0], codes[0], shifts[attribute])
+            if levels.missing and chooses:
                 last = levels.basis().shape[1] - 1
                 missing = tuple((part == len(levels.bins)).astype(int) for part in codes)
                 _start_choice(policy, attribute, inputs, missing, 2, last, shifts[attribute][-1:])
-        elif is_small:
+        elif chooses:
             _start_choice(policy, attribute, inputs, codes, levels.n_levels, 0, shifts[attribute][1:])
     policy.actor.heads.shift_biases(shifts)
 
@@ -92,7 +98,9 @@ def _start_quantity(
     if len(scores) < 2 or scores.var() == 0:
         return
     regression, mean, variance = ridge(inputs[present], scores), float(scores.mean()), float(scores.var())
-    left = min(regression.variance, variance)
+    # A column and its copy: levels are no narrower than their distance, and logits must stay finite.
+    width = float(np.median(np.diff(np.sort(levels.normal_scores()[: len(levels.bins)]))))
+    left = min(max(regression.variance, width**2 / 12), variance)
     policy.actor.network.set_linear(attribute, 0, torch.as_tensor(regression.weights[None] / left))
     z, half_square = levels.basis()[:, :2].T
     shift += (regression.intercept / left - mean / variance) * z + (1 / variance - 1 / left) * half_square

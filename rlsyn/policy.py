@@ -57,9 +57,11 @@ class Actor(nn.Module):
         """The weights of the linear path, each with the attribute that its rows belong to: no two share a row."""
         return [(self.network.direct.weight, self.network.out_attribute), *self.heads.parameters_by_attribute()]
 
-    def step_logits(self, vectors: Tensor, hidden: tuple[Tensor, Tensor], attribute: int) -> Tensor:
+    def step_logits(
+        self, vectors: Tensor, hidden: tuple[Tensor, Tensor], attribute: int, temperature: float = 1.0
+    ) -> Tensor:
         """Logits `(n, n_levels)` of one attribute."""
-        return self.heads.step_logits(self.network.step(vectors, hidden, attribute), attribute)
+        return self.heads.step_logits(self.network.step(vectors, hidden, attribute), attribute, temperature)
 
 
 @dataclass
@@ -218,12 +220,13 @@ class AutoregressivePolicy(ActorCriticPolicy):
                 distribution if those attributes are the first ones in fill order.
             generator: Source of randomness; torch's global one by default.
             actor: Another actor of this encoding to draw from, such as `reference`, the policy as it was before PPO.
-            temperature: What logits are divided by: 1 as learned; below, frequent levels become more frequent.
+            temperature: What logits are divided by: 1 as learned; below, frequent levels become more frequent. How
+                often a quantity is missing stays.
         """
         actor = actor or self.actor
         prefix = self._start(n)
         for attribute in range(self.n_attributes):
-            logits = actor.step_logits(prefix.vectors, prefix.actor, attribute) / temperature
+            logits = actor.step_logits(prefix.vectors, prefix.actor, attribute, temperature)
             if given is not None and attribute in given:
                 levels = torch.full((n,), given[attribute], dtype=torch.int64, device=self.device)
             else:

@@ -62,7 +62,8 @@ class Draws:
 
     def table(self, n: int) -> pd.DataFrame:
         """The first `n` records that were kept."""
-        return pd.concat(self.tables, ignore_index=True).iloc[:n] if len(self.tables) > 1 else self.tables[0].iloc[:n]
+        whole = pd.concat(self.tables) if len(self.tables) > 1 else self.tables[0]
+        return whole.iloc[:n].reset_index(drop=True)
 
 
 def draw_table(

@@ -129,11 +129,10 @@ class RLSyn:
         self.reward_weights = merge_weights(reward_weights, own)
         self.rewards = {name: term for name, term in own.items() if self.reward_weights[name]}
         self.parameters |= {"rewards": list(own), "reward_weights": self.reward_weights}
-        self.n_levels, self.order, self.total_timesteps = n_levels, order, total_timesteps
-        self.n_records, self.batch_records, self.warm_start = n_records, batch_records, warm_start
-        self.kl_coef, self.reward, self.seed = kl_coef, reward, seed
-        self.n_discriminator_steps, self.n_discriminator_warm_up = n_discriminator_steps, n_discriminator_warm_up
-        self.discriminator_batch_size, self.temperature = discriminator_batch_size, temperature
+        self.n_levels, self.order, self.total_timesteps, self.seed = n_levels, order, total_timesteps, seed
+        self.n_records, self.batch_records, self.kl_coef, self.reward = n_records, batch_records, kl_coef, reward
+        self.warm_start, self.n_discriminator_steps, self.temperature = warm_start, n_discriminator_steps, temperature
+        self.n_discriminator_warm_up, self.discriminator_batch_size = n_discriminator_warm_up, discriminator_batch_size
         self.policy_kwargs, self.discriminator_kwargs = dict(policy_kwargs or {}), dict(discriminator_kwargs or {})
         self.warm_start_kwargs, self.ppo_kwargs = dict(warm_start_kwargs or {}), self.parameters["ppo_kwargs"]
         self.rollout_buffer_kwargs, self.average_decay = dict(rollout_buffer_kwargs or {}), average_decay
@@ -223,9 +222,9 @@ class RLSyn:
         records = encoding.encode(train)
         people = train[schema.group].to_numpy() if schema.group else np.arange(len(train))
         is_validation = choose_people(people, self._validation_share(), np.random.default_rng(self.seed))
-        rows = train[~is_validation], train[is_validation]
         selects = suffices(people[is_validation]) and not self.rewards if self.select is None else self.select
-        criterion = Criterion(encoding, *rows, self.seed, calibrates=not self.rewards) if selects else None
+        seen, unseen = train[~is_validation], train[is_validation]
+        criterion = Criterion(encoding, seen, unseen, self.seed, calibrates=not self.rewards) if selects else None
         with global_seed(self.seed):
             self._build(encoding, records[~is_validation] if selects else records)
             reward = self._set_reward(records, people)

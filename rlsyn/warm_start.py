@@ -122,7 +122,7 @@ class _Cloning:
         owned = self.policy.actor.linear_parameters()
         before, kept = self._attribute_likelihoods(), [value.detach().clone() for value, _ in owned]
         start_at_regressions(self.policy, self.train.cpu().numpy(), self.validation.cpu().numpy())
-        is_worse = self._attribute_likelihoods() <= before
+        is_worse = ~(self._attribute_likelihoods() > before)
         with torch.no_grad():
             for (value, attribute), copy in zip(owned, kept, strict=True):
                 rows = is_worse[attribute]

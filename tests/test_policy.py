@@ -229,3 +229,6 @@ def test_a_missing_level_apart_keeps_its_probability_however_the_others_shift():
         ratios = [(heads(shift)[0][0, 0, 1] - heads(shift)[0][0, 0, 2]).item() for heads in (apart, among)]
         assert ratios[0] == pytest.approx(ratios[1], abs=1e-4)
         np.testing.assert_allclose(torch.softmax(apart.step_logits(shift, 0), -1)[0], probabilities, atol=1e-6)
+        hot = torch.softmax(apart.step_logits(shift, 0, temperature=5.0), -1)[0]
+        assert float(hot[4]) == pytest.approx(0.3, abs=1e-6)
+        assert float(hot[1]) < float(probabilities[1])

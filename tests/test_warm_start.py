@@ -153,3 +153,24 @@ def test_logistic_regression_of_noise_is_penalised_and_of_an_absent_class_is_non
     choice = logistic((inputs[:40], inputs[40:]), (classes[:40], classes[40:]), 2)
     assert choice is None or np.abs(choice.weights).max() < 0.1
     assert logistic((inputs[:40], inputs[40:]), (classes[:40] * 0, classes[40:]), 2) is None
+
+
+def test_calibration_brings_back_how_often_values_are_missing():
+    rng = np.random.default_rng(0)
+    table = correlated(600)
+    for column, share in (("c1", 0.9), ("c4", 0.4)):
+        table.loc[rng.random(600) < share, column] = np.nan
+    model = RLSyn(total_timesteps=0, n_records=16).fit(table)
+    model.policy.actor.heads.shift_biases([np.append(np.zeros(len(m) - 1), -0.7) for m in model.encoding.marginals()])
+    calibrate_marginals(model.policy, model.encoding.marginals())
+    drawn = model.sample(20_000).isna().mean()
+    np.testing.assert_allclose(drawn, table.isna().mean(), atol=0.01)
+
+
+def test_a_column_and_its_copy_give_finite_weights():
+    values = np.random.default_rng(0).normal(size=300).round(3)
+    table = pd.DataFrame({"a": values, "b": values * 10})
+    policy, records = make_policy(table)
+    result = behaviour_clone(policy, records)
+    assert result.log_likelihood > result.log_likelihood_marginals + 1
+    assert float(policy.actor.network.direct.weight.detach().abs().max()) < 1e4
