@@ -143,7 +143,8 @@ def logistic(inputs: tuple[np.ndarray, np.ndarray], classes: tuple[np.ndarray, .
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not be exact
             model.fit(rows[0], classes[0])
-        likelihood = float(model.predict_log_proba(rows[1])[np.arange(len(classes[1])), classes[1]].mean())
+        probabilities = model.predict_proba(rows[1])[np.arange(len(classes[1])), classes[1]]
+        likelihood = float(np.log(np.maximum(probabilities, np.finfo(float).tiny)).mean())
         if likelihood > best:
             best, chosen = likelihood, (model.coef_.copy(), model.intercept_.copy())
     if chosen is None:
