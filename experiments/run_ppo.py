@@ -163,8 +163,6 @@ def _evaluate(
     from rlsyn.evaluation import evaluate
 
     print("Scoring the synthetic records ...", flush=True)
-    beside = (["warm_start"] if model.warm_start else []) + (["last"] if model.selected.scores else [])
-    others = {policy: model.sample(len(synthetic), policy=policy) for policy in beside}
     return evaluate(
         dataset.train,
         dataset.test,
@@ -172,13 +170,27 @@ def _evaluate(
         dataset.schema,
         seed=model.seed,
         fast=fast,
-        others=others,
+        others=_sample_others(model, len(synthetic)),
         costs=costs,
         progress_bar=progress,
         title=dataset.title,
         source=dataset.source,
         simulated=dataset.simulated,
     )
+
+
+def _sample_others(model: RLSyn, n_samples: int) -> dict[str, pd.DataFrame]:
+    """Records of the policies that the trained one is compared with; one that cannot give so many is left out."""
+    from rlsyn.sampling import TooFewRecords
+
+    beside = (["warm_start"] if model.warm_start else []) + (["last"] if model.selected.scores else [])
+    others = {}
+    for policy in beside:
+        try:
+            others[policy] = model.sample(n_samples, policy=policy)
+        except TooFewRecords as error:
+            print(f"Note: the policy {policy!r} is left out of the comparison. {error}", flush=True)
+    return others
 
 
 def _write_report(evaluation: Evaluation, run_dir: Path) -> None:

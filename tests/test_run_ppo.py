@@ -15,7 +15,9 @@ import pandas as pd
 import pytest
 import yaml
 
+from rlsyn.sampling import TooFewRecords
 from rlsyn.schema import Schema, infer_schema
+from rlsyn.synthesizer import RLSyn
 
 ROOT = Path(__file__).parents[1]
 COMMAND = [sys.executable, "experiments/run_ppo.py"]
@@ -205,6 +207,26 @@ def test_own_table_comes_back_with_its_kinds_categories_decimals_and_missing(csv
     first, second, third = (tmp_path / name / "synthetic.csv" for name in ("run", "seed 0", "seed 1"))
     assert first.read_bytes() == second.read_bytes()
     assert first.read_bytes() != third.read_bytes()
+
+
+def test_policy_for_comparison_that_gives_too_few_records_does_not_lose_the_run(
+    csv, tmp_path, load_script, monkeypatch, capsys
+):
+    sample = RLSyn.sample
+
+    def scarce(model, n, *args, policy="trained", **kwargs):
+        if policy == "warm_start":
+            raise TooFewRecords("Only 3 of 200 drawn records obeyed the declared rules.")
+        return sample(model, n, *args, policy=policy, **kwargs)
+
+    monkeypatch.setattr(RLSyn, "sample", scarce)
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    run_dir = tmp_path / "run"
+    arguments = ["--csv", str(csv), "--label", "died", "-n", str(ROLLOUT), "--run-dir", str(run_dir), *TINY]
+    assert load_script("run_ppo").main([*arguments, "-params", *TINY_PARAMETERS]) == 0
+    assert "'warm_start' is left out of the comparison. Only 3 of 200" in capsys.readouterr().out
+    assert "warm_start" not in pd.read_csv(run_dir / "metrics.csv")
+    assert (run_dir / "synthetic.csv").is_file()
 
 
 def test_simulated_cohort_says_that_it_is_simulated(tmp_path):
