@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from inspect import signature
 from typing import Any, get_args
 
 from stable_baselines3 import PPO
@@ -83,6 +84,26 @@ def check_parameters(constructor: Callable[..., Any], parameters: Mapping[str, A
         raise ValueError(f"Parameter 'seed' must be below 2**32, got {parameters['seed']}.")
     if parameters["reward"] not in get_args(RewardForm):
         raise ValueError(f"Parameter 'reward' must be one of {get_args(RewardForm)}, got {parameters['reward']!r}.")
+
+
+def check_timesteps(total_timesteps: int | None, n_records: int, n_attributes: int) -> None:
+    """Check that PPO has no steps or enough for a rollout.
+
+    Raises:
+        ValueError: They are fewer.
+    """
+    rollout = n_records * n_attributes
+    if total_timesteps and total_timesteps < rollout:
+        raise ValueError(
+            f"total_timesteps must be at least one rollout, {n_records} records x {n_attributes} attributes = "
+            f"{rollout:,}, got {total_timesteps:,}. Raise it (-n) or lower n_records."
+        )
+
+
+def validation_share(warm_start_kwargs: Mapping[str, Any]) -> float:
+    """Share of the people that cloning stops early by, and selection is by."""
+    default = signature(behaviour_clone).parameters["validation_size"].default
+    return float(warm_start_kwargs.get("validation_size", default))
 
 
 def _check_bounds(path: str, name: str, value: Any) -> None:

@@ -90,11 +90,13 @@ def draw_table(
         max_draws: Records drawn at most, by default 1,000 for each wanted, a million (or 20 for each) at most.
 
     Raises:
-        ValueError: An unknown column, category or option.
+        ValueError: `n` below 1, an unknown column, category or option.
         TooFewRecords: Too few records met the conditions or obeyed the rules.
     """
     if rules not in ("obey", "keep"):
         raise ValueError(f"rules must be 'obey' or 'keep', got {rules!r}.")
+    if n < 1:
+        raise ValueError(f"The number of records must be at least 1, got {n}.")
     where = where or {}
     conditions = to_levels(where, encoding)
     n_first = next(i for i in range(len(encoding.levels) + 1) if i not in conditions)

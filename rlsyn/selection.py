@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from rlsyn.evaluation.fidelity import association_difference
 from rlsyn.evaluation.fidelity.detection import unseen_detection_auc
 from rlsyn.evaluation.privacy.membership import membership_auc
 from rlsyn.policy import Actor, AutoregressivePolicy
+from rlsyn.sampling import DrawLevels, TooFewRecords, draw_table
 
 PARTS = ("association", "detection", "membership")
 """What the criterion sums."""
@@ -27,6 +29,8 @@ N_DRAWS = 4
 """Synthetic tables of the size of the training table that a policy is scored on: one alone is half chance."""
 MAX_ROWS = 500
 """Rows of each side at most: with more the differences of two policies are not seen any better."""
+MAX_DRAWS = 5
+"""Records drawn at most for each that is scored: rules that fewer than a fifth obey would cost more than they tell."""
 
 LEAST_PEOPLE = 100
 """Validation people below whom the criterion is chance: with 31 it kept the warm start under three seeds of three."""
@@ -45,9 +49,10 @@ class Criterion:
     the first two; one that memorises gains little by them on people whom it has not seen, and pays by the third. They
     need no weights: all are shares, and between a poor and a good policy each moves by some hundredths.
 
-    All policies are scored with the same random numbers and rows, and with marginals calibrated, as those are
-    that are sampled in the end: what is left of chance is mostly common to them. A part that cannot be computed (the
-    association of one column) is 0 for all of them.
+    All policies are scored with the same random numbers and rows, and as those records are that are sampled in the end:
+    with marginals calibrated, at the temperature, obeying the declared rules (unless so few records do that `MAX_DRAWS`
+    for each wanted do not give enough: then as they come). What is left of chance is mostly common to them. A part that
+    cannot be computed (the association of one column) is 0 for all of them.
 
     Args:
         encoding: Decodes records.
@@ -55,6 +60,7 @@ class Criterion:
         validation: Rows of the people that are not.
         seed: Of draws, rows and classifiers.
         calibrates: Whether marginals are calibrated before scoring.
+        temperature: Of sampling.
     """
 
     def __init__(
@@ -64,8 +70,9 @@ class Criterion:
         validation: pd.DataFrame,
         seed: int = 0,
         calibrates: bool = True,
+        temperature: float = 1.0,
     ) -> None:
-        self.encoding, self.seed, self.calibrates = encoding, seed, calibrates
+        self.encoding, self.seed, self.calibrates, self.temperature = encoding, seed, calibrates, temperature
         self.train = train.sample(min(len(train), MAX_ROWS), random_state=seed)
         self.validation = validation.sample(min(len(validation), MAX_ROWS), random_state=seed)
 
@@ -76,8 +83,8 @@ class Criterion:
         if self.calibrates:
             calibrate_marginals(policy, self.encoding.marginals(), 4_096, 2, generator, actor)
         n = len(self.train)
-        records = policy.sample(N_DRAWS * n, generator=generator, actor=actor).cpu().numpy()
-        pool = self.encoding.decode(records, rng)
+        draw = partial(policy.sample, generator=generator, actor=actor, temperature=self.temperature)
+        pool = self._pool(draw, N_DRAWS * n, rng)
         draws = [pool.iloc[start : start + n] for start in range(0, len(pool), n)]
         schema, validation = self.encoding.schema, self.validation
         return {
@@ -90,6 +97,12 @@ class Criterion:
                 chance=0.5,
             ),
         }
+
+    def _pool(self, draw: DrawLevels, n: int, rng: np.random.Generator) -> pd.DataFrame:
+        try:
+            return draw_table(draw, self.encoding, n, rng, max_draws=MAX_DRAWS * n).table(n)
+        except TooFewRecords:
+            return draw_table(draw, self.encoding, n, rng, rules="keep").table(n)
 
 
 def _part(compute: Callable[[], float], chance: float = 0.0) -> float:

@@ -6,7 +6,6 @@ import logging
 from collections import deque
 from collections.abc import Mapping, Sequence
 from functools import partial
-from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +23,7 @@ from rlsyn.device import torch_device
 from rlsyn.discriminator import Discriminator, DiscriminatorTrainer
 from rlsyn.encoding import Encoding
 from rlsyn.files import latest_checkpoint, plain, write_whole
-from rlsyn.parameters import PPO_DEFAULTS, check_parameters
+from rlsyn.parameters import PPO_DEFAULTS, check_parameters, check_timesteps, validation_share
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.randomness import global_seed
 from rlsyn.rewards.assembly import assemble_reward
@@ -221,16 +220,19 @@ class RLSyn:
             _log.warning(doubt)
         records = encoding.encode(train)
         people = train[schema.group].to_numpy() if schema.group else np.arange(len(train))
-        is_validation = choose_people(people, self._validation_share(), np.random.default_rng(self.seed))
+        share = validation_share(self.warm_start_kwargs)
+        is_validation = choose_people(people, share, np.random.default_rng(self.seed))
         selects = suffices(people[is_validation]) and not self.rewards if self.select is None else self.select
-        seen, unseen = train[~is_validation], train[is_validation]
-        criterion = Criterion(encoding, seen, unseen, self.seed, calibrates=not self.rewards) if selects else None
+        # What validates in the end is to be unknown to every part of the reward.
+        seen = ~is_validation if selects else np.full(len(train), True)
         with global_seed(self.seed):
-            self._build(encoding, records[~is_validation] if selects else records)
-            reward = self._set_reward(records, people)
+            self._build(encoding, records[seen])
+            how = self.seed, not self.rewards, self.temperature
+            criterion = Criterion(encoding, train[seen], train[~seen], *how) if selects else None
+            reward = self._set_reward(records[seen], people[seen])
             checkpoint = latest_checkpoint(Path(run_dir)) if run_dir and resume else None
             if checkpoint is not None:
-                self._load_state(checkpoint)
+                self._load_state(read_checkpoint(checkpoint, self.device))
             elif self.warm_start:
                 self._clone(records, people)
             callbacks = [RewardCallback(reward), *self._callbacks(train, criterion, run_dir, title, callback)]
@@ -251,12 +253,7 @@ class RLSyn:
             ValueError: As `fit`.
         """
         terms_at_hand(self.rewards)
-        rollout = self.n_records * len(schema.columns)
-        if self.total_timesteps and self.total_timesteps < rollout:
-            raise ValueError(
-                f"total_timesteps must be at least one rollout, {self.n_records} records x {len(schema.columns)} "
-                f"attributes = {rollout:,}, got {self.total_timesteps:,}. Raise it (-n) or lower n_records."
-            )
+        check_timesteps(self.total_timesteps, self.n_records, len(schema.columns))
         encoding = Encoding.fit(train, schema, self.n_levels, self.order, self.seed)
         if schema.group is not None and train[schema.group].nunique() < 2:
             raise ValueError(f"At least two people are needed in the training rows, got one in {schema.group!r}.")
@@ -300,14 +297,12 @@ class RLSyn:
                 records met the conditions or obeyed the rules.
             RuntimeError: Before `fit`.
         """
-        if n < 1:
-            raise ValueError(f"The number of records must be at least 1, got {n}.")
         if temperature is not None and not temperature > 0:
             raise ValueError(f"temperature must be above 0, got {temperature}.")
         rng = np.random.default_rng(self.seed if seed is None else seed)
         generator = torch.Generator(device=self.policy.device).manual_seed(int(rng.integers(2**62)))
         actor = self._parts()[-1].named(policy)
-        heat = self.temperature if temperature is None else temperature
+        heat = temperature or self.temperature
         draw = partial(self.policy.sample, generator=generator, actor=actor, temperature=heat)
         draws = draw_table(draw, self.encoding, n, rng, where, rules, max_draws)
         self.acceptance_rate, self.rule_acceptance = draws.acceptance_rate, draws.rule_acceptance
@@ -332,6 +327,7 @@ class RLSyn:
 
         Raises:
             FileNotFoundError: The folder holds no saved model.
+            ValueError: It is damaged, or another version of the project wrote it.
         """
         folder = Path(path)
         checkpoint = latest_checkpoint(folder)
@@ -339,12 +335,14 @@ class RLSyn:
             raise FileNotFoundError(
                 f"Expected a saved model or a run directory with a checkpoint, found none in {folder}."
             )
+        # Before all else: what another version wrote is refused in words.
+        state = read_checkpoint(checkpoint, torch_device(device))
         parameters = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["parameters"]
         model = cls(**{**parameters, "device": device})
         encoding = Encoding.read(checkpoint.parent / "encoding.json")
         with global_seed(model.seed):
             model._build(encoding, np.zeros((1, len(encoding.levels)), dtype=np.int64))
-            model._load_state(checkpoint)
+            model._load_state(state)
         return model
 
     def _build(self, encoding: Encoding, records: np.ndarray) -> None:
@@ -376,11 +374,6 @@ class RLSyn:
         reward = assemble_reward(realism, self._trees, self.encoding, *terms, records, people)
         self.model.env.set_attr("reward_fn", reward)
         return reward
-
-    def _validation_share(self) -> float:
-        """Share of the people that cloning stops early by, and selection is by."""
-        default = signature(behaviour_clone).parameters["validation_size"].default
-        return float(self.warm_start_kwargs.get("validation_size", default))
 
     def _total_timesteps(self) -> int:
         if self.total_timesteps is not None:
@@ -423,9 +416,14 @@ class RLSyn:
 
     def _learn(self, callbacks: list[BaseCallback], run_dir: str | Path | None, progress_bar: bool) -> None:
         assert self._actors is not None
+        self._actors.is_finished &= self._total_timesteps() <= self.model.num_timesteps
+        if self._actors.is_finished:
+            return
+        learn(self.model, self._total_timesteps(), callbacks, run_dir, progress_bar)
         # Terms of the user's own may be meant to move marginals.
-        if learn(self.model, self._total_timesteps(), callbacks, run_dir, progress_bar) and not self.rewards:
+        if not self.rewards:
             self._actors.calibrate(self.encoding.marginals())
+        self._actors.is_finished = True
 
     def _write_config(self, folder: Path) -> None:
         config = {"method": self.method, "parameters": plain(self.parameters)}
@@ -442,8 +440,8 @@ class RLSyn:
         state = training_state(*self._parts(), self.warm_start_result, n_steps)
         write_checkpoint(folder, state, n_steps, keep)
 
-    def _load_state(self, path: Path) -> None:
-        self.warm_start_result = restore_training(read_checkpoint(path, self.device), *self._parts())
+    def _load_state(self, state: dict[str, Any]) -> None:
+        self.warm_start_result = restore_training(state, *self._parts())
 
     def _parts(self) -> tuple[PPO, DiscriminatorTrainer, deque[np.ndarray], TreesReward, TrainedActors]:
         assert self._trainer and self._pool and self._trees and self._actors

@@ -26,11 +26,14 @@ class TrainedActors:
         policy: PPO trains its own actor; the others are kept here.
         average_decay: Share of the average that stays when the actor of another rollout is averaged in; 0 for no
             average.
+
+    Attributes:
+        is_finished: Whether training came to its end, with the last actor scored and calibrated; true before it begins.
     """
 
     def __init__(self, policy: AutoregressivePolicy, average_decay: float = 0.0) -> None:
         self.policy, self.average_decay = policy, average_decay
-        self.selected = Selected()
+        self.selected, self.is_finished = Selected(), True
         self._average: AveragedModel | None = None
         self._averaged_to = -1
 
@@ -85,13 +88,19 @@ class TrainedActors:
     def state_dict(self) -> dict[str, Any]:
         """All but what the policy's own state holds, as tensors and plain values."""
         average = None if self._average is None else self._average.state_dict()
-        return {"selected": self.selected.state_dict(), "average": average, "averaged_to": self._averaged_to}
+        return {
+            "selected": self.selected.state_dict(),
+            "average": average,
+            "averaged_to": self._averaged_to,
+            "is_finished": self.is_finished,
+        }
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """The inverse of `state_dict`; the state of a training without either may be empty."""
-        if "selected" in state:
-            self.selected.load_state_dict(state["selected"], self.policy.actor)
-        if state.get("average") is not None:
+        """The inverse of `state_dict`."""
+        self.selected.load_state_dict(state["selected"], self.policy.actor)
+        # The first states of this format do not tell.
+        self.is_finished = state.get("is_finished", True)
+        if state["average"] is not None:
             self._start_average()
             assert self._average is not None
             self._average.load_state_dict(state["average"])

@@ -62,17 +62,14 @@ def learn(
     callbacks: Sequence[BaseCallback],
     run_dir: str | Path | None = None,
     progress_bar: bool = False,
-) -> bool:
+) -> None:
     """Train up to `total_timesteps` in whole rollouts, with events and `progress.csv` in `run_dir`.
 
-    Returns:
-        Whether there was anything left to do.
+    Where no rollout is left, callbacks are told of the end all the same: an interrupt may have come before it.
     """
     rollout = model.n_steps * model.n_envs
     # Whole rollouts: SB3 would run over the end, where a schedule has nothing to say.
-    left = -(-(total_timesteps - model.num_timesteps) // rollout) * rollout
-    if left <= 0:
-        return False
+    left = max(0, -(-(total_timesteps - model.num_timesteps) // rollout) * rollout)
     with rows_kept(Path(run_dir) / "progress.csv") if run_dir else nullcontext():
         logger = configure(str(run_dir) if run_dir else None, ["csv", "tensorboard"] if run_dir else [])
         model.set_logger(logger)
@@ -80,7 +77,6 @@ def learn(
             model.learn(left, CallbackList(list(callbacks)), reset_num_timesteps=False, progress_bar=progress_bar)
         finally:
             logger.close()
-    return True
 
 
 def training_state(
@@ -120,8 +116,8 @@ def restore_training(
     model.policy.optimizer.load_state_dict(state["optimizer"])
     trainer.load_state_dict(state["discriminator"])
     pool.extend(records.cpu().numpy() for records in state["pool"])
-    trees.load_state_dict(state.get("trees", {}))
-    actors.load_state_dict(state.get("actors", {}))  # states of before have none
+    trees.load_state_dict(state["trees"])
+    actors.load_state_dict(state["actors"])
     model.num_timesteps, model._n_updates = state["num_timesteps"], state["n_updates"]
     set_random_state(state["random"])
     return None if state["warm_start"] is None else WarmStartResult(*state["warm_start"])

@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +13,11 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from envs.record_vec_env import RecordVecEnv
+from rlsyn.constraints import Constraint
 from rlsyn.encoding import Encoding
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.schema import infer_schema
-from rlsyn.selection import PARTS, Criterion, Selected, suffices
+from rlsyn.selection import PARTS, Criterion, Selected, SelectionCallback, suffices
 from rlsyn.synthesizer import RLSyn
 from rlsyn.trained_actors import TrainedActors
 from rlsyn.warm_start import behaviour_clone, choose_people
@@ -76,6 +78,29 @@ def test_criterion_is_the_same_each_time_and_leaves_actor_and_generators_alone(r
     assert all(torch.equal(*pair) for pair in zip(before, policy.actor.state_dict().values(), strict=True))
     assert torch.equal(random[0], torch.get_rng_state())
     assert np.array_equal(random[1], np.random.get_state()[1])  # noqa: NPY002
+
+
+@pytest.mark.parametrize(
+    ("rule", "obeyed"), [("first <= 99", True), ("first > second + 99", False)], ids=["usual", "hopeless"]
+)
+def test_criterion_scores_what_is_sampled(related, monkeypatch, rule, obeyed):
+    schema = replace(infer_schema(related), constraints=(Constraint("rule", rule),))
+    encoding = Encoding.fit(related, schema, n_levels=8)
+    policy, heats = make_policy(encoding), []
+    sample, decode = AutoregressivePolicy.sample, Encoding.decode
+    monkeypatch.setattr(
+        AutoregressivePolicy,
+        "sample",
+        lambda *args, **kw: heats.append(kw.get("temperature", 1.0)) or sample(*args, **kw),
+    )
+    repaired = []
+    monkeypatch.setattr(
+        Encoding, "decode", lambda *args, repair=True: repaired.append(repair) or decode(*args, repair=repair)
+    )
+    Criterion(encoding, related[:200], related[200:], calibrates=False, temperature=0.5)(policy, policy.actor)
+    assert set(heats) == {0.5}
+    assert repaired[-1] is obeyed
+    assert len(repaired) <= 8  # trying in vain is cheap
 
 
 def test_parts_that_cannot_be_computed_count_nothing(related):
@@ -149,6 +174,38 @@ def test_discriminator_does_not_see_the_validation_people(patients):
     assert is_validation.sum() == 32  # 8 of 50 people
     assert seen == {tuple(record) for record in records[~is_validation].tolist()}
     assert not seen & {tuple(record) for record in records[is_validation].tolist()}
+
+
+def test_privacy_does_not_see_the_validation_people(patients):
+    weights = {"privacy": 1, "trees": 0}
+    for select, n_seen in ((True, 168), (False, 200)):
+        people = np.arange(200) // 4
+        model = tiny(patients, 1, select=select, reward_weights=weights).fit(
+            patients.assign(person=people), label="died", group="person"
+        )
+        (reward,) = set(model.model.env.get_attr("reward_fn"))
+        assert len(reward.terms["privacy"][0]._rows) == n_seen
+
+
+def test_interrupt_after_the_last_rollout_is_made_good_by_a_resume(patients, tmp_path, monkeypatch):
+    calibrate, model = TrainedActors.calibrate, tiny(patients, 1)
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Criterion, "__call__", lambda *_: dict.fromkeys(PARTS, 0.1))
+    monkeypatch.setattr(SelectionCallback, "_on_training_end", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        model.fit(patients, label="died", run_dir=tmp_path)
+    monkeypatch.undo()
+    monkeypatch.setattr(Criterion, "__call__", lambda *_: dict.fromkeys(PARTS, 0.1))
+    calls = []
+    monkeypatch.setattr(TrainedActors, "calibrate", lambda *args: calls.append(1) or calibrate(*args))
+    for _ in range(2):  # once is enough
+        resumed = tiny(patients, 1).fit(patients, label="died", run_dir=tmp_path, resume=True)
+        assert list(resumed.selected.scores) == [0, 32 * patients.shape[1]]
+        assert calls == [1]
+        assert RLSyn.load(tmp_path)._parts()[-1].is_finished
 
 
 def test_average_is_exponential_and_is_what_is_sampled(patients, tmp_path):
