@@ -14,9 +14,11 @@ from rlsyn.benchmark import Cell
 from rlsyn.benchmark_results import collect, read_cells
 from rlsyn.benchmark_tables import COLUMNS, MIN_SEEDS, half_width, mean_interval, to_markdown
 
-SHOWN = ("S2R", "association", "KS", "TV", "detection", "membership", "near copies", "fit (s)")
-"""Columns of `rlsyn.benchmark_tables.COLUMNS` that are shown."""
-MAXIMISED = ("S2R",)
+UTILITY = ("S2R AUC", "S2R R2")
+"""Kept apart: differences of an AUC and of a share of variance are no two values of one quantity."""
+SHOWN = (*UTILITY, "association", "KS", "TV", "detection", "membership", "near copies", "fit (s)")
+"""Metrics of utility, and names of `rlsyn.benchmark_tables.COLUMNS`; what no table has is left out."""
+MAXIMISED = UTILITY
 ATTACKS = ("detection", "membership")
 """AUCs below one half are no better than one half: they are compared as far as they are above it."""
 BETTER, WORSE = "▲", "▼"
@@ -64,10 +66,12 @@ def _place(name: str, order: Sequence[str]) -> int:
 def _wide(results: pd.DataFrame) -> pd.DataFrame:
     keys = ["table", "method", "seed"]
     wide = results.pivot_table("value", keys, "metric", sort=False)
-    columns = {name: next((m for m in COLUMNS[name] if m in wide), COLUMNS[name][0]) for name in SHOWN}
-    return pd.DataFrame(
-        {name: wide.get(metric, np.nan) for name, metric in columns.items()}, index=wide.index
-    ).reset_index()
+    columns = {name: wide.reindex(columns=COLUMNS.get(name, (name,))).bfill(axis=1).iloc[:, 0] for name in SHOWN}
+    return pd.DataFrame(columns, index=wide.index).reset_index()
+
+
+def _known(results: pd.DataFrame) -> list[str]:
+    return [name for name in SHOWN if results[name].notna().any()]
 
 
 def differences(results: pd.DataFrame, baseline: str = "rlsyn") -> pd.DataFrame:
@@ -91,7 +95,7 @@ def table_of(results: pd.DataFrame, table: str, baseline: str = "rlsyn") -> pd.D
         pairs = against[(against["folder"] == folder) & (against["method"] == method)]
         row = {"variant": str(method), "seeds": str(len(of_method))}
         row["variant"] += f" ({folder})" if len(set(results["folder"])) > 1 else ""
-        for name in SHOWN:
+        for name in _known(of_table):
             row[name] = mean_interval(of_method[name].dropna().to_numpy())
             if method != baseline:
                 row[name] += f" ({difference_text(pairs[name].dropna().to_numpy(), name)})"
@@ -101,18 +105,18 @@ def table_of(results: pd.DataFrame, table: str, baseline: str = "rlsyn") -> pd.D
 
 def overview(results: pd.DataFrame, baseline: str = "rlsyn") -> pd.DataFrame:
     """The mean difference from the baseline over tables, and on how many of them it is beyond its interval."""
-    against = differences(results, baseline)
+    against, shown = differences(results, baseline), _known(results)
     rows = []
     for (folder, method), of_method in against.groupby(["folder", "method"], sort=False):
         row = {"variant": str(method), "tables": str(of_method["table"].nunique())}
         row["variant"] += f" ({folder})" if len(set(results["folder"])) > 1 else ""
-        for name in SHOWN:
+        for name in shown:
             marks = [_mark(one[name].dropna().to_numpy(), name) for _, one in of_method.groupby("table")]
             mean = of_method.groupby("table")[name].mean().mean()
             counts = "".join(f" {marks.count(mark)}{mark}" for mark in (BETTER, WORSE) if mark in marks)
             row[name] = "-" if np.isnan(mean) else f"{mean:+.3f}{counts}"
         rows.append(row)
-    return pd.DataFrame(rows, columns=["variant", "tables", *SHOWN])
+    return pd.DataFrame(rows, columns=["variant", "tables", *shown])
 
 
 def difference_text(values: np.ndarray, name: str) -> str:

@@ -7,13 +7,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rlsyn.ablation import SHOWN, difference_text, differences, overview, parameters_text, table_of
+from rlsyn.ablation import SHOWN, _wide, difference_text, differences, overview, parameters_text, table_of
 from rlsyn.methods import read_variants
 
 VARIANTS = Path(__file__).parents[1] / "experiments" / "variants" / "ablation.yaml"
 
 
-def results_of(values: dict[str, list[float]], metric: str = "S2R", folder: str = "a") -> pd.DataFrame:
+def results_of(values: dict[str, list[float]], metric: str = "S2R AUC", folder: str = "a") -> pd.DataFrame:
     """Values by method and seed of one metric; all others are the same for everybody."""
     rows = [
         {"folder": folder, "table": "t", "method": method, "seed": seed, **dict.fromkeys(SHOWN, 0.6), metric: value}
@@ -27,17 +27,30 @@ def test_differences_are_paired_by_seed():
     # Seeds differ by far more than the variants do, each the same way.
     results = results_of({"rlsyn": [0.1, 0.5, 0.9], "better": [0.111, 0.509, 0.910], "same": [0.11, 0.51, 0.88]})
     against = differences(results)
-    assert against.groupby("method")["S2R"].mean().round(3).to_dict() == {"better": 0.010, "same": 0.0}
-    texts = table_of(results, "t").set_index("variant")["S2R"]
+    assert against.groupby("method")["S2R AUC"].mean().round(3).to_dict() == {"better": 0.010, "same": 0.0}
+    texts = table_of(results, "t").set_index("variant")["S2R AUC"]
     assert texts["better"].endswith("(+0.010 ± 0.002 ▲)")
     assert "▲" not in texts["same"] and "▼" not in texts["same"]
     assert "(" not in texts["rlsyn"]
 
 
-@pytest.mark.parametrize(("metric", "mark"), [("S2R", "▲"), ("association", "▼"), ("fit (s)", "▼"), ("KS", "▼")])
+@pytest.mark.parametrize(("metric", "mark"), [("S2R AUC", "▲"), ("association", "▼"), ("fit (s)", "▼"), ("KS", "▼")])
 def test_more_is_better_or_worse_by_the_metric(metric, mark):
     assert difference_text(np.array([0.010, 0.011, 0.012]), metric).endswith(mark)
     assert overview(results_of({"rlsyn": [0.6] * 3, "more": [0.7, 0.71, 0.72]}, metric))[metric][0] == f"+0.110 1{mark}"
+
+
+def test_utility_of_classes_and_of_numbers_is_never_one_mean():
+    rows = [
+        {"table": table, "method": method, "seed": 0, "metric": metric, "value": value}
+        for table, metric in (("classes", "S2R AUC"), ("numbers", "S2R R2"))
+        for method, value in (("rlsyn", 0.5), ("other", 0.5 if table == "classes" else 0.9))
+    ]
+    results = _wide(pd.DataFrame(rows)).assign(folder="a")
+    (row,) = overview(results).to_dict("records")
+    assert (row["S2R AUC"], row["S2R R2"]) == ("+0.000", "+0.400")
+    assert "KS" not in row
+    assert "S2R R2" not in table_of(results, "classes") and "S2R AUC" not in table_of(results, "numbers")
 
 
 def test_attacks_below_one_half_are_no_better_than_one_half():
@@ -46,14 +59,14 @@ def test_attacks_below_one_half_are_no_better_than_one_half():
 
 
 def test_few_seeds_have_no_interval_and_no_mark():
-    assert difference_text(np.array([0.1, 0.1]), "S2R") == "+0.100"
-    assert difference_text(np.array([]), "S2R") == "-"
+    assert difference_text(np.array([0.1, 0.1]), "S2R AUC") == "+0.100"
+    assert difference_text(np.array([]), "S2R AUC") == "-"
 
 
 def test_variants_are_compared_with_the_baseline_of_their_own_folder():
     first = results_of({"rlsyn": [0.5] * 3, "one": [0.6] * 3}, folder="first")
     second = results_of({"rlsyn": [0.7] * 3, "two": [0.8] * 3}, folder="second")
-    rows = overview(pd.concat([first, second], ignore_index=True)).set_index("variant")["S2R"]
+    rows = overview(pd.concat([first, second], ignore_index=True)).set_index("variant")["S2R AUC"]
     assert rows["one (first)"].startswith("+0.100") and rows["two (second)"].startswith("+0.100")
 
 
