@@ -52,7 +52,8 @@ KNOBS = (
     Knob("epochs", ("warm_start_kwargs", "n_epochs"), 300, (0, 5), "epochs at most of the cloning's fine-tuning"),
     Knob("temperature", ("temperature",), 1.0, (0.7, 0.85, 1.2), "temperature of sampling"),
 )
-"""What is swept. Every value is a training of its own, so that each point is as RLSyn would be with it."""
+"""What is swept. Every value is a training of its own, so that each point is as RLSyn would be with it: those of the
+temperature too, which selection scores policies at."""
 
 
 def curves(swept: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:
@@ -62,13 +63,15 @@ def curves(swept: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:
         swept: Values by name of the knob; one without values is left out.
 
     Raises:
-        ValueError: A value below 0, or one that is given twice.
+        ValueError: A value below 0, one that is given twice, or a fraction where the knob counts.
     """
     found = {}
     for knob in KNOBS:
         values = list(swept.get(knob.name, ()))
         if len(set(values)) < len(values) or min(values, default=0) < 0:
             raise ValueError(f"Values of --{knob.name} must be different and not below 0, got {values}.")
+        if isinstance(knob.default, int) and (fractions := [value for value in values if value % 1]):
+            raise ValueError(f"Values of --{knob.name} must be whole numbers, got {fractions}.")
         if values:
             found[knob.name] = {knob.point_name(value): value for value in sorted({*values, knob.default})}
     return found

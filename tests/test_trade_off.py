@@ -70,6 +70,11 @@ def test_impossible_values_are_refused(values):
         curves({"privacy": values})
 
 
+def test_fractions_of_what_is_counted_are_refused():
+    with pytest.raises(ValueError, match=r"--epochs must be whole numbers, got \[2.5\]"):
+        curves({"epochs": [5.0, 2.5]})
+
+
 def test_points_are_means_with_intervals_by_knob_and_value():
     found = points(results_of(RESULTS), curves({"privacy": [1.0, 3.0]}))
     assert found["method"].tolist() == [DEFAULT, "privacy_1", "privacy_3", "bootstrap"]
