@@ -195,4 +195,5 @@ def _reordered(levels: list[Levels], train: pd.DataFrame, schema: Schema, order:
         return [levels[i] for i in np.random.default_rng(seed).permutation(len(levels))]
     records = np.stack([one.encode(train[one.column.name]) for one in levels], axis=1)
     first = None if schema.label is None else schema.names.index(schema.label)
-    return [levels[i] for i in information_order(records, first)]
+    is_ordered = [not one.column.is_discrete for one in levels]
+    return [levels[i] for i in information_order(records, is_ordered, first)]

@@ -7,6 +7,8 @@ from rlsyn.attribute_order import information_order, mutual_information
 from rlsyn.encoding import Encoding
 from rlsyn.schema import infer_schema
 
+NUMERIC = [True] * 4
+
 
 @pytest.fixture
 def chain():
@@ -19,19 +21,31 @@ def chain():
 
 
 def test_information_order_walks_the_dependence_from_its_root(chain):
-    assert information_order(chain, first=2) == [2, 0, 3, 1]
-    assert information_order(chain, first=1)[0] == 1
-    assert information_order(chain)[0] == 0  # the middle of the chain tells most about the others
+    assert information_order(chain, NUMERIC, first=2) == [2, 0, 3, 1]
+    assert information_order(chain, NUMERIC, first=1)[0] == 1
+    assert information_order(chain, NUMERIC)[0] == 0  # the middle of the chain tells most about the others
 
 
 def test_information_is_symmetric_that_of_entropy_and_none_between_independent_attributes(chain):
     copied = np.concatenate([chain, chain[:, [2]]], axis=1)
-    information = mutual_information(copied)
+    information = mutual_information(copied, [*NUMERIC, True])
     shares = np.bincount(chain[:, 2]) / len(chain)
     bias = (4 - 1) ** 2 / (2 * len(chain))
     np.testing.assert_allclose(information, information.T)
     assert information[2, 4] == pytest.approx(-(shares * np.log(shares)).sum() - bias)
     assert np.abs(information[1]).max() < 0.03
+
+
+def test_categories_are_joined_by_frequency_and_not_by_their_number():
+    """Two frequent codes that stand side by side among rare ones say opposite things."""
+    rng = np.random.default_rng(0)
+    code = np.where(rng.random(2000) < 0.9, rng.integers(10, 12, 2000), rng.integers(30, size=2000))
+    records = np.stack([code, np.where(code % 2, 1, 0)], axis=1)
+    by_frequency = mutual_information(records, [False, False])[0, 1]
+    assert by_frequency > 0.6 * np.log(2)
+    order = rng.permutation(30)
+    renamed = np.stack([order[code], records[:, 1]], axis=1)
+    assert mutual_information(renamed, [False, False])[0, 1] == pytest.approx(by_frequency, abs=0.02)
 
 
 @pytest.mark.parametrize("order", ["information", "random"])
