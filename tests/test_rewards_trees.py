@@ -9,6 +9,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from rlsyn.encoding import Encoding
+from rlsyn.evaluation.features import FeatureEncoder
 from rlsyn.rewards import TreesReward, trees
 from rlsyn.rewards.total import TotalReward
 from rlsyn.schema import infer_schema
@@ -139,9 +140,8 @@ def test_restored_term_goes_on_as_it_would_have(encoding, records, tmp_path):
     assert again(records).tolist() == term(records).tolist() != before
 
 
-def test_state_of_a_run_without_the_term_or_before_its_first_forest_is_a_beginning(encoding, records):
+def test_state_of_before_the_first_forest_is_a_beginning(encoding, records):
     term = TreesReward(encoding, records)
-    term.load_state_dict({})
     term.load_state_dict(TreesReward(encoding, records).state_dict())
     assert term(records).tolist() == [0] * 300
 
@@ -154,14 +154,17 @@ def test_table_in_which_nothing_varies_earns_nothing():
     assert term(records).tolist() == [0] * 60
 
 
-def test_a_batch_is_decoded_once_for_score_and_lesson(encoding, records, monkeypatch):
+def test_a_batch_is_decoded_and_described_once_for_score_and_lesson(encoding, records, monkeypatch):
     term = TreesReward(encoding, records)
     term.learn(records)
-    calls, decode = [], Encoding.decode
-    monkeypatch.setattr(Encoding, "decode", lambda *args, **kwargs: calls.append(1) or decode(*args, **kwargs))
+    calls, decode, transform = [], Encoding.decode, FeatureEncoder.transform
+    monkeypatch.setattr(Encoding, "decode", lambda *args, **kw: calls.append("decode") or decode(*args, **kw))
+    monkeypatch.setattr(FeatureEncoder, "transform", lambda *args: calls.append("transform") or transform(*args))
     term(records[:40])
-    term.learn(records[:40])
-    assert len(calls) == 1
+    term.learn(records[:40].copy())
+    assert calls == ["decode", "transform"]
+    term(records[40:80])
+    assert len(calls) == 4
 
 
 # In a training.
@@ -209,7 +212,7 @@ def test_forest_does_not_see_the_validation_people(related):
     assert np.array_equal(model._trees.real, model.encoding.encode(related)[~is_validation])
 
 
-def test_resumed_run_has_the_forest_of_before_and_a_run_of_before_the_term_begins_one(related, tmp_path):
+def test_resumed_run_has_the_forest_of_before(related, tmp_path):
     first = tiny(related, 2).fit(related, run_dir=tmp_path)
     assert first._trees is not None
     (path,) = (tmp_path / "checkpoints").glob("*.pt")
@@ -219,10 +222,3 @@ def test_resumed_run_has_the_forest_of_before_and_a_run_of_before_the_term_begin
     assert resumed._trees is not None
     assert resumed._trees.n_learned == 3
     assert resumed._trees.state_dict()["forest"] == first._trees.state_dict()["forest"]
-    del state["trees"]
-    for newer in (tmp_path / "checkpoints").glob("*.pt"):
-        newer.unlink()
-    torch.save(state, path)
-    older = tiny(related, 3).fit(related, run_dir=tmp_path, resume=True)
-    assert older._trees is not None
-    assert older._trees.n_learned == 1

@@ -8,6 +8,7 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import torch
 from lightgbm import Booster, LGBMClassifier
 
@@ -75,6 +76,7 @@ class TreesReward:
         self.pool: deque[np.ndarray] = deque(maxlen=N_ROLLOUTS)
         self.n_learned = 0
         self.forest: Booster | None = None
+        self._last: tuple[pd.DataFrame, np.ndarray] = pd.DataFrame(), np.zeros((0, 0), dtype=np.float32)
 
     def __call__(self, records: np.ndarray) -> np.ndarray:
         """Rewards `(n,)` float32, from -`CLIP` to `CLIP`, of records `(n, n_attributes)`."""
@@ -105,7 +107,11 @@ class TreesReward:
         return encoder.transform(table).astype(np.float32), encoder
 
     def _features(self, records: np.ndarray) -> np.ndarray:
-        return self._redrawn[1].transform(self.decode(records)).astype(np.float32)
+        """Of a batch once: the decoder gives the same table for score and lesson."""
+        table = self.decode(records)
+        if table is not self._last[0]:
+            self._last = table, self._redrawn[1].transform(table).astype(np.float32)
+        return self._last[1]
 
     def state_dict(self) -> dict[str, Any]:
         """What the term has learned, as tensors and plain values."""
@@ -116,9 +122,7 @@ class TreesReward:
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
-        """The inverse of `state_dict`; an empty state, of a run that had no such term, leaves the term as it is."""
-        if not state:
-            return
+        """The inverse of `state_dict`."""
         self.pool.clear()
         self.pool.extend(features.cpu().numpy() for features in state["pool"])
         self.n_learned = int(state["n_learned"])
