@@ -72,9 +72,10 @@ class Schema:
     The group (patient) column tells which rows belong to one person. It is no attribute of a record: it is not in
     `columns`, it is used to keep a person's rows together, and it is never generated.
 
-    Generated records obey the constraints, and the evaluation counts who breaks them. No table is refused for them and
-    no column is encoded otherwise, so two schemas that differ in nothing else are equal: a run may go on after a rule
-    was added.
+    Generated records obey the constraints: levels whose values all break one are masked, values are repaired by them,
+    training pays for what is left, and what breaks one still is not sampled. The evaluation counts who breaks them. No
+    table is refused for them and the levels of a column are the same without, so two schemas that differ in nothing
+    else are equal: a run may go on after a rule was added.
     """
 
     columns: tuple[Column, ...]

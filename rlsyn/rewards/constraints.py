@@ -14,7 +14,9 @@ class ConstraintReward:
     """Minus the number of declared rules that a record breaks.
 
     The number and not the share: what a broken rule costs is then the same however many others are declared beside it.
-    Rules hold for values, so records are decoded; a level whose values break a rule now and then pays now and then.
+    Rules hold for values, so records are decoded, and repaired in this as those that are sampled are
+    (`Encoding.decode`): a record pays only for what values of its levels cannot mend, and where a level's values break a
+    rule now and then, now and then.
     Missing values break no rule (see `Constraint.is_broken_by`); that records do not flee into them is left to the
     realism term and to the KL penalty.
 

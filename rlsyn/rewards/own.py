@@ -20,7 +20,8 @@ class OwnReward:
     Args:
         name: What the term is called in messages.
         function: Takes a table with the schema's columns, kinds and categories, which it may change; returns one
-            finite number (or truth) for each row, as an array, a Series or a list.
+            finite number (or truth) for each row, as an array, a Series or a list. Where the schema declares rules, the
+            values have been repaired by them, as those of sampled records are; some records may break rules still.
         decode: The table of a batch of records.
     """
 
