@@ -25,7 +25,7 @@ from rlsyn.files import write_whole
 from rlsyn.methods import METHODS, Variant, configured, read_variants, usable_methods
 from rlsyn.names import unknown_name
 from rlsyn.runs import versions
-from rlsyn.table_options import ENVIRONMENTS, check_seeds, options_of_csv, options_of_env
+from rlsyn.table_options import ENVIRONMENTS, check_seeds, named_tables
 from rlsyn.yaml_fields import read_yaml
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -108,16 +108,9 @@ def _cells(arguments: argparse.Namespace) -> list[Cell]:
     if is_paper and arguments.fast:
         raise ValueError("The protocol of the paper has no --fast form: its scores are few. Leave out one of the two.")
     envs = paper_protocol.ENVIRONMENTS if is_paper and not (arguments.env or arguments.csv) else arguments.env
-    tables = [options_of_env(name) for name in envs] + [options_of_csv(text) for text in arguments.csv]
-    if not tables:
-        raise ValueError(f"Expected --env ID ... or --csv FILE:LABEL ... The ids are: {', '.join(ENVIRONMENTS)}.")
-    names = [name for name, _ in tables]
-    if len(set(names)) < len(names):
-        raise ValueError(f"Tables need names of their own, got {names}. Rename a file.")
+    tables = named_tables(envs, arguments.csv)
     seeds = arguments.seeds or (list(paper_protocol.SEEDS) if is_paper else [0])
     check_seeds(seeds)
-    if arguments.n_jobs < 1:
-        raise ValueError(f"The number of processes must be at least 1, got --n-jobs {arguments.n_jobs}.")
     variants = [one for path in arguments.variants for one in read_variants(path)]
     for name in arguments.only:
         if name not in (names := [variant.name for variant in variants]):
@@ -125,7 +118,7 @@ def _cells(arguments: argparse.Namespace) -> list[Cell]:
     if arguments.only:
         variants = [variant for variant in variants if variant.name in arguments.only]
     variants = _methods(arguments.methods) + variants
-    return plan(dict(tables), variants, seeds, configs=CONFIGS, fast=arguments.fast, protocol=arguments.protocol)
+    return plan(tables, variants, seeds, configs=CONFIGS, fast=arguments.fast, protocol=arguments.protocol)
 
 
 def _methods(names: list[str]) -> list[Variant]:

@@ -2,6 +2,8 @@
 
 python experiments/trade_off.py --env BreastCancer-v0 --seeds 0 1 2 -o DIR
 python experiments/trade_off.py --csv patients.csv:died --privacy 1 3 10 --temperature --epochs --methods sequential_trees -o DIR
+
+Every value is a training of its own, those of the temperature too.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from rlsyn.benchmark_tables import provenance, summarise, to_markdown
 from rlsyn.files import write_whole
 from rlsyn.methods import METHODS, configured
 from rlsyn.runs import versions
-from rlsyn.table_options import ENVIRONMENTS, check_seeds, options_of_csv, options_of_env
+from rlsyn.table_options import ENVIRONMENTS, check_seeds, named_tables
 from rlsyn.trade_off import DEFAULT, KNOBS, curves, points, variants
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -68,17 +70,11 @@ def _report(cells: list[Cell], output_dir: Path, wanted: dict[str, dict[str, flo
 
 
 def _cells(arguments: argparse.Namespace) -> list[Cell]:
-    tables = [options_of_env(name) for name in arguments.env] + [options_of_csv(text) for text in arguments.csv]
-    if not tables:
-        raise ValueError(f"Expected --env ID ... or --csv FILE:LABEL ... The ids are: {', '.join(ENVIRONMENTS)}.")
-    if len(dict(tables)) < len(tables):
-        raise ValueError(f"Tables need names of their own, got {[name for name, _ in tables]}. Rename a file.")
+    tables = named_tables(arguments.env, arguments.csv)
     check_seeds(arguments.seeds)
-    if arguments.n_jobs < 1:
-        raise ValueError(f"The number of processes must be at least 1, got --n-jobs {arguments.n_jobs}.")
     names = dict.fromkeys([DEFAULT, *ENDS, *arguments.methods])
     methods = configured(list(names)) + variants(_swept(arguments))
-    return plan(dict(tables), methods, arguments.seeds, configs=CONFIGS, fast=arguments.fast)
+    return plan(tables, methods, arguments.seeds, configs=CONFIGS, fast=arguments.fast)
 
 
 def _swept(arguments: argparse.Namespace) -> dict[str, list[float]]:

@@ -27,6 +27,21 @@ def check_seeds(seeds: Sequence[int]) -> None:
         raise ValueError(f"Seeds must be different, each given once, got {list(seeds)}.")
 
 
+def named_tables(envs: Sequence[str], csvs: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """By name of a table its options, environments first (see `options_of_env` and `options_of_csv`).
+
+    Raises:
+        ValueError: There are none, or two of one name, or one that cannot be.
+        FileNotFoundError: A file does not exist.
+    """
+    tables = [options_of_env(name) for name in envs] + [options_of_csv(text) for text in csvs]
+    if not tables:
+        raise ValueError(f"Expected --env ID ... or --csv FILE:LABEL ... The ids are: {', '.join(ENVIRONMENTS)}.")
+    if len(dict(tables)) < len(tables):
+        raise ValueError(f"Tables need names of their own, got {[name for name, _ in tables]}. Rename a file.")
+    return dict(tables)
+
+
 def options_of_env(name: str) -> tuple[str, dict[str, Any]]:
     """The name of an environment's table, and what `rlsyn.runs.load_dataset` takes for it but for the seed.
 
