@@ -3,6 +3,7 @@
 python experiments/sample.py lightning_logs/rlsyn/AIREADI-v0_1 -n 1000 -o more.csv
 python experiments/sample.py RUN -n 1000 -o more.csv --where "type_2_diabetes=1"
 python experiments/sample.py RUN -n 1000 -o raw.csv --rules keep
+python experiments/sample.py RUN -n 1000 -o before.csv --policy warm_start --temperature 0.8
 """
 
 from __future__ import annotations
@@ -34,13 +35,16 @@ def main(argv: list[str] | None = None) -> int:
             raise ValueError(f"The seed must not be negative, got --seed {arguments.seed}.")
         if arguments.n < 1:
             raise ValueError(f"The number of records must be at least 1, got -n {arguments.n}.")
+        if arguments.temperature is not None and not arguments.temperature > 0:
+            raise ValueError(f"The temperature must be above 0, got --temperature {arguments.temperature}.")
         # Torch and Lightning take seconds to import: a mistyped column is told before.
         from rlsyn.synthesizer import RLSyn
 
         model = RLSyn.load(arguments.run, device=arguments.device)
         # A stream of its own: the run drew synthetic.csv from its seed.
         seed = np.random.SeedSequence([model.seed, 1, arguments.seed]).generate_state(1)[0]
-        synthetic = model.sample(arguments.n, where, seed=int(seed), rules=arguments.rules)
+        how = {name: getattr(arguments, name) for name in ("rules", "policy", "temperature")}
+        synthetic = model.sample(arguments.n, where, seed=int(seed), **how)
         write_whole(output, synthetic.to_csv(index=False))
     except (ValueError, OSError) as error:
         print(f"sample.py: error: {' '.join(str(error).split())}", file=sys.stderr)
@@ -108,6 +112,14 @@ def _parser() -> Parser:
         default="obey",
         help="obey: no record breaks a declared rule; keep: records as the policy fills them in (default: obey)",
     )
+    parser.add_argument(
+        "--policy",
+        choices=("trained", "last", "warm_start"),
+        default="trained",
+        help="trained: the selected one, or the last; last: PPO's last; warm_start: before PPO (default: trained)",
+    )
+    temperature = "of sampling: lower for more typical and higher for more unusual records (default: the run's)"
+    parser.add_argument("--temperature", type=float, metavar="T", help=temperature)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     return parser
 

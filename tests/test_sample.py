@@ -41,6 +41,15 @@ def test_same_seed_draws_the_same_file_and_conditions_hold(saved, tmp_path):
     assert (table["died"] == 1).all() and (table["site"] == "Bern").all() and table["smoker"].isna().all()
 
 
+def test_policy_and_temperature_are_those_that_are_asked_for(saved, tmp_path, load_script, monkeypatch, capsys):
+    sample, found = RLSyn.sample, []
+    monkeypatch.setattr(RLSyn, "sample", lambda *args, **kwargs: found.append(kwargs) or sample(*args, **kwargs))
+    script, more = load_script("sample"), ["--policy", "warm_start", "--temperature", "0.01"]
+    assert script.main([str(saved), "-n", "50", "-o", str(tmp_path / "cold.csv"), *more]) == 0
+    assert (found[0]["policy"], found[0]["temperature"]) == ("warm_start", 0.01)
+    assert len(set(pd.read_csv(tmp_path / "cold.csv")["died"])) == 1  # cold as it is, the likeliest alone
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -48,10 +57,12 @@ def test_same_seed_draws_the_same_file_and_conditions_hold(saved, tmp_path):
         (["--where", "site"], "COLUMN=VALUE"),
         (["--where", "age=old"], "must be a number"),
         (["-n", "0"], "at least 1"),
+        (["--temperature", "0"], "must be above 0"),
+        (["--policy", "best"], "warm_start"),
         (["-o", "nowhere/at/all.csv"], "does not exist"),
         (["-n", "many"], "many"),
     ],
-    ids=["column", "form", "number", "none", "folder", "text"],
+    ids=["column", "form", "number", "none", "temperature", "policy", "folder", "text"],
 )
 def test_wrong_input_is_refused_in_one_line(saved, tmp_path, arguments, message):
     result = call("sample.py", saved, "-o", tmp_path / "more.csv", *arguments)
