@@ -265,13 +265,13 @@ def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
     )
     absent = [name for name in names if name not in config]
     if absent:
-        raise ValueError(f"{arguments.resume} was not begun by this command: its config.yaml lacks {absent}.")
+        raise ValueError(
+            f"{arguments.resume} was not begun by this version of this command: its config.yaml lacks {absent}."
+        )
     options = {name: config[name] for name in names}
     if arguments.csv is not None:
         options["csv"] = str(Path(arguments.csv).absolute())
-    # Runs of before the reward had several terms were rewarded for realism alone; the trees came later still.
-    before = {"reward_weights": {"constraints": 0.0}, **options["parameters"]}
-    parameters = {**before, "reward_weights": {"trees": 0.0, **before["reward_weights"]}}
+    parameters = dict(options["parameters"])
     if arguments.n_timesteps is not None:
         if arguments.n_timesteps <= (n_done := checkpoint_steps(arguments.resume)):
             raise ValueError(
