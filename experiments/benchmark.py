@@ -111,6 +111,8 @@ def _cells(arguments: argparse.Namespace) -> list[Cell]:
     tables = named_tables(envs, arguments.csv)
     seeds = arguments.seeds or (list(paper_protocol.SEEDS) if is_paper else [0])
     check_seeds(seeds)
+    if arguments.n_jobs < 1:
+        raise ValueError(f"The number of processes must be at least 1, got --n-jobs {arguments.n_jobs}.")
     variants = [one for path in arguments.variants for one in read_variants(path)]
     for name in arguments.only:
         if name not in (names := [variant.name for variant in variants]):

@@ -72,6 +72,8 @@ def _report(cells: list[Cell], output_dir: Path, wanted: dict[str, dict[str, flo
 def _cells(arguments: argparse.Namespace) -> list[Cell]:
     tables = named_tables(arguments.env, arguments.csv)
     check_seeds(arguments.seeds)
+    if arguments.n_jobs < 1:
+        raise ValueError(f"The number of processes must be at least 1, got --n-jobs {arguments.n_jobs}.")
     names = dict.fromkeys([DEFAULT, *ENDS, *arguments.methods])
     methods = configured(list(names)) + variants(_swept(arguments))
     return plan(tables, methods, arguments.seeds, configs=CONFIGS, fast=arguments.fast)

@@ -130,12 +130,10 @@ def run_cells(
         progress_bar: Whether to show one.
 
     Raises:
-        ValueError: `n_jobs` below 1, a table cannot be learned from, a finished cell was run otherwise or on other rows,
-            or a Ray cluster is asked for, but Ray is not installed. Nothing has been written then.
+        ValueError: A table cannot be learned from, a finished cell was run otherwise or on other rows, or a Ray cluster
+            is asked for, but Ray is not installed. Nothing has been written then.
         OSError: A table is gone, or the folder cannot be written to.
     """
-    if n_jobs < 1:
-        raise ValueError(f"The number of processes must be at least 1, got --n-jobs {n_jobs}.")
     output_dir = output_dir.absolute()
     for cell in cells:
         _check_finished(cell, output_dir)
