@@ -123,7 +123,7 @@ def difference_text(values: np.ndarray, name: str) -> str:
     """A mean difference with its interval from three pairs on, marked where it is beyond it.
 
     Example:
-        >>> difference_text(np.array([0.010, 0.012, 0.011]), "S2R")
+        >>> difference_text(np.array([0.010, 0.012, 0.011]), "S2R AUC")
         '+0.011 ± 0.002 ▲'
     """
     if len(values) == 0:

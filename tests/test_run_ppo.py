@@ -229,6 +229,7 @@ def test_policy_for_comparison_that_gives_too_few_records_does_not_lose_the_run(
     assert (run_dir / "synthetic.csv").is_file()
 
 
+@pytest.mark.slow
 def test_simulated_cohort_says_that_it_is_simulated(tmp_path):
     parameters = [
         "n_records:16",
