@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import threadpool_limits
 
 from rlsyn.levels import QuantileLevels
 from rlsyn.policy import AutoregressivePolicy
@@ -41,6 +42,7 @@ class Choice:
     intercepts: np.ndarray
 
 
+@threadpool_limits.wrap(limits=1)  # many small problems: threads would only wait for each other
 def start_at_regressions(policy: AutoregressivePolicy, train: np.ndarray, validation: np.ndarray) -> None:
     """Set the linear path of a new policy to a regression of each attribute on the inputs of those before it.
 
