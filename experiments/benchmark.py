@@ -16,7 +16,7 @@ from pathlib import Path
 import pandas as pd
 
 from rlsyn import paper_protocol
-from rlsyn.arguments import Parser
+from rlsyn.arguments import Parser, check_n_jobs
 from rlsyn.benchmark import Cell, plan, run_cells
 from rlsyn.benchmark_figures import RANKED, Ranked, cost_figure, rank_figure, trade_off_figure
 from rlsyn.benchmark_results import collect, commits, failures, shapes
@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _report(cells: list[Cell], output_dir: Path, command: str) -> int:
     results = collect(cells, output_dir)
-    failed = [f"{cell.table}, {cell.method}, seed {cell.seed}: {error}" for cell, error in failures(cells, output_dir)]
+    failed = failures(cells, output_dir)
     for failure in failed:
         print(f"Failed: {failure}", file=sys.stderr)
     if results.empty:
@@ -111,8 +111,7 @@ def _cells(arguments: argparse.Namespace) -> list[Cell]:
     tables = named_tables(envs, arguments.csv)
     seeds = arguments.seeds or (list(paper_protocol.SEEDS) if is_paper else [0])
     check_seeds(seeds)
-    if arguments.n_jobs < 1:
-        raise ValueError(f"The number of processes must be at least 1, got --n-jobs {arguments.n_jobs}.")
+    check_n_jobs(arguments.n_jobs)
     variants = [one for path in arguments.variants for one in read_variants(path)]
     for name in arguments.only:
         if name not in (names := [variant.name for variant in variants]):

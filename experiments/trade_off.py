@@ -14,7 +14,7 @@ import shlex
 import sys
 from pathlib import Path
 
-from rlsyn.arguments import Parser
+from rlsyn.arguments import Parser, check_n_jobs
 from rlsyn.benchmark import Cell, plan, run_cells
 from rlsyn.benchmark_figures import ENDS, trade_off_figure
 from rlsyn.benchmark_results import collect, commits, failures, shapes
@@ -50,7 +50,7 @@ def main(argv: list[str] | None = None) -> int:
 
 def _report(cells: list[Cell], output_dir: Path, wanted: dict[str, dict[str, float]], command: str) -> int:
     results = collect(cells, output_dir)
-    failed = [f"{cell.table}, {cell.method}, seed {cell.seed}: {error}" for cell, error in failures(cells, output_dir)]
+    failed = failures(cells, output_dir)
     for failure in failed:
         print(f"Failed: {failure}", file=sys.stderr)
     if results.empty:
@@ -72,8 +72,7 @@ def _report(cells: list[Cell], output_dir: Path, wanted: dict[str, dict[str, flo
 def _cells(arguments: argparse.Namespace) -> list[Cell]:
     tables = named_tables(arguments.env, arguments.csv)
     check_seeds(arguments.seeds)
-    if arguments.n_jobs < 1:
-        raise ValueError(f"The number of processes must be at least 1, got --n-jobs {arguments.n_jobs}.")
+    check_n_jobs(arguments.n_jobs)
     names = dict.fromkeys([DEFAULT, *ENDS, *arguments.methods])
     methods = configured(list(names)) + variants(_swept(arguments))
     return plan(tables, methods, arguments.seeds, configs=CONFIGS, fast=arguments.fast)

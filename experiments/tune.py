@@ -20,7 +20,7 @@ from typing import Any
 
 import pandas as pd
 
-from rlsyn.arguments import Parser
+from rlsyn.arguments import Parser, check_n_jobs
 from rlsyn.names import unknown_name
 from rlsyn.runs import load_dataset, make_folder
 from rlsyn.search_spaces import SPACES
@@ -95,8 +95,7 @@ def _shown(summary: pd.DataFrame) -> pd.DataFrame:
 def _methods(arguments: argparse.Namespace) -> list[str]:
     if arguments.trials < 1:
         raise ValueError(f"At least 1 trial is needed, the defaults, got --trials {arguments.trials}.")
-    if arguments.n_jobs < 1:
-        raise ValueError(f"The number of processes must be at least 1, got --n-jobs {arguments.n_jobs}.")
+    check_n_jobs(arguments.n_jobs)
     check_seeds([arguments.seed])
     methods = list(SPACES) if arguments.methods == ["all"] else list(dict.fromkeys(arguments.methods))
     for method in methods:

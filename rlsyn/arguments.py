@@ -12,6 +12,16 @@ from typing import Any, NoReturn
 from rlsyn.names import unknown_name
 
 
+def check_n_jobs(n_jobs: int) -> None:
+    """Check a number of processes.
+
+    Raises:
+        ValueError: It is below 1.
+    """
+    if n_jobs < 1:
+        raise ValueError(f"The number of processes must be at least 1, got --n-jobs {n_jobs}.")
+
+
 def check_arguments(
     function: Callable[..., Any], arguments: Mapping[str, Any], prefix: str = "", reserved: Collection[str] = ()
 ) -> None:

@@ -81,10 +81,14 @@ def commits(cells: Sequence[Cell], output_dir: Path) -> list[str]:
     return list(dict.fromkeys(str(cell.read_config(output_dir)["commit"]) for cell in finished))
 
 
-def failures(cells: Sequence[Cell], output_dir: Path) -> list[tuple[Cell, str]]:
-    """The cells that failed, and the last line of the error of each."""
+def failures(cells: Sequence[Cell], output_dir: Path) -> list[str]:
+    """In words the cells that failed, each with the last line of its error."""
     errors = [(cell, cell.folder(output_dir) / "error.txt") for cell in cells]
-    return [(cell, path.read_text().strip().splitlines()[-1]) for cell, path in errors if path.is_file()]
+    return [
+        f"{cell.table}, {cell.method}, seed {cell.seed}: {path.read_text().strip().splitlines()[-1]}"
+        for cell, path in errors
+        if path.is_file()
+    ]
 
 
 def _relative_dwd(finished: Sequence[Cell], output_dir: Path) -> dict[Path, pd.DataFrame]:

@@ -31,7 +31,6 @@ MAX_ROWS = 500
 """Rows of each side at most: with more the differences of two policies are not seen any better."""
 MAX_DRAWS = 5
 """Records drawn at most for each that is scored: rules that fewer than a fifth obey would cost more than they tell."""
-
 LEAST_PEOPLE = 100
 """Validation people below whom the criterion is chance: with 31 it kept the warm start under three seeds of three."""
 
