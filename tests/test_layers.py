@@ -27,6 +27,7 @@ FLOORS = (
     ),
     ("rlsyn.datasets.simulated_aireadi_columns", "rlsyn.datasets.simulated_mimic"),
     ("rlsyn.datasets.simulated_aireadi",),
+    ("rlsyn.datasets.reader_options",),
     ("rlsyn.datasets.aireadi", "rlsyn.datasets.mimic"),
     ("rlsyn.datasets",),
     # Environments.

@@ -1,0 +1,118 @@
+"""Options of the cohort readers: a frozen dataclass each, whose fields are the flags of the command line.
+
+A reader follows one of two protocols. `default` is what we hold to be right; `paper` is what the code of
+arXiv:2512.21395 does, faults included, where that differs. Options given by name go before those of the protocol.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from types import UnionType
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from rlsyn.names import unknown_name
+
+PROTOCOLS = ("default", "paper")
+
+Options = TypeVar("Options")
+
+
+def option(default: Any, help: str, *, paper: Any = dataclasses.MISSING) -> Any:
+    """A field of a dataclass of reader options.
+
+    Args:
+        default: Its value under the protocol `default`.
+        help: What it does, for `--help`.
+        paper: Its value under the protocol `paper`; without one, the default.
+    """
+    return dataclasses.field(default=default, metadata={"help": help, "paper": paper})
+
+
+def resolve(options: type[Options], given: Mapping[str, Any]) -> Options:
+    """Options of a reader: those given by name, and for the rest those of the protocol.
+
+    Args:
+        options: The dataclass.
+        given: Values by name of the field, and `protocol`; None stands for "not given".
+
+    Raises:
+        ValueError: An unknown name, or a value that the field does not take.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Example:
+        ...     unit: Literal["day", "participant"] = option("day", "what a row is")
+        ...     has_faults: bool = option(False, "whether the faults are kept", paper=True)
+        >>> resolve(Example, {"protocol": "paper", "unit": "participant"})
+        Example(unit='participant', has_faults=True)
+    """
+    fields = _fields(options)
+    values = {name: value for name, value in given.items() if value is not None}
+    protocol = values.pop("protocol", PROTOCOLS[0])
+    if protocol not in PROTOCOLS:
+        raise ValueError(unknown_name("protocol", str(protocol), PROTOCOLS))
+    for name, value in values.items():
+        if name not in fields:
+            raise ValueError(unknown_name("option of this data set", name, list(fields)))
+        _check(name, value, _kind(options, name))
+    if protocol == "paper":
+        of_paper = {name: field.metadata["paper"] for name, field in fields.items()}
+        values = {name: value for name, value in of_paper.items() if value is not dataclasses.MISSING} | values
+    return options(**values)
+
+
+def add_options(parser: argparse.ArgumentParser, options: type[Any], title: str) -> None:
+    """Add a flag for each field of a dataclass of reader options; what is not given is None."""
+    group = parser.add_argument_group(title)
+    for name, field in _fields(options).items():
+        flag, kind = f"--{name.replace('_', '-')}", _kind(options, name)
+        words = f"{field.metadata['help']} (default: {field.default})".replace("%", "%%")
+        if kind is bool:
+            group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=words)
+        elif choices := _choices(kind):
+            group.add_argument(flag, choices=choices, help=words)
+        else:
+            group.add_argument(flag, type=kind, metavar=_METAVARS[kind], help=words)
+
+
+def names_of(options: type[Any]) -> tuple[str, ...]:
+    """Names of the fields of a dataclass of reader options."""
+    return tuple(_fields(options))
+
+
+_METAVARS: dict[Any, str] = {str: "TEXT", int: "N", float: "X", Path: "DIR"}
+_WORDS = {str: "text", int: "a whole number", float: "a number", Path: "a folder", bool: "true or false"}
+
+
+def _fields(options: type[Any]) -> dict[str, dataclasses.Field[Any]]:
+    return {field.name: field for field in dataclasses.fields(options)}
+
+
+def _kind(options: type[Any], name: str) -> Any:
+    """The type of a field, None left out."""
+    hint = get_type_hints(options)[name]
+    kinds = [kind for kind in get_args(hint) if kind is not type(None)]
+    return kinds[0] if isinstance(hint, UnionType) else hint
+
+
+def _choices(kind: Any) -> tuple[Any, ...]:
+    return get_args(kind) if get_origin(kind) is Literal else ()
+
+
+def _check(name: str, value: Any, kind: Any) -> None:
+    if choices := _choices(kind):
+        if value not in choices:
+            raise ValueError(f"--{name.replace('_', '-')} must be one of {', '.join(choices)}, got {value!r}.")
+        return
+    fits = {
+        str: isinstance(value, str),
+        Path: isinstance(value, (str, Path)),
+        bool: isinstance(value, bool),
+        int: isinstance(value, int) and not isinstance(value, bool),
+        float: isinstance(value, (int, float)) and not isinstance(value, bool),
+    }
+    if not fits[kind]:
+        raise ValueError(f"--{name.replace('_', '-')} must be {_WORDS[kind]}, got {value!r}.")
