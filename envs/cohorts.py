@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ def make_record_env(
     n_levels: int = 32,
     order: str = "label_first",
     seed: int = 0,
+    reader_options: Mapping[str, Any] | None = None,
     **env_kwargs: Any,
 ) -> RecordEnv:
     """The environment of a data set, what `gymnasium.make(id)` returns.
@@ -39,6 +40,7 @@ def make_record_env(
         n_levels: Levels of a finely valued column.
         order: Fill order, see `Encoding.fit`.
         seed: Seed of the split into train and test; the levels are those of the training rows.
+        reader_options: With `data_dir`: options of the reader of the release, by name.
         env_kwargs: Further arguments of `RecordEnv`.
 
     Raises:
@@ -46,7 +48,10 @@ def make_record_env(
     """
     if csv is not None and dataset != "Table-v0":
         raise ValueError(f"csv goes with Table-v0, got it with {dataset}.")
-    data = load(dataset, data_dir, seed) if csv is None else from_table(read_table(csv, drop), label, group, seed=seed)
+    if csv is None:
+        data = load(dataset, data_dir, seed, reader_options=reader_options)
+    else:
+        data = from_table(read_table(csv, drop), label, group, seed=seed)
     encoding = Encoding.fit(data.train, data.schema, n_levels, order)
     return RecordEnv(
         encoding.n_levels,

@@ -47,6 +47,7 @@ def main(argv: list[str] | None = None) -> int:
             title=dataset.title,
             source=dataset.source,
             simulated=dataset.simulated,
+            licence=dataset.licence,
         )
         evaluation.write_scores(output_dir)
         report = write_report(evaluation, output_dir, command=shlex.join(sys.argv), versions=versions())

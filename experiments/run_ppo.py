@@ -19,7 +19,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pandas as pd
 
 from rlsyn.arguments import Parser
-from rlsyn.datasets import DATASETS, Dataset
+from rlsyn.datasets import COHORTS, DATASETS, Dataset
+from rlsyn.datasets.reader_options import add_options, option_names
 from rlsyn.files import write_whole
 from rlsyn.names import unknown_name
 from rlsyn.runs import (
@@ -45,6 +46,9 @@ if TYPE_CHECKING:
 METHOD = "rlsyn"
 CONFIGS = Path(__file__).parent / "configs"
 ALGOS = ("ppo",)
+READER_OPTIONS = {env: reader.options for env, reader in COHORTS.items()}
+MOVABLE = ("csv", "data_dir")
+"""What a run that is resumed may find elsewhere."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -53,7 +57,7 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         options = _resumed(arguments) if arguments.resume else _options(arguments)
-        dataset = load_dataset(options)
+        dataset = load_dataset(options, progress_bar=arguments.progress)
         model = _model(options, dataset)
         run_dir = _run_dir(arguments, options, dataset)
     except (ValueError, OSError, NotImplementedError) as error:
@@ -82,6 +86,8 @@ def _run(
     model: RLSyn, dataset: Dataset, run_dir: Path, options: dict[str, Any], *, resume: bool, progress: bool
 ) -> int:
     print(f"{dataset.title}: {dataset.source}")
+    if dataset.licence:
+        print(f"LICENCE OF THE DATA: {dataset.licence}")
     if rare := rare_categories(dataset.train, dataset.schema):
         print(f"Note: these columns have categories of fewer than 3 people, which may be generated: {', '.join(rare)}.")
     print(
@@ -176,6 +182,7 @@ def _evaluate(
         title=dataset.title,
         source=dataset.source,
         simulated=dataset.simulated,
+        licence=dataset.licence,
     )
 
 
@@ -236,15 +243,26 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     files = ("csv", "test_csv", "constraints", "data_dir")
     absolute = {name: str(Path(given[name]).absolute()) for name in files if given[name]}
     options = {"env": env, **given, **absolute, "algo": arguments.algo, "n_samples": arguments.n_samples}
+    options["reader_options"] = _reader_options(arguments)
     return {**options, "report": arguments.report, "parameters": parameters}
 
 
+def _reader_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What is asked of the reader of a release, by name."""
+    given = {name: getattr(arguments, name) for name in ("protocol", *option_names(READER_OPTIONS))}
+    return {
+        name: str(value.absolute()) if isinstance(value, Path) else value
+        for name, value in given.items()
+        if value is not None
+    }
+
+
 def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What the run to be resumed was asked for; only `-n` may be raised, and the table's new place named."""
+    """What the run to be resumed was asked for; only `-n` may be raised, and the data's new place named."""
     config = read_config(arguments.resume)
     parser = _parser()
     for name, value in vars(arguments).items():
-        if name not in ("resume", "n_timesteps", "csv", "progress") and value != parser.get_default(name):
+        if name not in ("resume", "n_timesteps", *MOVABLE, "progress") and value != parser.get_default(name):
             raise ValueError(
                 f"A run is resumed as it was begun: --{name.replace('_', '-')} cannot be changed, only -n raised. "
                 "Start a new run instead."
@@ -268,9 +286,9 @@ def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
         raise ValueError(
             f"{arguments.resume} was not begun by this version of this command: its config.yaml lacks {absent}."
         )
-    options = {name: config[name] for name in names}
-    if arguments.csv is not None:
-        options["csv"] = str(Path(arguments.csv).absolute())
+    options = {name: config[name] for name in names} | {"reader_options": config.get("reader_options", {})}
+    moved = {name: getattr(arguments, name) for name in MOVABLE}
+    options |= {name: str(Path(place).absolute()) for name, place in moved.items() if place is not None}
     parameters = dict(options["parameters"])
     if arguments.n_timesteps is not None:
         if arguments.n_timesteps <= (n_done := checkpoint_steps(arguments.resume)):
@@ -321,6 +339,7 @@ def _parser() -> Parser:
         "--drop", metavar="COLUMN", nargs="+", action="extend", default=[], help="columns of --csv to leave out"
     )
     data.add_argument("--constraints", metavar="FILE", help="YAML list of rules that every record of --csv must obey")
+    add_options(parser, READER_OPTIONS)
     train = parser.add_argument_group("how to learn it")
     train.add_argument("--algo", default="ppo", help=f"algorithm: {', '.join(ALGOS)}")
     train.add_argument("-n", "--n-timesteps", type=int, metavar="N", help="environment steps (default: 150 rollouts)")

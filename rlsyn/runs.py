@@ -28,6 +28,9 @@ VERSIONED = (
     *("numpy", "pandas", "scipy", "scikit-learn", "lightgbm"),
 )
 
+LICENCE = "data_licence.txt"
+"""File of a run directory that says what binds whoever uses what is in it."""
+
 
 def new_run_dir(log_dir: str | Path, method: str, env: str) -> Path:
     """A fresh folder `log_dir/method/env_n`, n the next free number.
@@ -86,7 +89,7 @@ def make_folder(folder: Path) -> None:
 def write_config(
     run_dir: Path, dataset: Dataset, method: str, arguments: Mapping[str, Any], before: Mapping[str, Any] | None = None
 ) -> None:
-    """Write `config.yaml` and `schema.yaml`: all that it takes to run again.
+    """Write `config.yaml` and `schema.yaml`, all that it takes to run again, and the licence of the data, if any.
 
     Args:
         run_dir: The run directory.
@@ -113,6 +116,8 @@ def write_config(
         **({name: before[name] for name in now if name in before} if before else now),
         **({"resumed": [*before.get("resumed", []), now]} if before else {}),
     }
+    if dataset.licence:
+        write_whole(run_dir / LICENCE, f"{dataset.licence}\n")
     write_whole(run_dir / "config.yaml", yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True, width=120))
     dataset.schema.write(run_dir / "schema.yaml")
 
@@ -137,13 +142,14 @@ def read_config(run_dir: str | Path) -> dict[str, Any]:
     return config
 
 
-def load_dataset(options: Mapping[str, Any]) -> Dataset:
+def load_dataset(options: Mapping[str, Any], progress_bar: bool = False) -> Dataset:
     """The data set that a run was asked to learn: train and test rows as they were divided then.
 
     Args:
         options: The run's `config.yaml`: `env`, or `csv` with `label`, `group`, `test_csv`, `drop` and `constraints`;
-            `data_dir`; `parameters`, whose seed divides the rows; and, where they are not the usual ones, the
-            `test_size` and whether the split is `stratified`.
+            `data_dir` and `reader_options`; `parameters`, whose seed divides the rows; and, where they are not the
+            usual ones, the `test_size` and whether the split is `stratified`.
+        progress_bar: Whether readers that take long show how far they are.
 
     Raises:
         FileNotFoundError: The table is not where it was.
@@ -152,7 +158,10 @@ def load_dataset(options: Mapping[str, Any]) -> Dataset:
     split = {name: options[name] for name in ("test_size", "stratified") if name in options}
     split["seed"] = options["parameters"].get("seed", 0)
     if options["csv"] is None:
-        return load(options["env"], options["data_dir"], **split)
+        reader_options = options.get("reader_options")
+        return load(
+            options["env"], options["data_dir"], reader_options=reader_options, progress_bar=progress_bar, **split
+        )
     table = read_table(options["csv"], options["drop"])
     test = read_table(options["test_csv"], options["drop"]) if options["test_csv"] else None
     constraints = read_constraints(options["constraints"]) if options.get("constraints") else ()

@@ -64,23 +64,37 @@ def resolve(options: type[Options], given: Mapping[str, Any]) -> Options:
     return options(**values)
 
 
-def add_options(parser: argparse.ArgumentParser, options: type[Any], title: str) -> None:
-    """Add a flag for each field of a dataclass of reader options; what is not given is None."""
-    group = parser.add_argument_group(title)
-    for name, field in _fields(options).items():
-        flag, kind = f"--{name.replace('_', '-')}", _kind(options, name)
-        words = f"{field.metadata['help']} (default: {field.default})".replace("%", "%%")
-        if kind is bool:
+def add_options(parser: argparse.ArgumentParser, options_of: Mapping[str, type[Any]]) -> None:
+    """Add `--protocol` and a flag for each field of the options of the readers; what is not given is None.
+
+    Args:
+        parser: The command line.
+        options_of: By environment the options of its reader. A field that two readers have must be of one kind.
+    """
+    group = parser.add_argument_group("how a release is read (with --data-dir)")
+    group.add_argument("--protocol", choices=PROTOCOLS, help="what we hold to be right, or what the paper's code does")
+    for name in option_names(options_of):
+        readers = {env: options for env, options in options_of.items() if name in _fields(options)}
+        kinds = [_kind(options, name) for options in readers.values()]
+        words = "; ".join(f"{env}: {_help(_fields(options)[name])}" for env, options in readers.items())
+        flag, words = f"--{name.replace('_', '-')}", words.replace("%", "%%")
+        if kinds[0] is bool:
             group.add_argument(flag, action=argparse.BooleanOptionalAction, default=None, help=words)
-        elif choices := _choices(kind):
-            group.add_argument(flag, choices=choices, help=words)
+        elif choices := [choice for kind in kinds for choice in _choices(kind)]:
+            group.add_argument(flag, choices=tuple(dict.fromkeys(choices)), help=words)
         else:
-            group.add_argument(flag, type=kind, metavar=_METAVARS[kind], help=words)
+            group.add_argument(flag, type=kinds[0], metavar=_METAVARS[kinds[0]], help=words)
 
 
-def names_of(options: type[Any]) -> tuple[str, ...]:
-    """Names of the fields of a dataclass of reader options."""
-    return tuple(_fields(options))
+def option_names(options_of: Mapping[str, type[Any]]) -> tuple[str, ...]:
+    """Names of all fields, each once."""
+    return tuple(dict.fromkeys(name for options in options_of.values() for name in _fields(options)))
+
+
+def _help(field: dataclasses.Field[Any]) -> str:
+    default, paper = field.default, field.metadata["paper"]
+    of_paper = "" if paper is dataclasses.MISSING else f"; as in the paper: {paper}"
+    return f"{field.metadata['help']} (default: {default}{of_paper})"
 
 
 _METAVARS: dict[Any, str] = {str: "TEXT", int: "N", float: "X", Path: "DIR"}
