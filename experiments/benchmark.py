@@ -21,11 +21,12 @@ from rlsyn.benchmark import Cell, plan, run_cells
 from rlsyn.benchmark_figures import RANKED, Ranked, cost_figure, rank_figure, trade_off_figure
 from rlsyn.benchmark_results import collect, commits, failures, shapes
 from rlsyn.benchmark_tables import paper_table, provenance, summarise, to_markdown
+from rlsyn.datasets.reader_options import PROTOCOLS
 from rlsyn.files import write_whole
 from rlsyn.methods import METHODS, Variant, configured, read_variants, usable_methods
 from rlsyn.names import unknown_name
 from rlsyn.runs import versions
-from rlsyn.table_options import ENVIRONMENTS, check_seeds, named_tables
+from rlsyn.table_options import add_tables, check_seeds, given_reader_options, named_tables
 from rlsyn.yaml_fields import read_yaml
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -108,7 +109,7 @@ def _cells(arguments: argparse.Namespace) -> list[Cell]:
     if is_paper and arguments.fast:
         raise ValueError("The protocol of the paper has no --fast form: its scores are few. Leave out one of the two.")
     envs = paper_protocol.ENVIRONMENTS if is_paper and not (arguments.env or arguments.csv) else arguments.env
-    tables = named_tables(envs, arguments.csv)
+    tables = named_tables(envs, arguments.csv, given_reader_options(arguments))
     seeds = arguments.seeds or (list(paper_protocol.SEEDS) if is_paper else [0])
     check_seeds(seeds)
     check_n_jobs(arguments.n_jobs)
@@ -134,16 +135,17 @@ def _left_out(names: list[str]) -> list[str]:
 
 def _parser() -> Parser:
     parser = Parser("Compare methods on the same splits by the same evaluation.")
-    parser.add_argument("--env", metavar="ID", nargs="+", default=[], help=f"environments: {', '.join(ENVIRONMENTS)}")
-    parser.add_argument("--csv", metavar="FILE:LABEL[:GROUP]", nargs="+", default=[], help="tables of your own")
+    add_tables(parser)
     methods = f"all, none (variants only), or of: {', '.join(METHODS)}"
     parser.add_argument("--methods", nargs="+", default=["all"], metavar="M", help=methods)
     variants = "YAML files of methods with other parameters, see experiments/variants/published.yaml"
     parser.add_argument("--variants", nargs="+", default=[], metavar="FILE", help=variants)
     parser.add_argument("--only", nargs="+", default=[], metavar="NAME", help="of those variants (default: all)")
     parser.add_argument("--seeds", nargs="+", type=int, metavar="S", help="of split and training (default: 0)")
-    protocol = "paper: splits, numbers of records, classifiers, seeds (0 to 9) and table of arXiv:2512.21395"
-    parser.add_argument("--protocol", choices=("default", "paper"), default="default", help=protocol)
+    protocol = (
+        "paper: reading of releases, splits, numbers of records, classifiers, seeds (0 to 9), table of arXiv:2512.21395"
+    )
+    parser.add_argument("--protocol", choices=PROTOCOLS, default=PROTOCOLS[0], help=protocol)
     folder = "folder of results, records included (but for bootstrap: real people); run again, it goes on"
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help=folder)
     parser.add_argument("--fast", action="store_true", help="quick scores only")

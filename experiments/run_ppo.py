@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import pandas as pd
 
 from rlsyn.arguments import Parser
-from rlsyn.datasets import COHORTS, DATASETS, Dataset
-from rlsyn.datasets.reader_options import add_options, option_names
+from rlsyn.datasets import DATASETS, Dataset
+from rlsyn.datasets.reader_options import add_options, add_protocol
 from rlsyn.files import write_whole
 from rlsyn.names import unknown_name
 from rlsyn.runs import (
@@ -38,6 +38,7 @@ from rlsyn.runs import (
     write_config,
 )
 from rlsyn.schema import rare_categories
+from rlsyn.table_options import READER_OPTIONS, given_reader_options
 
 if TYPE_CHECKING:
     from rlsyn.evaluation import Evaluation
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
 METHOD = "rlsyn"
 CONFIGS = Path(__file__).parent / "configs"
 ALGOS = ("ppo",)
-READER_OPTIONS = {env: reader.options for env, reader in COHORTS.items()}
 MOVABLE = ("csv", "data_dir")
 """What a run that is resumed may find elsewhere."""
 
@@ -243,18 +243,8 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     files = ("csv", "test_csv", "constraints", "data_dir")
     absolute = {name: str(Path(given[name]).absolute()) for name in files if given[name]}
     options = {"env": env, **given, **absolute, "algo": arguments.algo, "n_samples": arguments.n_samples}
-    options["reader_options"] = _reader_options(arguments)
+    options["reader_options"] = given_reader_options(arguments)
     return {**options, "report": arguments.report, "parameters": parameters}
-
-
-def _reader_options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What is asked of the reader of a release, by name."""
-    given = {name: getattr(arguments, name) for name in ("protocol", *option_names(READER_OPTIONS))}
-    return {
-        name: str(value.absolute()) if isinstance(value, Path) else value
-        for name, value in given.items()
-        if value is not None
-    }
 
 
 def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -339,6 +329,7 @@ def _parser() -> Parser:
         "--drop", metavar="COLUMN", nargs="+", action="extend", default=[], help="columns of --csv to leave out"
     )
     data.add_argument("--constraints", metavar="FILE", help="YAML list of rules that every record of --csv must obey")
+    add_protocol(data)
     add_options(parser, READER_OPTIONS)
     train = parser.add_argument_group("how to learn it")
     train.add_argument("--algo", default="ppo", help=f"algorithm: {', '.join(ALGOS)}")

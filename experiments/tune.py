@@ -21,10 +21,18 @@ from typing import Any
 import pandas as pd
 
 from rlsyn.arguments import Parser, check_n_jobs
+from rlsyn.datasets.reader_options import add_options
 from rlsyn.names import unknown_name
 from rlsyn.runs import load_dataset, make_folder
 from rlsyn.search_spaces import SPACES
-from rlsyn.table_options import ENVIRONMENTS, OWN_TABLE, check_seeds, options_of_csv, options_of_env
+from rlsyn.table_options import (
+    ENVIRONMENTS,
+    OWN_TABLE,
+    READER_OPTIONS,
+    check_seeds,
+    given_reader_options,
+    named_tables,
+)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -107,7 +115,8 @@ def _methods(arguments: argparse.Namespace) -> list[str]:
 def _table(arguments: argparse.Namespace) -> tuple[str, dict[str, Any]]:
     if (arguments.env is None) == (arguments.csv is None):
         raise ValueError(f"Expected --env ID or --csv FILE:LABEL, one of them. The ids are: {', '.join(ENVIRONMENTS)}.")
-    return options_of_env(arguments.env) if arguments.env is not None else options_of_csv(arguments.csv)
+    envs, csvs = ([text] if text is not None else [] for text in (arguments.env, arguments.csv))
+    return next(iter(named_tables(envs, csvs, given_reader_options(arguments)).items()))
 
 
 def _parser() -> Parser:
@@ -116,8 +125,10 @@ def _parser() -> Parser:
         "of 1 - S2R AUC (of a quantity as label 1 - max(0, S2R R2)), association difference, and detection and "
         "membership AUC above 0.5."
     )
-    parser.add_argument("--env", metavar="ID", help=f"environment: {', '.join(ENVIRONMENTS)}")
+    envs = f"environment: {', '.join(ENVIRONMENTS)}; with the folder of the release for a real cohort"
+    parser.add_argument("--env", metavar="ID[:DIR]", help=envs)
     parser.add_argument("--csv", metavar="FILE:LABEL[:GROUP]", help="a table of your own")
+    add_options(parser, READER_OPTIONS)
     parser.add_argument("--methods", nargs="+", default=["all"], metavar="M", help=f"all, or of: {', '.join(SPACES)}")
     parser.add_argument("--trials", type=int, default=8, metavar="N", help="of each method (default: 8)")
     parser.add_argument("--seed", type=int, default=0, metavar="S", help="of split, training and search (default: 0)")

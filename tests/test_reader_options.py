@@ -14,8 +14,9 @@ import pytest
 import rlsyn.datasets
 from experiments import evaluate, run_ppo, sample
 from rlsyn.datasets import COHORTS, Cohort, load
-from rlsyn.datasets.reader_options import PROTOCOLS, add_options, option, option_names, resolve
+from rlsyn.datasets.reader_options import PROTOCOLS, add_options, add_protocol, option, option_names, resolve
 from rlsyn.schema import infer_schema
+from rlsyn.table_options import named_tables
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,7 @@ class OtherOptions:
 
 def parse(*texts: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser(exit_on_error=False)
+    add_protocol(parser)
     add_options(parser, {"A-v0": Options, "B-v0": OtherOptions})
     return parser.parse_args(texts)
 
@@ -136,3 +138,24 @@ def test_the_licence_is_told_once_and_left_with_the_run_and_its_report(cohort, t
     assert (run_dir / "data_licence.txt").read_text() == f"{LICENCE}\n"
     assert "data_licence.txt" in told.getvalue()
     assert LICENCE in (run_dir / "report.html").read_text()
+
+
+def test_comparisons_name_a_release_beside_the_environment(tmp_path):
+    options = {"protocol": "paper"}
+    tables = named_tables([f"AIREADI-v0:{tmp_path}", "MIMICIV-v0"], [], options)
+    assert tables["AIREADI-v0"]["data_dir"] == str(tmp_path)
+    assert tables["AIREADI-v0"]["reader_options"] == options
+    assert tables["MIMICIV-v0"] == {"env": "MIMICIV-v0", "csv": None, "data_dir": None}
+
+
+@pytest.mark.parametrize(
+    ("envs", "options", "error", "message"),
+    [
+        (["AIREADI-v0:/no/such/folder"], {}, FileNotFoundError, "found none at /no/such/folder"),
+        (["BreastCancer-v0:/"], {}, ValueError, "BreastCancer-v0 comes with the project and has no folder"),
+        (["AIREADI-v0"], {"unit": "day"}, ValueError, "--unit goes with --env ID:DIR"),
+    ],
+)
+def test_releases_that_cannot_be_are_refused(envs, options, error, message):
+    with pytest.raises(error, match=message):
+        named_tables(envs, [], options)

@@ -15,6 +15,8 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from rlsyn.names import unknown_name
 
+PROTOCOL = "protocol"
+"""Name of the option that all readers have beside their own."""
 PROTOCOLS = ("default", "paper")
 
 Options = TypeVar("Options")
@@ -51,7 +53,7 @@ def resolve(options: type[Options], given: Mapping[str, Any]) -> Options:
     """
     fields = _fields(options)
     values = {name: value for name, value in given.items() if value is not None}
-    protocol = values.pop("protocol", PROTOCOLS[0])
+    protocol = values.pop(PROTOCOL, PROTOCOLS[0])
     if protocol not in PROTOCOLS:
         raise ValueError(unknown_name("protocol", str(protocol), PROTOCOLS))
     for name, value in values.items():
@@ -65,14 +67,13 @@ def resolve(options: type[Options], given: Mapping[str, Any]) -> Options:
 
 
 def add_options(parser: argparse.ArgumentParser, options_of: Mapping[str, type[Any]]) -> None:
-    """Add `--protocol` and a flag for each field of the options of the readers; what is not given is None.
+    """Add a flag for each field of the options of the readers; what is not given is None.
 
     Args:
         parser: The command line.
         options_of: By environment the options of its reader. A field that two readers have must be of one kind.
     """
-    group = parser.add_argument_group("how a release is read (with --data-dir)")
-    group.add_argument("--protocol", choices=PROTOCOLS, help="what we hold to be right, or what the paper's code does")
+    group = parser.add_argument_group("how a release is read")
     for name in option_names(options_of):
         readers = {env: options for env, options in options_of.items() if name in _fields(options)}
         kinds = [_kind(options, name) for options in readers.values()]
@@ -84,6 +85,12 @@ def add_options(parser: argparse.ArgumentParser, options_of: Mapping[str, type[A
             group.add_argument(flag, choices=tuple(dict.fromkeys(choices)), help=words)
         else:
             group.add_argument(flag, type=kinds[0], metavar=_METAVARS[kinds[0]], help=words)
+
+
+def add_protocol(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
+    """Add the flag `--protocol`."""
+    words = "how a release is read and divided: as we hold to be right, or as the paper's code does (default: default)"
+    parser.add_argument(f"--{PROTOCOL}", choices=PROTOCOLS, help=words)
 
 
 def option_names(options_of: Mapping[str, type[Any]]) -> tuple[str, ...]:
