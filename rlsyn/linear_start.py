@@ -54,7 +54,9 @@ def start_at_regressions(policy: AutoregressivePolicy, train: np.ndarray, valida
     regression. Gradient descent reaches sure relations (a radius given an area, two results missing together) only
     after hundreds of epochs, when weaker ones have long been overfitted.
 
-    Of very many rows and attributes (`MOST_ENTRIES`) little or nothing is regressed.
+    Of very many rows and attributes (`MOST_ENTRIES`) little or nothing is regressed. The direct path is part of every
+    network, so each may begin here. A quantity whose head is a mixture of logistics has no logit that is linear in z:
+    it begins at its marginal, and only whether it is missing is regressed.
 
     Args:
         policy: Changed in place.
@@ -76,10 +78,10 @@ def start_at_regressions(policy: AutoregressivePolicy, train: np.ndarray, valida
         if n_inputs == 0 or levels.n_levels == 1:
             continue
         if isinstance(levels, QuantileLevels) and levels.is_smooth:
-            if regresses:
+            if regresses and policy.head != "mixture":
                 _start_quantity(policy, attribute, levels, inputs[0], codes[0], shifts[attribute])
             if levels.missing and chooses:
-                last = levels.basis().shape[1] - 1
+                last = policy.actor.heads.out_sizes[attribute] - 1
                 missing = tuple((part == len(levels.bins)).astype(int) for part in codes)
                 _start_choice(policy, attribute, inputs, missing, 2, last, shifts[attribute][-1:])
         elif chooses:
@@ -103,8 +105,10 @@ def _start_quantity(
     # A column and its copy: levels are no narrower than their distance, and logits must stay finite.
     width = float(np.median(np.diff(np.sort(levels.normal_scores()[: len(levels.bins)]))))
     left = min(max(regression.variance, width**2 / 12), variance)
-    policy.actor.network.set_linear(attribute, 0, torch.as_tensor(regression.weights[None] / left))
     z, half_square = levels.basis()[:, :2].T
+    # Where the head is free, each present level but the first has what its z is above the first one's.
+    functions = z[1 : len(levels.bins)] - z[0] if policy.head == "free" else np.ones(1)
+    policy.actor.network.set_linear(attribute, 0, torch.as_tensor(np.outer(functions, regression.weights / left)))
     shift += (regression.intercept / left - mean / variance) * z + (1 / variance - 1 / left) * half_square
 
 

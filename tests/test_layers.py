@@ -16,9 +16,15 @@ FLOORS = (
     ("rlsyn.constraints.truth",),
     ("rlsyn.constraints.formulas",),
     ("rlsyn.constraints",),
-    ("rlsyn.schema", "rlsyn.files", "rlsyn.checkpoints", "rlsyn.randomness", "rlsyn.device", "rlsyn.schedule"),
-    ("rlsyn.arguments", "rlsyn.levels", "rlsyn.autoregressive", "rlsyn.rollout", "rlsyn.attribute_order"),
-    ("rlsyn.repair",),
+    (
+        *("rlsyn.schema", "rlsyn.files", "rlsyn.checkpoints", "rlsyn.randomness", "rlsyn.device", "rlsyn.schedule"),
+        *("rlsyn.attribute_network", "rlsyn.entropy_target"),
+    ),
+    (
+        *("rlsyn.arguments", "rlsyn.levels", "rlsyn.autoregressive", "rlsyn.rollout", "rlsyn.attribute_order"),
+        "rlsyn.transformer",
+    ),
+    ("rlsyn.repair", "rlsyn.mixture_heads"),
     ("rlsyn.encoding", "rlsyn.level_masks"),
     # Data sets.
     (
@@ -69,7 +75,7 @@ FLOORS = (
     ),
     ("rlsyn.baselines",),
     # The method.
-    ("rlsyn.rewards.total", "rlsyn.rewards.weights", "rlsyn.rewards.decoder"),
+    ("rlsyn.rewards.total", "rlsyn.rewards.weights", "rlsyn.rewards.decoder", "rlsyn.architectures"),
     ("rlsyn.policy", "rlsyn.discriminator", "rlsyn.sampling"),
     ("rlsyn.linear_start",),
     (
