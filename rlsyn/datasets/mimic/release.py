@@ -1,0 +1,164 @@
+"""A release of MIMIC-IV on disk: where its files lie, which version and licence it has, and the rows of its files."""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from tqdm import tqdm
+
+FOLDERS = ("hosp", "core", ".")
+"""Where a file may lie: `core` had patients and admissions before 2.0; some people keep all files in one folder."""
+SUFFIXES = (".csv.gz", ".csv")
+REQUIRED = ("patients", "admissions", "diagnoses_icd")
+CHUNK_ROWS = 1_000_000
+MAX_SEARCHED = 2_000
+"""Folders that are looked into for a release where none is."""
+ACCESS = (
+    "Credentialed access: https://physionet.org/content/mimiciv/. Open demo of 100 patients: "
+    "https://physionet.org/content/mimic-iv-demo/."
+)
+
+OPEN_LICENCE = (
+    "The MIMIC-IV demo is under the Open Database License 1.0 (ODbL): name the source (MIMIC-IV Clinical Database Demo, "
+    "https://doi.org/10.13026/dp1f-ex47, PhysioNet), keep a database derived from it, synthetic records included, under "
+    "the same licence, and make no attempt to identify anyone."
+)
+CREDENTIALED_LICENCE = (
+    "MIMIC-IV is under the PhysioNet Credentialed Health Data License and its data use agreement: work with it only as a "
+    "credentialed user, share no row with others (services of third parties included), make no attempt to identify "
+    "anyone, and cite it. Synthetic records are derived from it: ask PhysioNet before you share them."
+)
+
+
+@dataclass(frozen=True)
+class Release:
+    """The files of a release.
+
+    Args:
+        root: The folder of the release.
+        progress_bar: Whether reading shows how far it is.
+    """
+
+    root: Path
+    progress_bar: bool = False
+
+    def __post_init__(self) -> None:
+        if absent := [table for table in REQUIRED if self.path(table) is None]:
+            raise FileNotFoundError(_not_here(self.root, absent))
+
+    def path(self, table: str) -> Path | None:
+        """The file of a table, None if the release has none."""
+        return _path(self.root, table)
+
+    @cached_property
+    def version(self) -> str:
+        """Which release it is, as far as its folder and its columns tell."""
+        numbers = re.findall(
+            r"(?<![\d.])([0-4]\.\d)(?![\d.])", f"{self.root.resolve().parent.name}/{self.root.resolve().name}"
+        )
+        if numbers:
+            return f"{numbers[-1]} (as its folder is named)"
+        if "race" not in self.columns("admissions"):
+            return "before 2.0"
+        return "2.2 or later" if "admit_provider_id" in self.columns("admissions") else "2.0 or 2.1"
+
+    @cached_property
+    def is_demo(self) -> bool:
+        """Whether it is the open demo, whose licence file is that of open data."""
+        licence = self.root / "LICENSE.txt"
+        return licence.is_file() and "Open Database License" in licence.read_text(encoding="utf-8", errors="replace")
+
+    @property
+    def licence(self) -> str:
+        """What binds whoever uses the rows; without the demo's licence file the stricter one."""
+        return OPEN_LICENCE if self.is_demo else CREDENTIALED_LICENCE
+
+    def columns(self, table: str) -> list[str]:
+        """The header of a file."""
+        path = self._existing(table)
+        with _told(path):
+            return list(pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns)
+
+    def chunks(self, table: str, dtypes: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
+        """Rows of a file, `CHUNK_ROWS` at a time.
+
+        Args:
+            table: Name of the file without its ending.
+            dtypes: The columns to read, and as what; empty fields are missing.
+
+        Raises:
+            ValueError: The file lacks a column, is damaged, or holds text for a number.
+        """
+        path = self._existing(table)
+        if absent := [name for name in dtypes if name not in self.columns(table)]:
+            raise ValueError(f"Expected the columns {list(dtypes)} in {path}, it lacks {absent}. Download it again.")
+        with _told(path), tqdm(desc=table, unit=" rows", unit_scale=True, disable=not self.progress_bar) as progress:
+            reader = pd.read_csv(
+                path,
+                usecols=list(dtypes),
+                dtype=dict(dtypes),
+                chunksize=CHUNK_ROWS,
+                keep_default_na=False,
+                na_values=[""],
+                encoding="utf-8-sig",
+            )
+            with reader:
+                for chunk in reader:
+                    progress.update(len(chunk))
+                    yield chunk
+
+    def read(self, table: str, dtypes: Mapping[str, Any]) -> pd.DataFrame:
+        """All rows of a file, as `chunks` reads them."""
+        return pd.concat(self.chunks(table, dtypes), ignore_index=True)
+
+    def _existing(self, table: str) -> Path:
+        path = self.path(table)
+        if path is None:
+            raise FileNotFoundError(_not_here(self.root, [table]))
+        return path
+
+
+def _path(root: Path, table: str) -> Path | None:
+    places = (root / folder / f"{table}{suffix}" for folder in FOLDERS for suffix in SUFFIXES)
+    return next((path for path in places if path.is_file()), None)
+
+
+def _not_here(root: Path, absent: list[str]) -> str:
+    wanted = ", ".join(f"hosp/{table}.csv.gz" for table in absent)
+    message = f"Expected a release of MIMIC-IV in {root}, with {wanted} (or .csv; core/ before 2.0). "
+    if not root.is_dir():
+        return f"{message}There is no such folder. {ACCESS}"
+    if near := _near(root):
+        return f"{message}The release seems to be {near}: give --data-dir {near}."
+    found = sorted(f"{path.name}/" if path.is_dir() else path.name for path in root.iterdir())
+    shown = ", ".join(found[:8]) + (", ..." if len(found) > 8 else "")
+    return f"{message}Found {f'there: {shown}' if found else 'an empty folder'}. {ACCESS}"
+
+
+def _near(root: Path) -> Path | None:
+    """The folder above, or one up to four below, that holds a release; such as physionet.org/files/mimiciv/3.1."""
+    below = (path for depth in range(1, 5) for path in root.glob("/".join("*" * depth)) if path.is_dir())
+    candidates = [root.resolve().parent, *islice(below, MAX_SEARCHED)]
+    return next((path for path in candidates if all(_path(path, table) for table in REQUIRED)), None)
+
+
+@contextmanager
+def _told(path: Path) -> Iterator[None]:
+    """Makes a sentence with the file's name of whatever is wrong with it."""
+    try:
+        yield
+    except (ValueError, EOFError, zlib.error, OSError) as error:
+        # Undecodable text, rows of odd lengths and text for numbers are all ValueErrors of pandas.
+        cause = " ".join(str(error).split())[:200]
+        raise ValueError(
+            f"{path} cannot be read ({cause}). Download it again and compare it with SHA256SUMS.txt of the release."
+        ) from error
