@@ -27,6 +27,7 @@ FLOORS = (
     ("rlsyn.repair", "rlsyn.mixture_heads"),
     ("rlsyn.encoding", "rlsyn.level_masks"),
     # Data sets.
+    ("rlsyn.phecode_chapters",),
     (
         *("rlsyn.datasets.dataset", "rlsyn.datasets.split", "rlsyn.datasets.table", "rlsyn.datasets.bundled"),
         *("rlsyn.datasets.simulated_aireadi_tables", "rlsyn.datasets.simulated_mimic_tables"),
@@ -34,6 +35,9 @@ FLOORS = (
     ("rlsyn.datasets.simulated_aireadi_columns", "rlsyn.datasets.simulated_mimic"),
     ("rlsyn.datasets.simulated_aireadi",),
     ("rlsyn.datasets.reader_options",),
+    ("rlsyn.datasets.mimic.options", "rlsyn.datasets.mimic.release"),
+    ("rlsyn.datasets.mimic.people", "rlsyn.datasets.mimic.vitals", "rlsyn.datasets.mimic.diagnoses"),
+    ("rlsyn.datasets.mimic.phecodes", "rlsyn.datasets.mimic.assembly"),
     ("rlsyn.datasets.aireadi", "rlsyn.datasets.mimic"),
     ("rlsyn.datasets",),
     # Environments.
