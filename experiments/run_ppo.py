@@ -94,8 +94,10 @@ def _run(
         f"{len(dataset.train):,} training rows, {len(dataset.test):,} test rows, {len(dataset.schema.columns)} columns."
     )
     print(f"Run directory: {run_dir}   (watch it: tensorboard --logdir {run_dir.parent.parent})", flush=True)
+    from rlsyn.run_summary import write_description, write_outcome
     from rlsyn.sampling import TooFewRecords
 
+    write_description(run_dir, read_config(run_dir), dataset.schema, dataset.licence)
     signal.signal(signal.SIGTERM, _interrupt)
     start = time.perf_counter()
     try:
@@ -123,6 +125,8 @@ def _run(
         print(f"run_ppo.py: error: {error} The trained policy is in {run_dir}.", file=sys.stderr)
         return 2
     evaluation.write_scores(run_dir)
+    asked = {name: options[name] for name in ("env", "algo")} | options["parameters"]
+    write_outcome(run_dir, asked, evaluation.scores, checkpoint_steps(run_dir))
     write_whole(run_dir / "synthetic.csv", synthetic.to_csv(index=False))
     _print_scores(evaluation)
     print(f"{len(synthetic):,} synthetic records: {run_dir / 'synthetic.csv'}")

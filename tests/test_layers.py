@@ -94,7 +94,7 @@ FLOORS = (
     ("rlsyn.synthesizer",),
     ("rlsyn",),  # shows the public class
     # A run.
-    ("rlsyn.runs", "rlsyn.table_options", "rlsyn.search_spaces"),
+    ("rlsyn.runs", "rlsyn.run_summary", "rlsyn.table_options", "rlsyn.search_spaces"),
     ("rlsyn.methods", "rlsyn.paper_protocol"),
     ("rlsyn.benchmark", "rlsyn.benchmark_tables"),
     ("rlsyn.benchmark_results", "rlsyn.benchmark_figures"),

@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from rlsyn.sampling import TooFewRecords
 from rlsyn.schema import Schema, infer_schema
@@ -164,7 +165,13 @@ def test_bundled_table_leaves_a_complete_run(tmp_path):
         "checkpoints",
     }
     assert not [name for name in names if name.endswith(".part")]
-    assert len(list(run_dir.glob("events.out.tfevents.*"))) == 1 and list((run_dir / "checkpoints").glob("*.pt"))
+    assert list((run_dir / "checkpoints").glob("*.pt"))
+    tags = EventAccumulator(str(run_dir)).Reload().Tags()
+    families = {tag.split("/")[0] for tag in tags["scalars"]}
+    # SB3 writes what an update came to (train/) with the rollout after it, and here is one rollout.
+    assert families == {"rollout", "time", "discriminator", "reward", "policy", "fidelity", "evaluation"}
+    assert {"config/text_summary", "schema/text_summary", "_hparams_/experiment"} <= set(tags["tensors"])
+    assert tags["images"] == ["fidelity/association", "fidelity/marginals"]
     config = yaml.safe_load((run_dir / "config.yaml").read_text())
     assert (
         config["env"] == "BreastCancer-v0"
