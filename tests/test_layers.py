@@ -62,7 +62,7 @@ FLOORS = (
     ("rlsyn.evaluation.fidelity", "rlsyn.evaluation.utility", "rlsyn.evaluation.privacy"),
     ("rlsyn.evaluation.score_rows", "rlsyn.evaluation.console", "rlsyn.evaluation.report.shares"),
     ("rlsyn.evaluation.suite",),
-    ("rlsyn.evaluation.report.plots",),
+    ("rlsyn.evaluation.report.plots", "rlsyn.evaluation.report.chapters"),
     ("rlsyn.evaluation.report.panels", "rlsyn.evaluation.report.curves"),
     ("rlsyn.evaluation.report.gallery",),
     ("rlsyn.evaluation.report.report",),
