@@ -166,11 +166,13 @@ def test_bundled_table_leaves_a_complete_run(tmp_path):
     }
     assert not [name for name in names if name.endswith(".part")]
     assert list((run_dir / "checkpoints").glob("*.pt"))
-    tags = EventAccumulator(str(run_dir)).Reload().Tags()
+    events = EventAccumulator(str(run_dir)).Reload()
+    tags = events.Tags()
     families = {tag.split("/")[0] for tag in tags["scalars"]}
     # SB3 writes what an update came to (train/) with the rollout after it, and here is one rollout.
     assert families == {"rollout", "time", "discriminator", "reward", "policy", "fidelity", "evaluation"}
-    assert {"config/text_summary", "schema/text_summary", "_hparams_/experiment"} <= set(tags["tensors"])
+    assert {"config/text_summary", "schema/text_summary"} <= set(tags["tensors"])
+    assert events.SummaryMetadata("_hparams_/experiment")
     assert tags["images"] == ["fidelity/association", "fidelity/marginals"]
     config = yaml.safe_load((run_dir / "config.yaml").read_text())
     assert (
