@@ -35,6 +35,17 @@ FLOORS = (
     ("rlsyn.datasets.simulated_aireadi_columns", "rlsyn.datasets.simulated_mimic"),
     ("rlsyn.datasets.simulated_aireadi",),
     ("rlsyn.datasets.reader_options",),
+    (
+        *("rlsyn.datasets.aireadi.options", "rlsyn.datasets.aireadi.release", "rlsyn.datasets.aireadi.sources"),
+        "rlsyn.datasets.aireadi.grid",
+    ),
+    (
+        *("rlsyn.datasets.aireadi.streams", "rlsyn.datasets.aireadi.measurements", "rlsyn.datasets.aireadi.ecg"),
+        *("rlsyn.datasets.aireadi.conditions", "rlsyn.datasets.aireadi.schema"),
+    ),
+    ("rlsyn.datasets.aireadi.days", "rlsyn.datasets.aireadi.cache"),
+    ("rlsyn.datasets.aireadi.wearables",),
+    ("rlsyn.datasets.aireadi.assembly",),
     ("rlsyn.datasets.mimic.options", "rlsyn.datasets.mimic.release"),
     ("rlsyn.datasets.mimic.people", "rlsyn.datasets.mimic.vitals", "rlsyn.datasets.mimic.diagnoses"),
     ("rlsyn.datasets.mimic.phecodes", "rlsyn.datasets.mimic.assembly"),

@@ -1,0 +1,91 @@
+"""The assembled table in a Parquet file, so that a release of many gigabytes is read once.
+
+The file lies in the release itself, under the same access rules, unless told otherwise. Its name is a digest of all that
+its content depends on; it is written beside and then renamed, so that it is never half a file.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from rlsyn.datasets.aireadi.options import AireadiOptions
+from rlsyn.datasets.aireadi.release import CLINICAL, PEOPLE, Note, Release
+from rlsyn.datasets.aireadi.streams import Name
+
+FORMAT = 1
+"""To be raised when the same release and options give another table."""
+FOLDER = ".rlsyn_cache"
+
+_NOTES = "rlsyn_notes"
+_BESIDE = ("cache", "cache_dir", "n_jobs", "split")
+"""Options on which the table does not depend."""
+
+_log = logging.getLogger(__name__)
+
+
+def cache_path(release: Release, options: AireadiOptions, devices: Mapping[Name, tuple[Path, ...]]) -> Path:
+    """Where the table of that release with those options is kept.
+
+    The release counts by the sizes and times of its tables, headers and manifests, and by the number of its participants'
+    folders and the latest change of one, per stream.
+    """
+    content = {
+        "format": FORMAT,
+        "version": release.version,
+        "options": {name: value for name, value in asdict(options).items() if name not in _BESIDE},
+        "tables": [_state(release.root, path) for path in _tables(release.root)],
+        "streams": {name: [_folder_state(folder) for folder in folders] for name, folders in devices.items()},
+    }
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
+    return Path(options.cache_dir or release.root / FOLDER) / f"aireadi_{options.unit}_{digest}.parquet"
+
+
+def read_cache(path: Path) -> tuple[pd.DataFrame, list[Note]] | None:
+    """The table and the notes kept there; None where there are none, or none that can be read."""
+    if not path.is_file():
+        return None
+    try:
+        table = pd.read_parquet(path)
+    except (ImportError, OSError, ValueError):
+        return None
+    notes = table.attrs.pop(_NOTES, None)
+    return None if notes is None else (table, [Note(*note) for note in notes])
+
+
+def write_cache(path: Path, table: pd.DataFrame, notes: list[Note]) -> None:
+    """Keep a table; where that is not possible, say so and go on."""
+    kept = table.copy()
+    kept.attrs[_NOTES] = notes
+    beside = path.with_suffix(f".{os.getpid()}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        kept.to_parquet(beside, index=False)
+        beside.replace(path)
+    except ImportError:
+        _log.info("The table is not kept for the next run, which needs pyarrow (pip install 'rlsyn[parquet]').")
+    except OSError as error:
+        _log.info("The table is not kept for the next run: %s. Name a folder with --cache-dir DIR.", error)
+
+
+def _tables(root: Path) -> list[Path]:
+    tables = [root / PEOPLE, *sorted((root / CLINICAL).glob("*.csv")), *sorted(root.glob("*/manifest.tsv"))]
+    return [path for path in tables if path.is_file()]
+
+
+def _state(root: Path, path: Path) -> tuple[Any, ...]:
+    status = path.stat()
+    return str(path.relative_to(root)), status.st_size, status.st_mtime_ns
+
+
+def _folder_state(folder: Path) -> tuple[int, int]:
+    times = [entry.stat().st_mtime_ns for entry in os.scandir(folder)]
+    return len(times), max(times, default=0)
