@@ -15,7 +15,17 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from aireadi_sources import COGNITION, CONDITIONS, CUT, IN_MICROGRAMS, LABORATORY, TRAPS, number
+from aireadi_sources import (
+    COGNITION,
+    CONDITIONS,
+    CUT,
+    IN_MICROGRAMS,
+    LABORATORY,
+    TRAPS,
+    cognition_value,
+    laboratory_value,
+    number,
+)
 from aireadi_streams import write_wearables
 
 
@@ -28,18 +38,6 @@ def has_condition(i: int, name: str) -> bool:
     if name == "marijuana_use":
         return i % 4 == 1
     return (i + [condition for condition, _ in CONDITIONS].index(name)) % 7 == 0
-
-
-def laboratory_value(i: int, column: str) -> float:
-    """In the unit of the column."""
-    start, step = next(row[-2:] for row in LABORATORY if row[0] == column)
-    return round(start + i * step, 2)
-
-
-def cognition_value(i: int, column: str) -> int:
-    """Points or seconds."""
-    start, period = next(row[2:] for row in COGNITION if row[0] == column)
-    return start + i % period
 
 
 def write_release(root: Path, version: int = 3, n_participants: int = 30, n_days: int = 3, every: int = 300) -> Path:

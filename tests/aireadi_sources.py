@@ -215,3 +215,15 @@ CUT = 50
 def number(i: int) -> int:
     """The participant's number: of the three sites in turn."""
     return (1001, 4001, 7001)[i % 3] + i
+
+
+def laboratory_value(i: int, column: str) -> float:
+    """In the unit of the column."""
+    start, step = next(row[-2:] for row in LABORATORY if row[0] == column)
+    return round(start + i * step, 2)
+
+
+def cognition_value(i: int, column: str) -> int:
+    """Points or seconds."""
+    start, period = next(row[2:] for row in COGNITION if row[0] == column)
+    return start + i % period
