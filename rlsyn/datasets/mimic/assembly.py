@@ -36,9 +36,9 @@ def plausible_vitals(vitals: pd.DataFrame, options: MimicOptions) -> pd.DataFram
     if options.outliers != "keep":
         limits = PAPER_LIMITS if options.outliers == "drop" else LIMITS
         wrong = implausible(vitals, limits, options.pressure_check)
-        n_people = int(wrong.any(axis=1).sum())
-        done = "these people are left out" if options.outliers == "drop" else "made missing"
-        logger.info("%s people have an implausible body mass index or blood pressure: %s.", f"{n_people:,}", done)
+        if n_people := int(wrong.any(axis=1).sum()):
+            done = "they are left out" if options.outliers == "drop" else "it is made missing"
+            logger.info("%s people have an implausible body mass index or blood pressure: %s.", f"{n_people:,}", done)
         vitals = vitals[~wrong.any(axis=1)] if options.outliers == "drop" else vitals.mask(wrong)
     return imputed(vitals) if options.impute else vitals
 

@@ -81,11 +81,11 @@ def _last_admissions(release: Release) -> pd.DataFrame:
     race = "race" if "race" in release.columns("admissions") else "ethnicity"
     dtypes = {"subject_id": "int64", "hadm_id": "int64", "dischtime": str, "deathtime": str, race: str}
     admissions = release.read("admissions", dtypes).rename(columns={race: "race"}).dropna(subset="dischtime")
-    try:
-        admissions["dischtime"] = pd.to_datetime(admissions["dischtime"], format="ISO8601")
-    except ValueError as error:
-        path = release.path("admissions")
-        raise ValueError(f"Expected dates such as 2180-05-06 22:23:00 in dischtime of {path}: {error}") from None
+    times = pd.to_datetime(admissions["dischtime"], format="ISO8601", errors="coerce")
+    if times.isna().any():
+        odd, path = admissions.loc[times.isna(), "dischtime"].iloc[0], release.path("admissions")
+        raise ValueError(f"Expected times such as 2180-05-06 22:23:00 as dischtime in {path}, got {odd!r}.")
+    admissions["dischtime"] = times
     ordered = admissions.sort_values(["subject_id", "dischtime", "hadm_id"])
     return ordered.drop_duplicates("subject_id", keep="last").set_index("subject_id")
 
