@@ -93,7 +93,8 @@ def _run(
     print(
         f"{len(dataset.train):,} training rows, {len(dataset.test):,} test rows, {len(dataset.schema.columns)} columns."
     )
-    print(f"Run directory: {run_dir}   (watch it: tensorboard --logdir {run_dir.parent.parent})", flush=True)
+    log_dir = run_dir.parent.parent if run_dir.parent.name == METHOD else run_dir
+    print(f"Run directory: {run_dir}   (watch it: tensorboard --logdir {log_dir})", flush=True)
     from rlsyn.run_summary import write_description, write_outcome
     from rlsyn.sampling import TooFewRecords
 
