@@ -12,7 +12,7 @@ from rlsyn.datasets.mimic.assembly import common, make_rules, make_schema, make_
 from rlsyn.datasets.mimic.diagnoses import Diagnoses, read_diagnoses
 from rlsyn.datasets.mimic.options import MimicOptions
 from rlsyn.datasets.mimic.people import read_people
-from rlsyn.datasets.mimic.phecodes import PhecodeMap, as_categories, as_phecodes, mapped_share, read_phecode_map
+from rlsyn.datasets.mimic.phecodes import PhecodeMap, as_categories, as_phecodes, coverage, read_phecode_map
 from rlsyn.datasets.mimic.release import Release
 from rlsyn.datasets.mimic.vitals import read_vitals
 from rlsyn.datasets.simulated_mimic import LABEL, mimic_schema, simulate_mimic
@@ -72,7 +72,9 @@ def _as_columns(
     if options.codes == "icd3":
         return as_categories(diagnoses)
     presence, names = as_phecodes(diagnoses, phecodes, options)
-    logger.info("%.0f %% of the distinct ICD codes of people have a phecode.", 100 * mapped_share(diagnoses, phecodes))
+    share, without = coverage(diagnoses, phecodes)
+    commonest = ", ".join(f"ICD-{code.version} {code.text}" for code in without) or "none"
+    logger.info("%.0f %% of the ICD codes of people have a phecode; commonest without: %s.", 100 * share, commonest)
     return presence, [f"{PREFIX}{name}" for name in names]
 
 

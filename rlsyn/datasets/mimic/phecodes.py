@@ -25,7 +25,7 @@ CUTS = {9: (3, 2), 10: (4, 3)}
 """By version: codes longer than so many characters that the map lacks are looked up without their last, last two, ..."""
 GENDERS = {"Male": 0, "Female": 1}
 WITHOUT_MAP = (
-    "Either install pyPheWAS, which holds it (pip install 'rlsyn[mimic]'), or put {files} (.gz or not) into a folder and "
+    "Either install pyPheWAS, which holds it (pip install pyPheWAS, or this project's extra 'mimic'), or put {files} (.gz or not) into a folder and "
     "give --phecode-map DIR; pip download --no-deps pyPheWAS gets an archive that has them in pyPheWAS/resources. "
     "Without a map, --codes icd3 makes columns of three-character ICD categories."
 ).format(files=" and ".join(MAP_FILES.values()))
@@ -121,11 +121,19 @@ def as_categories(diagnoses: Diagnoses) -> tuple[sparse.csc_matrix, list[str]]:
     return _gathered(diagnoses, targets)
 
 
-def mapped_share(diagnoses: Diagnoses, phecodes: PhecodeMap) -> float:
-    """Share of the distinct codes of people, each counted with each person, that have a phecode."""
+def coverage(diagnoses: Diagnoses, phecodes: PhecodeMap, n_codes: int = 5) -> tuple[float, list[IcdCode]]:
+    """Share of the distinct codes of people, each counted with each person, that have a phecode; the commonest without.
+
+    Args:
+        diagnoses: Who has which ICD code.
+        phecodes: The map.
+        n_codes: How many of the commonest codes without a phecode.
+    """
     n_people = np.asarray(diagnoses.presence.sum(axis=0)).ravel()
     is_mapped = np.array([bool(phecodes.look_up(code)) for code in diagnoses.codes], dtype=bool)
-    return float(n_people[is_mapped].sum() / max(n_people.sum(), 1))
+    without = [(-int(n_people[place]), diagnoses.codes[place]) for place in np.flatnonzero(~is_mapped)]
+    commonest = [code for _, code in sorted(without)[:n_codes]]
+    return float(n_people[is_mapped].sum() / max(n_people.sum(), 1)), commonest
 
 
 def _gathered(
