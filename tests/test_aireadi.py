@@ -1,5 +1,6 @@
 """The reader of AI-READI gives the table that the invented release is made of, number by number."""
 
+import functools
 import logging
 from pathlib import Path
 
@@ -27,8 +28,16 @@ def release_dirs(tmp_path_factory) -> dict[int, Path]:
     return {version: write_release(tmp_path_factory.mktemp(f"v{version}"), version, N, N_DAYS) for version in VERSIONS}
 
 
-def read(folder: Path, **options):
+def read_aloud(folder: Path, **options):
     return read_aireadi(folder, AireadiOptions(cache=False, n_jobs=1, **options))
+
+
+read = functools.cache(read_aloud)
+
+
+@pytest.fixture(scope="module")
+def cohorts(release_dirs):
+    return {version: read(release_dirs[version]) for version in VERSIONS}
 
 
 def expected_person(i: int, version: int) -> dict[str, float]:
@@ -156,11 +165,6 @@ def test_trap(cohorts, version, trap):
     np.testing.assert_allclose(cell(cohorts[version], TRAPS[who], column), expected, atol=0.0051)
 
 
-@pytest.fixture(scope="module")
-def cohorts(release_dirs):
-    return {version: read(release_dirs[version]) for version in VERSIONS}
-
-
 def test_labels_with_commas_and_cut_labels_are_found(cohorts):
     for version in VERSIONS:
         for column in ("total_bilirubin", "total_co2", "globulin", "total_protein"):
@@ -169,7 +173,7 @@ def test_labels_with_commas_and_cut_labels_are_found(cohorts):
 
 def test_urine_in_micrograms_is_converted_and_mislabelled_units_are_not(release_dirs, caplog):
     caplog.set_level(logging.INFO)
-    cohort = read(release_dirs[3])
+    cohort = read_aloud(release_dirs[3])
     assert cell(cohort, 0, "urine_creatinine") == 50 and cell(cohort, 0, "calcium") == 8.8
     assert "urine_albumin is stated in '_g/mL', median 19.5; its values were converted (times 0.1)" in caplog.text
     assert "c_peptide is stated in 'ng/L', median 2.95; its values were taken as they are" in caplog.text
@@ -192,7 +196,7 @@ def test_real_and_simulated_table_are_interchangeable(cohorts):
 
 def test_no_row_breaks_a_declared_rule_and_those_that_rows_break_are_named(release_dirs, caplog):
     caplog.set_level(logging.INFO)
-    cohort = read(release_dirs[3])
+    cohort = read_aloud(release_dirs[3])
     names = {rule.name for rule in cohort.schema.constraints}
     assert {"activity hours of a day = 24", "one ECG verdict", "sleep is sedentary time"} <= names
     assert "LDL by Friedewald" not in names and "LDL by Friedewald (80 rows)" in caplog.text
@@ -220,7 +224,7 @@ def test_the_paper_loses_calories(release_dirs):
 
 
 def test_people_without_a_condition_can_be_left_out(release_dirs, caplog):
-    cohort = read(release_dirs[3], keep_without_conditions=False)
+    cohort = read_aloud(release_dirs[3], keep_without_conditions=False)
     assert number(TRAPS["no condition"]) not in set(cohort.table["participant_id"])
     assert "Participants who report no condition, and are left out: 1" in caplog.text
 
@@ -233,7 +237,7 @@ def test_rows_with_missing_values_can_be_left_out(release_dirs):
 
 
 def test_extra_columns(release_dirs, caplog):
-    cohort = read(release_dirs[2], with_age=True, with_bmi=True, with_blood_pressure=True, with_hba1c=True)
+    cohort = read_aloud(release_dirs[2], with_age=True, with_bmi=True, with_blood_pressure=True, with_hba1c=True)
     extra = {"age": 42, "bmi": 21, "systolic_bp": 121.5, "diastolic_bp": 71.5, "hba1c": 5.2}
     assert {name: cell(cohort, 2, name) for name in extra} == pytest.approx(extra)
     assert np.isnan(cell(cohort, 0, "bmi"))  # a refusal, 999
@@ -269,6 +273,7 @@ def test_the_licence_binds_and_the_source_tells(cohorts):
     assert not cohorts[3].simulated
 
 
+@pytest.mark.slow
 def test_processes_do_not_change_the_table(release_dirs, cohorts):
     two = read_aireadi(release_dirs[3], AireadiOptions(cache=False, n_jobs=2))
     pd.testing.assert_frame_equal(two.table, cohorts[3].table)
