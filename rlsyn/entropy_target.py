@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 RATE = 0.5
 """What the logarithm of the weight moves by at a minibatch, for each share of the reference's entropy that is lacking."""
-LEAST, MOST = 1e-3, 10.0
+LEAST, MOST = 1e-3, 100.0
 """Of the weight: without a floor it would sink for as long as entropy is plenty, and be late when it is not."""
 
 

@@ -99,12 +99,13 @@ def log_mixture(outputs: Tensor, counts: Tensor, n_levels: int) -> Tensor:
     means = shifts + ((2 * torch.arange(n_components, device=outputs.device) + 1) / n_components - 1).unsqueeze(-1)
     log_scales = (widths - np.log(n_components)).clamp(-LOG_SCALE_BOUND, LOG_SCALE_BOUND)
     level, counts = torch.arange(n_levels, device=outputs.device), counts[..., None, None]
-    lower, upper = (((2 * (level + more) / counts - 1) - means) * torch.exp(-log_scales) for more in (0, 1))
-    is_first, is_last = level == 0, level == counts - 1
+    edges = ((2 * level[1:] / counts - 1) - means) * torch.exp(-log_scales)
+    below = F.logsigmoid(edges)
+    is_outermost, is_last = (level == 0) | (level == counts - 1), level == counts - 1
     inside = torch.log(-torch.expm1(-2 / counts * torch.exp(-log_scales)))
     masses = (
-        F.logsigmoid(upper).masked_fill(is_last, 0)
-        + F.logsigmoid(-lower).masked_fill(is_first, 0)
-        + inside.expand_as(upper).masked_fill(is_first | is_last, 0)
+        F.pad(below, (0, 1)).masked_fill(is_last, 0)
+        + F.pad(below - edges, (1, 0))
+        + torch.where(is_outermost, 0, inside)
     )
     return torch.logsumexp(masses + torch.log_softmax(logits, dim=-2), dim=-2)

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from rlsyn.attribute_network import AttributeNetwork, Memory
 
 N_LAYERS = 2
-N_HEADS = 4
+N_HEADS = 2
 INITIAL_SCALE = 0.02
 """Standard deviation of learned embeddings at first, as in GPT-2."""
 
