@@ -223,4 +223,5 @@ def _seconds(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:
             return stamps, np.ones(len(texts), dtype=bool)
     times = pd.to_datetime(pd.Series(texts, dtype=object), utc=True, errors="coerce", format="ISO8601")
     is_time = times.notna().to_numpy()
-    return times[is_time].to_numpy().astype("datetime64[s]").astype(np.int64), is_time
+    seconds = (times[is_time] - pd.Timestamp(0, tz="UTC")) // pd.Timedelta(seconds=1)
+    return seconds.to_numpy(dtype=np.int64), is_time
