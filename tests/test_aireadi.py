@@ -175,8 +175,8 @@ def test_urine_in_micrograms_is_converted_and_mislabelled_units_are_not(release_
     caplog.set_level(logging.INFO)
     cohort = read_aloud(release_dirs[3])
     assert cell(cohort, 0, "urine_creatinine") == 50 and cell(cohort, 0, "calcium") == 8.8
-    assert "urine_albumin is stated in '_g/mL', median 19.5; its values were converted (times 0.1)" in caplog.text
-    assert "c_peptide is stated in 'ng/L', median 2.95; its values were taken as they are" in caplog.text
+    assert "urine_albumin (_g/mL, median 19.5) times 0.1" in caplog.text
+    assert "belies the unit that the release states: c_peptide (ng/L, median 2.95)" in caplog.text
 
 
 def test_real_and_simulated_table_are_interchangeable(cohorts):
@@ -269,7 +269,7 @@ def test_protocol_of_the_paper(release_dirs):
 def test_the_licence_binds_and_the_source_tells(cohorts):
     assert "no attempt to re-identify" in cohorts[3].licence and "zenodo.17555036" in cohorts[3].licence
     assert "zenodo.10642459" in cohorts[2].licence
-    assert cohorts[3].source == "AI-READI release 3.0.0, real participants: 80 days of 27 of its 30 participants."
+    assert cohorts[3].source == "AI-READI release 3.0.0: 80 days of 27 of its 30 participants."
     assert not cohorts[3].simulated
 
 

@@ -99,7 +99,7 @@ def _source(release: Release, options: AireadiOptions, table: pd.DataFrame) -> s
         and (value := getattr(options, field.name)) != field.default
     )
     return (
-        f"AI-READI release {release.version}, real participants: {len(table):,} {rows} {table[GROUP].nunique():,} of its "
+        f"AI-READI release {release.version}: {len(table):,} {rows} {table[GROUP].nunique():,} of its "
         f"{len(release.people):,} participants{f'; {changed}' if changed else ''}."
     )
 

@@ -78,19 +78,25 @@ def _in_our_units(rows: pd.DataFrame, items: Mapping[str, Item]) -> tuple[pd.Dat
     unit than ours are therefore converted only if that brings their median nearer to what is typical.
     """
     rows = rows.copy()
-    notes: list[Note] = []
-    units = rows["unit_source_value"].fillna("").str.strip().str.lower()
+    units = rows["unit_source_value"].fillna("").str.strip()
+    converted, taken = [], []
     for name, item in items.items():
         for unit, factor in item.units:
-            chosen = (rows["item"] == name) & (units == unit)
+            chosen = (rows["item"] == name) & (units.str.lower() == unit)
             values = rows.loc[chosen, "value"]
             median = float(values[values > 0].median())
             if not median > 0:
                 continue
-            is_nearer = abs(np.log(median * factor / item.typical)) < abs(np.log(median / item.typical))
-            stated = str(rows.loc[chosen, "unit_source_value"].iloc[0]).strip()
-            if is_nearer:
+            told = f"{name} ({units[chosen].iloc[0]}, median {median:g})"
+            if abs(np.log(median * factor / item.typical)) < abs(np.log(median / item.typical)):
                 rows.loc[chosen, "value"] = (values * factor).round(6)
-            done = f"converted (times {factor:g})" if is_nearer else "taken as they are: their size is that of our unit"
-            notes.append(information(f"{name} is stated in {stated!r}, median {median:g}; its values were {done}."))
+                converted.append(f"{told} times {factor:g}")
+            else:
+                taken.append(told)
+    notes = []
+    if converted:
+        notes.append(information(f"Converted from the unit that the release states: {', '.join(converted)}."))
+    if taken:
+        told = f"Taken as they are, since their size belies the unit that the release states: {', '.join(taken)}."
+        notes.append(information(told))
     return rows, notes
