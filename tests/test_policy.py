@@ -146,6 +146,12 @@ def test_single_steps_are_evaluated_as_whole_records_are(policy, records):
     assert torch.allclose(negative, whole[2][rows, position], atol=1e-4)
 
 
+def test_policy_is_made_again_from_its_constructor_parameters(policy, records):
+    again = AutoregressivePolicy(**policy._get_constructor_parameters())
+    again.load_state_dict(policy.state_dict())
+    assert torch.equal(again.log_probabilities(records), policy.log_probabilities(records))
+
+
 def test_forward_notices_when_observations_do_not_follow_from_its_last_step(policy, records):
     half = records.shape[1] // 2
     for rows in (records[:8], records[8:16]):
