@@ -105,9 +105,9 @@ FLOORS = (
     ("rlsyn.synthesizer",),
     ("rlsyn",),  # shows the public class
     # A run.
-    ("rlsyn.runs", "rlsyn.run_summary", "rlsyn.table_options", "rlsyn.search_spaces"),
+    ("rlsyn.runs", "rlsyn.run_summary", "rlsyn.table_options"),
     ("rlsyn.methods", "rlsyn.paper_protocol"),
-    ("rlsyn.benchmark", "rlsyn.benchmark_tables"),
+    ("rlsyn.benchmark", "rlsyn.benchmark_tables", "rlsyn.search_spaces", "rlsyn.search_trials"),
     ("rlsyn.benchmark_results", "rlsyn.benchmark_figures"),
     ("rlsyn.search", "rlsyn.ablation", "rlsyn.trade_off"),
     ("rlsyn.search_results",),
