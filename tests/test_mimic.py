@@ -155,6 +155,17 @@ def test_diagnoses_are_phecodes_of_all_admissions(release):
     }
 
 
+def test_points_blanks_and_case_of_codes_do_not_matter(release):
+    before = read(release).table
+    (release / "hosp" / "diagnoses_icd.csv").write_text(DIAGNOSES.replace("4019", "401.9 ").replace("A047", "a04.7"))
+    pd.testing.assert_frame_equal(before, read(release).table)
+
+
+def test_pressure_of_nothing_is_missing_and_no_outlier(release):
+    (release / "hosp" / "omr.csv").write_text(OMR.replace("80/120", "0/0"))
+    assert read(release, outliers="keep", pressure_check=False).table["SYSTOLIC"].isna().tolist()[1]
+
+
 def test_several_phecodes_of_a_code_may_be_the_last_only(release):
     codes = phecodes(read(release, several_phecodes="last").table)
     assert "994.2" not in codes and codes["038"] == [1, 0, 0, 0, 0]
@@ -364,7 +375,7 @@ def test_demo_is_known_by_its_licence(release):
     assert not Release(release).is_demo and "Credentialed" in read(release).licence
     (release / "LICENSE.txt").write_text("## ODC Open Database License (ODbL)\n")
     assert Release(release).is_demo and "Open Database License" in read(release).licence
-    assert "open demo" in read(release).source
+    assert "open demo" in read(release).source and Release(release / "hosp").is_demo
 
 
 def test_wrong_folder_says_what_was_looked_for_and_where_access_is(tmp_path):

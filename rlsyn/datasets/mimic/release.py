@@ -29,8 +29,8 @@ ACCESS = (
 
 OPEN_LICENCE = (
     "The MIMIC-IV demo is under the Open Database License 1.0 (ODbL): name the source (MIMIC-IV Clinical Database Demo, "
-    "https://doi.org/10.13026/dp1f-ex47, PhysioNet), keep a database derived from it, synthetic records included, under "
-    "the same licence, and make no attempt to identify anyone."
+    "https://physionet.org/content/mimic-iv-demo/), publish what is derived from it, synthetic tables included, under the "
+    "same licence, and make no attempt to identify anyone."
 )
 CREDENTIALED_LICENCE = (
     "MIMIC-IV is under the PhysioNet Credentialed Health Data License and its data use agreement: work with it only as a "
@@ -74,7 +74,9 @@ class Release:
     @cached_property
     def is_demo(self) -> bool:
         """Whether it is the open demo, whose licence file is that of open data."""
-        licence = self.root / "LICENSE.txt"
+        # The folder of the files may have been given in place of that above, where the licence lies.
+        folder = self.root.resolve()
+        licence = (folder.parent if folder.name in FOLDERS else folder) / "LICENSE.txt"
         return licence.is_file() and "Open Database License" in licence.read_text(encoding="utf-8", errors="replace")
 
     @property
@@ -86,7 +88,7 @@ class Release:
         """The header of a file."""
         path = self._existing(table)
         with _told(path):
-            return list(pd.read_csv(path, nrows=0, encoding="utf-8-sig").columns)
+            return list(pd.read_csv(path, nrows=0).columns)
 
     def chunks(self, table: str, dtypes: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
         """Rows of a file, `CHUNK_ROWS` at a time.
@@ -109,7 +111,6 @@ class Release:
                 chunksize=CHUNK_ROWS,
                 keep_default_na=False,
                 na_values=[""],
-                encoding="utf-8-sig",
             )
             with reader:
                 for chunk in reader:
