@@ -30,7 +30,7 @@ class MimicOptions:
         paper="mixed",
     )
     several_phecodes: Literal["all", "last"] = option(
-        "all", "an ICD-10 code that the map lists under two phecodes stands for both, or for the last", paper="last"
+        "all", "an ICD-10 code that the map lists under several phecodes stands for all, or for the last", paper="last"
     )
     leading_zeros: Literal["kept", "lost"] = option(
         "kept",

@@ -1,7 +1,7 @@
 """ICD codes as phecodes 1.2 (Wei et al., 2017, PLOS ONE 12(7); Wu et al., 2019, JMIR Med Inform 7(4)), and as categories.
 
-The map is that of pyPheWAS 4.2.0 (MIT): ICD-9, one phecode for a code, and ICD-10 (beta), where 318 codes have two or
-three. It is read from a folder, or where pyPheWAS is installed.
+The map is that of pyPheWAS 4.2.0 (MIT): ICD-9, one phecode for a code, and ICD-10 (beta), where 272 codes have two to
+four. It is read from a folder, or where pyPheWAS is installed.
 """
 
 from __future__ import annotations
