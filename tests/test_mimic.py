@@ -410,6 +410,7 @@ def test_missing_diagnoses_are_told(release):
 MALFORMED = {
     "lacks a column": ("patients", PATIENTS.replace("dod", "death"), r"patients\.csv, it lacks \['dod'\]"),
     "empty": ("admissions", "", r"admissions\.csv cannot be read"),
+    "header only": ("diagnoses_icd", DIAGNOSES.splitlines()[0] + "\n", "it holds no rows"),
     "text for a number": ("patients", PATIENTS.replace("17,M,33", "17,M,old"), r"patients\.csv cannot be read"),
     "unknown sex": (
         "patients",

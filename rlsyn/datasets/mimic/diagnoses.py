@@ -50,9 +50,9 @@ def read_diagnoses(release: Release, people: pd.Index) -> Diagnoses:
                 f"Expected 9 or 10 as icd_version in {release.path('diagnoses_icd')}, got {unknown[0]}. Download it again."
             )
         person = people.get_indexer(pd.Index(chunk["subject_id"]))
-        used = chunk[(person >= 0) & chunk["icd_code"].notna()]
-        persons.append(person[used.index - chunk.index[0]])
-        numbers.append(_numbers(used, number_of))
+        is_used = (person >= 0) & chunk["icd_code"].notna().to_numpy()
+        persons.append(person[is_used])
+        numbers.append(_numbers(chunk[is_used], number_of))
     shape = (len(people), len(number_of))
     entries = np.concatenate(persons), np.concatenate(numbers)
     presence = sparse.csr_matrix((np.ones(len(entries[0]), dtype=np.int32), entries), shape=shape)

@@ -98,7 +98,7 @@ class Release:
             dtypes: The columns to read, and as what; empty fields are missing.
 
         Raises:
-            ValueError: The file lacks a column, is damaged, or holds text for a number.
+            ValueError: The file lacks a column, is empty or damaged, or holds text for a number.
         """
         path = self._existing(table)
         if absent := [name for name in dtypes if name not in self.columns(table)]:
@@ -114,6 +114,8 @@ class Release:
             )
             with reader:
                 for chunk in reader:
+                    if len(chunk) == 0:
+                        raise ValueError("it holds no rows")
                     progress.update(len(chunk))
                     yield chunk
 
