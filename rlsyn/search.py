@@ -109,7 +109,7 @@ def search(
                 trial = running.pop((method, number))
                 _keep(studies[method], trial, outcome)
                 if log_dir is not None and outcome.metrics:
-                    _log(log_dir / task.table / method, method, trial.user_attrs, outcome)
+                    _show(log_dir / task.table / method, method, trial.user_attrs, outcome)
                 bar.update()
         finally:
             for (method, _), trial in running.items():
@@ -147,22 +147,22 @@ def _limits(study: Study) -> dict[str, float]:
 
 
 def _check_folder(task: Task, objectives: Sequence[str], storage: BaseStorage) -> None:
-    for study in get_all_study_summaries(storage):
-        other = {"env": None, "objectives": list(objectives)} | study.user_attrs.get("task", {"objectives": []})
+    others = [study.user_attrs["task"] for study in get_all_study_summaries(storage) if "task" in study.user_attrs]
+    for other in others:
         # Configurations know tables by their environment: two of one's own would have the same block.
         if other["env"] == task.env and other["table"] != task.table:
             raise ValueError(
                 f"The folder holds the search of another {task.env}, {other['table']}. Choose another folder with -o."
             )
-        if other["objectives"] != list(objectives):
+        if (minimised := other.get("objectives", [])) != list(objectives):
             raise ValueError(
-                f"The folder holds a search of {_named(other['objectives'])}, asked for is one of "
-                f"{_named(objectives)}. Choose another folder with -o."
+                f"The folder holds a search that minimises {_named(minimised)}, asked for is {_named(objectives)}. "
+                "Choose another folder with -o."
             )
 
 
 def _named(objectives: Sequence[str]) -> str:
-    return f"the objectives {', '.join(objectives)}" if objectives else "the sum of all terms"
+    return " and ".join(objectives) or "the sum of all terms"
 
 
 def _open_study(task: Task, method: str, storage: BaseStorage, objectives: Sequence[str] = ()) -> Study:
@@ -171,11 +171,10 @@ def _open_study(task: Task, method: str, storage: BaseStorage, objectives: Seque
     study = create_study(storage=storage, study_name=name, directions=directions, load_if_exists=True)
     rows = [fingerprint(task.fit_rows), fingerprint(task.validation_rows)]
     asked = {"table": task.table, "env": task.env, "method": method, "seed": task.seed, "rows": rows}
-    asked["objectives"] = list(objectives)
     found = study.user_attrs.get("task")
     if found is None:
-        study.set_user_attr("task", asked)
-    elif differs := [name for name, value in asked.items() if found.get(name, []) != value]:
+        study.set_user_attr("task", asked | {"objectives": list(objectives)})
+    elif differs := [name for name, value in asked.items() if found[name] != value]:
         raise ValueError(
             f"The folder holds trials of {study.study_name} with another {' and '.join(differs)}. Choose another "
             "folder with -o."
@@ -219,12 +218,12 @@ def _keep(study: Study, trial: Trial, outcome: Outcome) -> None:
     elif outcome.is_pruned:
         study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
     else:
-        terms = [OBJECTIVES[name] for name in study.user_attrs["task"]["objectives"]]
+        terms = [OBJECTIVES[name] for name in study.user_attrs["task"].get("objectives", [])]
         values = [outcome.parts[term] for term in terms] or [sum(outcome.parts.values())]
         study.tell(trial, values, skip_if_finished=True)
 
 
-def _log(folder: Path, method: str, attributes: Mapping[str, Any], outcome: Outcome) -> None:
+def _show(folder: Path, method: str, attributes: Mapping[str, Any], outcome: Outcome) -> None:
     index, metrics = attributes["index"], outcome.metrics
     scores = pd.DataFrame({"metric": list(metrics), "value": list(metrics.values())})
     # The defaults are written out, else no line of theirs would be among the parallel coordinates. A trial is one

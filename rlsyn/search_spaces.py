@@ -34,7 +34,10 @@ def _rlsyn(trial: BaseTrial) -> dict[str, Any]:
         "n_levels": trial.suggest_categorical("n_levels", [24, 32, 48]),
         "kl_coef": _log(trial, "kl_coef", 0.03, 0.5),
         "ppo_kwargs": {"learning_rate": _log(trial, "ppo_rate", 1e-4, 1e-3)},
-        "warm_start_kwargs": {"dropout": round(trial.suggest_float("cloning_dropout", 0.2, 0.7), 2)},
+        "warm_start_kwargs": {
+            "dropout": round(trial.suggest_float("cloning_dropout", 0.2, 0.7), 2),
+            "n_epochs": trial.suggest_int("cloning_epochs", 5, 300, log=True),
+        },
         "discriminator_kwargs": {
             "r1_gamma": _log(trial, "r1_gamma", 1.0, 30.0),
             "learning_rate": _log(trial, "discriminator_rate", 1e-4, 1e-3),

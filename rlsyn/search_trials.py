@@ -16,7 +16,6 @@ from rlsyn.datasets import split_rows
 from rlsyn.evaluation import evaluate
 from rlsyn.methods import make_method
 from rlsyn.policy import AutoregressivePolicy
-from rlsyn.randomness import random_state, set_random_state
 from rlsyn.run_summary import HEADLINES
 from rlsyn.schema import Schema
 from rlsyn.selection import Criterion
@@ -173,12 +172,11 @@ class _Look(BaseCallback):
         # At the start of a rollout the update of the one before is complete.
         if self.middle or self.num_timesteps < self._n_steps:
             return
-        policy, state = self.model.policy, random_state()
+        policy = self.model.policy
         assert isinstance(policy, AutoregressivePolicy)
         rows, encoding = (self.task.fit_rows, self.task.validation_rows), self._rlsyn.encoding
         criterion = Criterion(encoding, *rows, self.task.seed, temperature=self._rlsyn.temperature)
         self.middle = criterion(policy, policy.actor)
-        set_random_state(state)  # training goes on as if nobody had looked
         if is_worse(self.middle, self.limits):
             raise TrialPruned
 

@@ -45,10 +45,12 @@ def scorer(monkeypatch):
     def run_trial(task, method, parameters, limits=None):
         scorer.calls.append((method, dict(parameters)))
         scorer.before(len(scorer.calls))
+        scorer.limits.append(limits)
         distance = abs(np.log(parameters.get("kl_coef", 0.1) / 0.3))
-        return Outcome(1.5, {"utility loss": distance, "association": 0.1, "detection": 0.2, "membership": 0.0})
+        parts = {"utility loss": distance, "association": 0.1, "detection": 0.2, "membership": 0.0}
+        return scorer.outcome(len(scorer.calls), Outcome(1.5, parts))
 
-    scorer = SimpleNamespace(calls=[], before=lambda n_calls: None)
+    scorer = SimpleNamespace(calls=[], limits=[], before=lambda n_calls: None, outcome=lambda n_calls, outcome: outcome)
     monkeypatch.setattr(searching, "run_trial", run_trial)
     return scorer
 
