@@ -21,6 +21,7 @@ from aireadi_sources import (
     CUT,
     IN_MICROGRAMS,
     LABORATORY,
+    PERIOD,
     TRAPS,
     cognition_value,
     laboratory_value,
@@ -76,7 +77,7 @@ def _write_description(root: Path, version: int, n: int) -> None:
     groups = ("healthy", "pre_diabetes_lifestyle_controlled", "insulin_dependent")
     rows = [
         [
-            *(number(i), ("UW", "UCSD", "UAB")[i % 3], groups[i % 3], 40 + i, "2024-03-01"),
+            *(number(i), ("UW", "UCSD", "UAB")[i % 3], groups[i % 3], 40 + i % PERIOD, "2024-03-01"),
             *("test" if i % 10 >= 8 else "val" if i % 10 == 7 else "train", *["TRUE"] * len(flags)),
         ]
         for i in range(n)
@@ -134,12 +135,12 @@ def _measured(i: int, version: int) -> Iterator[tuple[str, str, float | str, str
     hba1c = (
         ("HbA1c (%)", "%") if version == 2 else ("import_hba1c, Hemoglobin A1c/Hemoglobin.total in Blood"[:CUT], "%")
     )
-    yield *hba1c, round(5.0 + i / 10, 1), day, "0"
+    yield *hba1c, round(5.0 + i % PERIOD / 10, 1), day, "0"
     yield "lbscat_a1c, Hemoglobin - g/dL", "", 13.5, day, "0"
-    yield "bmi_vsorres, BMI", "", 999 if i == 0 else 20 + i / 2, day, "0"
+    yield "bmi_vsorres, BMI", "", 999 if i == 0 else 20 + i % PERIOD / 2, day, "0"
     for reading in (1, 2):
-        yield f"bp{reading}_sysbp_vsorres, Systolic (mmHg)", "", 118 + i + reading, day, "0"
-        yield f"bp{reading}_diabp_vsorres, Diastolic (mmHg)", "", 68 + i + reading, day, "0"
+        yield f"bp{reading}_sysbp_vsorres, Systolic (mmHg)", "", 118 + i % PERIOD + reading, day, "0"
+        yield f"bp{reading}_diabp_vsorres, Diastolic (mmHg)", "", 68 + i % PERIOD + reading, day, "0"
 
 
 def _write_measurements(root: Path, version: int, n: int) -> None:
@@ -162,7 +163,8 @@ def _write_ecgs(root: Path, version: int, n: int) -> None:
     header = [id_column, "wfdb_hea_filepath", "wfdb_dat_filepath", "participant_position", *numbers]
     rows = []
     for i in range(n):
-        good = [50 + i, 150 + i, 90 + i, 400, 420 + i, 40 + i, -10 + i, 30 + i]
+        step = i % PERIOD
+        good = [50 + step, 150 + step, 90 + step, 400, 420 + step, 40 + step, -10 + step, 30 + step]
         ecgs = [("0 degrees", good, verdicts[i % 4], "2024-03-01")]
         if i == TRAPS["three ECGs"]:
             ecgs = [

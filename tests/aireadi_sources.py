@@ -208,6 +208,9 @@ CONDITIONS: tuple[tuple[str, str], ...] = (
 )
 """Those that are among the conditions in both releases; nobody has a retinal vascular occlusion."""
 
+PERIOD = 30
+"""After so many participants the values come again."""
+
 CUT = 50
 """Characters that are left of a source value."""
 
@@ -220,7 +223,7 @@ def number(i: int) -> int:
 def laboratory_value(i: int, column: str) -> float:
     """In the unit of the column."""
     start, step = next(row[-2:] for row in LABORATORY if row[0] == column)
-    return round(start + i * step, 2)
+    return round(start + i % PERIOD * step, 2)
 
 
 def cognition_value(i: int, column: str) -> int:

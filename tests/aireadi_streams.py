@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from aireadi_sources import FIRST_MORNING, TRAPS, number
+from aireadi_sources import FIRST_MORNING, PERIOD, TRAPS, number
 
 
 def glucose_level(i: int, day: int) -> int:
     """mg/dL in the first half of the day; 20 more in the second."""
-    return 100 + 2 * i + 10 * day
+    return 100 + 2 * (i % PERIOD) + 10 * day
 
 
 def _stamp(time: datetime) -> str:
@@ -87,7 +87,7 @@ def _heart_rates(i: int, n_days: int, every: int) -> Iterator[dict[str, Any]]:
     for time in _times(*_span(n_days), every):
         if i == TRAPS["two hours without heart rate"] and _is_within(time, 2, 4):
             continue
-        value = 60 + i + (24 if _is_within(time, 9, 10) else 0)
+        value = 60 + i % PERIOD + (24 if _is_within(time, 9, 10) else 0)
         yield {"effective_time_frame": {"date_time": _stamp(time)}, "heart_rate": {"value": value, "unit": "beats/min"}}
     for minutes, value in ((12, -1), (17, 0)):
         off_wrist = FIRST_MORNING + timedelta(minutes=minutes, seconds=30)
@@ -100,14 +100,14 @@ def _respirations(i: int, n_days: int, every: int) -> Iterator[dict[str, Any]]:
     """12 + i / 10, with half an hour of NaN, -1 and -2."""
     for k, time in enumerate(_times(*_span(n_days), every)):
         invalid = (float("nan"), -1, -2, 0)[k % 4]
-        value = invalid if _is_within(time, 5, 5.5) else 12 + i / 10
+        value = invalid if _is_within(time, 5, 5.5) else 12 + i % PERIOD / 10
         yield {"effective_time_frame": {"date_time": _stamp(time)}, "respiratory_rate": {"value": value}}
 
 
 def _stresses(i: int, n_days: int, every: int) -> Iterator[dict[str, Any]]:
     """30 + i, half an hour of -2; 0 is a value."""
     for time in _times(*_span(n_days), every):
-        value = -2 if _is_within(time, 6, 6.5) else 0 if _is_within(time, 0, 2) else 30 + i
+        value = -2 if _is_within(time, 6, 6.5) else 0 if _is_within(time, 0, 2) else 30 + i % PERIOD
         yield {"effective_time_frame": {"date_time": _stamp(time)}, "stress": {"value": value, "unit": "stress level"}}
 
 
@@ -119,7 +119,7 @@ def _activities(i: int, n_days: int) -> Iterator[dict[str, Any]]:
         morning = FIRST_MORNING + timedelta(days=day)
         hours = [0, 9, 9.25, 9.5, 9.75, 10, 10 + 25 / 60, 12, 12 + 5 / 60, 24]
         names = ["sedentary", *["walking"] * 4, "running", "sedentary", "generic", "sedentary"]
-        steps = [0, 1500, "1500", 1500, "1500", "3000", 0, 60 + i, 0]
+        steps = [0, 1500, "1500", 1500, "1500", "3000", 0, 60 + i % PERIOD, 0]
         times = [morning + timedelta(hours=hour) for hour in hours]
         parts += zip(times[:-1], times[1:], names, steps, strict=True)
     parts += [(last - timedelta(hours=1), last, "sedentary", 0)]
@@ -137,10 +137,8 @@ def _calories(n_days: int) -> Iterator[dict[str, Any]]:
         for minutes, value in samples:
             time = FIRST_MORNING + timedelta(days=day, hours=8, minutes=minutes)
             yield _calorie(time, value)
-    # The counter of sedentary time says nothing.
-    first, last = _span(n_days)
-    yield _calorie(first, 7)
-    yield _calorie(last, 9)
+        # The counter of sedentary time says nothing.
+        yield _calorie(FIRST_MORNING + timedelta(days=day, hours=14), 7 + day)
 
 
 def _calorie(time: datetime, value: float) -> dict[str, Any]:

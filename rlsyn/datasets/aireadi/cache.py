@@ -11,6 +11,7 @@ import json
 import logging
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ _log = logging.getLogger(__name__)
 def cache_path(release: Release, options: AireadiOptions, devices: Mapping[Name, tuple[Path, ...]]) -> Path:
     """Where the table of that release with those options is kept.
 
-    The release counts by the sizes and times of its tables, headers and manifests, and by the number of its participants'
+    The release counts by the sizes and times of its tables and manifests, and by the number of its participants'
     folders and the latest change of one, per stream.
     """
     content = {
@@ -51,14 +52,13 @@ def cache_path(release: Release, options: AireadiOptions, devices: Mapping[Name,
 
 def read_cache(path: Path) -> tuple[pd.DataFrame, list[Note]] | None:
     """The table and the notes kept there; None where there are none, or none that can be read."""
-    if not path.is_file():
-        return None
     try:
-        table = pd.read_parquet(path)
+        table = pd.read_parquet(path) if path.is_file() else None
     except (ImportError, OSError, ValueError):
         return None
-    notes = table.attrs.pop(_NOTES, None)
-    return None if notes is None else (table, [Note(*note) for note in notes])
+    if table is None or _NOTES not in table.attrs:
+        return None
+    return table, [Note(*note) for note in table.attrs.pop(_NOTES)]
 
 
 def write_cache(path: Path, table: pd.DataFrame, notes: list[Note]) -> None:
@@ -73,6 +73,8 @@ def write_cache(path: Path, table: pd.DataFrame, notes: list[Note]) -> None:
     except ImportError:
         _log.info("The table is not kept for the next run, which needs pyarrow (pip install 'rlsyn[parquet]').")
     except OSError as error:
+        with suppress(OSError):
+            beside.unlink(missing_ok=True)
         _log.info("The table is not kept for the next run: %s. Name a folder with --cache-dir DIR.", error)
 
 

@@ -2,7 +2,7 @@
 
 A day lasts from 08:00 to 08:00 UTC (midnight or one o'clock to the same in the Pacific zone, two hours later in the
 Central zone) and has 288 buckets of five minutes. It is accepted, as in the code of arXiv:2512.21395, if it lies within
-the span of every stream, heart rate, respiration, stress and glucose have no gap of more than three hours, and every
+the span of every stream but calories, heart rate, respiration, stress and glucose have no gap of more than three hours, and every
 bucket has an activity and steps. Sleep and calories may lack.
 """
 
@@ -73,7 +73,9 @@ def complete_days(streams: Streams, needed: Collection[Name], calories: Calories
     """
     days = Days()
     absent = [name for name in needed if name not in streams or streams[name].span is None]
-    spans = [stream.span for stream in streams.values() if stream.span is not None]
+    # Calories are counted now and then: a day may begin before their first sample and end after their last.
+    lasting = (stream for name, stream in streams.items() if name != "physical_activity_calorie")
+    spans = [stream.span for stream in lasting if stream.span is not None]
     if absent or not spans:
         days.lacking.update(absent)
         return days

@@ -118,7 +118,10 @@ def numbers_of_people(texts: pd.Series, file: str) -> pd.Series:
 
 
 def _is_release(folder: Path) -> bool:
-    return (folder / PEOPLE).is_file() and (folder / CLINICAL).is_dir()
+    try:
+        return (folder / PEOPLE).is_file() and (folder / CLINICAL).is_dir()
+    except OSError:  # a neighbour that may not be entered
+        return False
 
 
 def _not_a_release(folder: Path) -> str:

@@ -44,14 +44,15 @@ SUFFIXES: dict[Name, str] = {
     "sleep": "sleep",
 }
 
-INVALID: dict[Name, tuple[float, ...]] = {
-    # Off the wrist, or not measurable.
-    "heart_rate": (0, -1),
-    "respiratory_rate": (0, -1, -2),
-    "stress": (-1, -2),
-    "glucose": (0, -1),
-    "physical_activity_calorie": (-1,),
+MUST_EXCEED: dict[Name, float] = {
+    # Garmin writes 0, -1 and -2 for "off the wrist" and "not measurable"; no stress is 0.
+    "heart_rate": 0,
+    "respiratory_rate": 0,
+    "stress": -1,
+    "glucose": 0,
+    "physical_activity_calorie": -1,
 }
+"""What a valid sample is larger than."""
 
 CENSORED = {"low": 39.0, "high": 401.0}
 """The glucose sensor measures from 40 to 400 mg/dL and says "Low" and "High" beyond."""
@@ -120,7 +121,7 @@ def read_samples(path: Path, name: Name, cgm_limits: CgmLimits = "censored") -> 
     n_skipped += int((~is_time).sum())
     if not len(times):
         return Samples(times, values, None, n_skipped)
-    is_valid = np.isfinite(values) & ~np.isin(values, INVALID[name])
+    is_valid = np.isfinite(values) & (values > MUST_EXCEED[name])
     span = int(times.min()), int(times.max())
     if name == "physical_activity_calorie":
         order = np.argsort(times[is_valid], kind="stable")

@@ -102,13 +102,13 @@ def read_days(
     notes = [Note(_absent_note(absent))] if absent else []
     needed = tuple(name for name in NEEDED if name in devices)
     read = _Reading(devices, needed, cgm_limits, calories)
-    # A day needs at least one stream; without any nobody has one.
-    tasks = (delayed(read)(person) for person in people) if needed else iter(())
-    results = Parallel(n_jobs=n_jobs, return_as="generator")(tasks) if needed else []
-    shown = tqdm(results, total=len(people), desc="Wearables", unit="participant", disable=not progress_bar)
+    # Without any of the streams that a day needs nobody has one.
+    readable = people if needed else ()
+    results = Parallel(n_jobs=n_jobs, return_as="generator")(delayed(read)(person) for person in readable)
+    shown = tqdm(results, total=len(readable), desc="Wearables", unit="participant", disable=not progress_bar)
     read_people = list(shown)
     rows = [
-        {GROUP: person} | row for person, result in zip(people, read_people, strict=False) for row in result.days.rows
+        {GROUP: person} | row for person, result in zip(readable, read_people, strict=True) for row in result.days.rows
     ]
     table = pd.DataFrame(rows, columns=[GROUP, *WEARABLE_NAMES])
     types = {GROUP: "int64"} | dict.fromkeys(WEARABLE_NAMES, "float64")
