@@ -6,8 +6,8 @@ python experiments/tune.py --env AIREADI-v0 --methods rlsyn --objectives s2r mem
 Each trial learns from three quarters of the training people and is scored on the others. Minimised is the sum of
 1 - S2R AUC (of a quantity as label 1 - max(0, S2R R2)), association difference, and detection AUC
 and membership AUC above 0.5; with --objectives, terms of this sum side by side. The first trial of a method is its
-defaults. Of several objectives the Pareto front is left: trials of which none is better in one but worse in another,
-each as a YAML file for `run_ppo.py --config`.
+defaults. Of several objectives the Pareto front is left, the trials that no other one is better than in every respect, each
+as a YAML file: those of rlsyn are for `run_ppo.py --config`.
 
 The folder is the search. The same command goes on with it, on several machines at once where they share the folder
 (NFS will do), each taking the next trials until there are enough together. A trial whose process was killed is run
@@ -132,8 +132,13 @@ def _print_front(trials: pd.DataFrame, title: str, objectives: list[str], output
     n_pruned = (trials["state"] == "pruned").sum()
     print(f"{title}. The Pareto front of {len(trials)} trials, {n_pruned} of them pruned; 0 is best everywhere.")
     print(to_markdown(shown), end="")
-    example = output_dir / str(trials["table"].iloc[0]) / str(trials["method"].iloc[0]) / "pareto_1.yaml"
-    print(f"Train with one: python experiments/run_ppo.py --env {trials['env'].iloc[0]} --config {example}")
+    table = trials["table"].iloc[0]
+    print(f"The files of a front are in {output_dir / table / 'METHOD'}; search.yaml tells what was spent.")
+    if "pareto_1.yaml" in set(front.loc[front["method"] == "rlsyn", "file"]):
+        env = trials["env"].iloc[0]
+        data = "--csv FILE --label COLUMN" if env == OWN_TABLE else f"--env {env}"
+        config = output_dir / table / "rlsyn" / "pareto_1.yaml"
+        print(f"Train with one: python experiments/run_ppo.py {data} --config {config}")
 
 
 def _shown(summary: pd.DataFrame) -> pd.DataFrame:

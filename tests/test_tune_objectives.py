@@ -93,6 +93,7 @@ def test_the_front_is_printed_and_written_with_the_defaults_beside_it(script, sc
         ("0 (defaults)", "0.200", "0.200", "-"),
     ]
     assert captured.err == "" and "front of 6 trials, 0 of them pruned" in captured.out
+    assert f"--csv FILE --label COLUMN --config {output / 'patients' / 'rlsyn' / 'pareto_1.yaml'}" in captured.out
     trials = pd.read_csv(output / "trials.csv")
     assert trials["is_best"].tolist() == [False, True, True, False, True, False]
     assert (trials["state"] == "complete").all()
@@ -122,6 +123,14 @@ class AnyTrial:
 
     suggest_float = suggest_int = staticmethod(lambda name, low, high, **kwargs: low)
     suggest_categorical = staticmethod(lambda name, choices: choices[0])
+
+
+def test_a_search_in_which_all_failed_leaves_no_front(script, scored, csv, tmp_path, capfd):
+    scored.outcomes += [Outcome(1.0, {}, error="ValueError: no luck")] * 2
+    assert tune(script, csv, tmp_path / "out", n_trials=2) == 1
+    captured = capfd.readouterr()
+    assert captured.err.count("Failed: patients, rlsyn") == 2 and "run_ppo.py" not in captured.out
+    assert not list((tmp_path / "out").rglob("pareto_*.yaml"))
 
 
 def test_tensorboard_has_every_completed_trial_with_its_parameters(script, scored, csv, tmp_path):
