@@ -203,6 +203,12 @@ class LevelHeads(nn.Module):
         """The parameters, each with the attribute that its rows belong to."""
         return [(bias, self._bucket(i).attributes) for i, bias in enumerate(self.biases)]
 
+    def level_biases(self, attribute: int) -> np.ndarray:
+        """The biases `(n_levels,)` of the logits of an attribute."""
+        i, row = self.bucket_of[attribute]
+        biases: np.ndarray = self.biases[i][row, : len(self._bases[attribute])].detach().cpu().numpy()
+        return biases
+
     @torch.no_grad()
     def shift_biases(self, shifts: Sequence[np.ndarray]) -> None:
         """Add to the logit of every level, by attribute."""

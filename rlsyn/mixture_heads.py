@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rlsyn.autoregressive import LevelHeads
@@ -20,7 +20,8 @@ class MixtureHeads(LevelHeads):
     """Level heads whose ordered levels have a discretised mixture of logistics (`log_mixture`) of the level's index.
 
     An attribute with ordered levels has 3 outputs per component (logit of its weight, shift of its mean, shift of the
-    logarithm of its scale), and then those of its own output functions, flags of missing and of spikes.
+    logarithm of its scale), to which constants are added, and then those of its own output functions, flags of missing
+    and of spikes.
 
     Two things differ from PixelCNN++: there is a bias for every level beside the mixture, which holds what the marginal
     has more than the mixture of zero outputs, so that zero outputs give the marginal and calibration can shift it; and
@@ -45,11 +46,26 @@ class MixtureHeads(LevelHeads):
     ) -> None:
         own = [np.zeros((len(basis), 3 * N_COMPONENTS if n else 0)) for basis, n in zip(bases, n_ordered, strict=True)]
         super().__init__([np.hstack(pair) for pair in zip(own, bases, strict=True)], marginals, missing_apart)
+        self.offsets = nn.Parameter(torch.zeros(len(bases), 3 * N_COMPONENTS))
         for i in range(self.n_buckets):
             self._add_counts(i, np.array(n_ordered)[self._bucket(i).attributes.numpy()])
         with torch.no_grad():
             for i, bias in enumerate(self.biases):
                 bias -= self._mixture(i, torch.zeros(len(bias), 1, 3 * N_COMPONENTS)).squeeze(1)
+
+    def parameters_by_attribute(self) -> list[tuple[Tensor, Tensor]]:
+        """The parameters, each with the attribute that its rows belong to."""
+        return [*super().parameters_by_attribute(), (self.offsets, torch.arange(len(self.offsets)))]
+
+    @torch.no_grad()
+    def set_logistic(self, attribute: int, mean: float, deviation: float) -> None:
+        """Make the mixture of zero outputs about one logistic distribution, on the line of `log_mixture`.
+
+        The components stay apart by a part of its deviation: alike they would learn alike.
+        """
+        scale = deviation * np.sqrt(3) / np.pi
+        self.offsets[attribute, N_COMPONENTS : 2 * N_COMPONENTS] = mean - (1 - scale) * component_means()
+        self.offsets[attribute, 2 * N_COMPONENTS :] = np.log(scale * N_COMPONENTS)
 
     def _add_counts(self, i: int, counts: np.ndarray) -> None:
         rows = np.flatnonzero(counts)
@@ -66,7 +82,8 @@ class MixtureHeads(LevelHeads):
         count = int(getattr(self, f"_counts_{i}")[row])
         if count == 0:
             return logits
-        mixture = log_mixture(outputs[:, : 3 * N_COMPONENTS], torch.tensor(count), count)
+        outputs = outputs[:, : 3 * N_COMPONENTS] + self.offsets[attribute]
+        mixture = log_mixture(outputs, torch.tensor(count), count)
         return logits + F.pad(mixture, (0, logits.shape[1] - count))
 
     def _mixture(self, i: int, weights: Tensor) -> Tensor:
@@ -76,9 +93,15 @@ class MixtureHeads(LevelHeads):
         if len(rows) == 0:
             return result
         n_levels = result.shape[-1]
-        mixture = log_mixture(weights[rows, :, : 3 * N_COMPONENTS], counts[rows, None], n_levels)
+        offsets = self.offsets[self._bucket(i).attributes[rows], None]
+        mixture = log_mixture(weights[rows, :, : 3 * N_COMPONENTS] + offsets, counts[rows, None], n_levels)
         is_ordered = torch.arange(n_levels, device=rows.device) < counts[rows, None, None]
         return result.index_add(0, rows, mixture * is_ordered)
+
+
+def component_means() -> Tensor:
+    """The means `(N_COMPONENTS,)` of a mixture of zero outputs, evenly between -1 and 1."""
+    return (2 * torch.arange(N_COMPONENTS) + 1) / N_COMPONENTS - 1
 
 
 def log_mixture(outputs: Tensor, counts: Tensor, n_levels: int) -> Tensor:
@@ -90,14 +113,13 @@ def log_mixture(outputs: Tensor, counts: Tensor, n_levels: int) -> Tensor:
     exact and finite however far away a component is, where PixelCNN++ falls back on the density in the middle.
 
     Args:
-        outputs: `(..., 3 * n_components)`: logits of weights, shifts of means, shifts of logarithms of scales.
+        outputs: `(..., 3 * N_COMPONENTS)`: logits of weights, shifts of means, shifts of logarithms of scales.
         counts: Number of levels c, broadcast against the leading dimensions of the outputs.
         n_levels: Levels that are returned; those from c on, which pad a bucket, mean nothing, but are finite.
     """
     logits, shifts, widths = outputs.unflatten(-1, (3, -1)).unsqueeze(-1).unbind(-3)
-    n_components = logits.shape[-2]
-    means = shifts + ((2 * torch.arange(n_components, device=outputs.device) + 1) / n_components - 1).unsqueeze(-1)
-    log_scales = (widths - np.log(n_components)).clamp(-LOG_SCALE_BOUND, LOG_SCALE_BOUND)
+    means = shifts + component_means().to(outputs).unsqueeze(-1)
+    log_scales = (widths - np.log(N_COMPONENTS)).clamp(-LOG_SCALE_BOUND, LOG_SCALE_BOUND)
     level, counts = torch.arange(n_levels, device=outputs.device), counts[..., None, None]
     edges = ((2 * level[1:] / counts - 1) - means) * torch.exp(-log_scales)
     below = F.logsigmoid(edges)

@@ -98,7 +98,9 @@ def test_calibration_brings_back_the_marginals_and_leaves_the_dependence():
     assert np.abs(correlation - np.corrcoef(table.to_numpy().T)[np.triu_indices(6, 1)]).max() < 0.15
 
 
-@pytest.mark.parametrize(("network", "head"), [("made", "ordinal"), ("made", "free"), ("transformer", "ordinal")])
+@pytest.mark.parametrize(
+    ("network", "head"), [("made", "ordinal"), ("made", "free"), ("made", "mixture"), ("transformer", "ordinal")]
+)
 def test_start_at_regressions_is_the_conditional_of_gaussians(network, head):
     """Of 3,000 rows of a bivariate Gaussian: the policy's correlation is the rows', before any gradient step."""
     rng = np.random.default_rng(0)
@@ -107,7 +109,8 @@ def test_start_at_regressions_is_the_conditional_of_gaussians(network, head):
     policy, records = make_policy(table, policy_kwargs={"network": network, "head": head})
     start_at_regressions(policy, records, records[:100])
     drawn = np.corrcoef(ndtri((policy.sample(4_000).numpy() + 0.5) / 32).T)[0, 1]
-    assert drawn == pytest.approx(0.95, abs=0.01)
+    # Logistic distributions have longer tails.
+    assert drawn == pytest.approx(0.95, abs=0.03 if head == "mixture" else 0.01)
 
 
 def test_ridge_leaves_a_row_out_as_refitting_without_it_does():
@@ -188,7 +191,7 @@ def test_start_at_regressions_of_other_heads_keeps_how_often_values_are_missing(
     low = drawn[:, 0] < 16
     assert missing[low].mean() == pytest.approx(0.4, abs=0.06) == missing[~low].mean()
     correlation = np.corrcoef(drawn[~missing].T)[0, 1]
-    assert correlation > 0.9 if head == "free" else abs(correlation) < 0.1
+    assert correlation == pytest.approx(table.corr().iloc[0, 1], abs=0.06)
 
 
 def test_weight_decay_shrinks_the_network_and_leaves_the_biases_of_levels():
