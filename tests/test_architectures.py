@@ -44,6 +44,7 @@ def test_saved_model_draws_the_same_records(policy_kwargs, patients, tmp_path):
         pd.testing.assert_frame_equal(model.sample(50, policy=policy), again.sample(50, policy=policy))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("network", "head"), KINDS, ids=map("-".join, KINDS))
 def test_every_kind_clones_a_correlation(network, head):
     rng = np.random.default_rng(0)

@@ -49,6 +49,7 @@ def mean_entropy(policy, actor, records):
         return float(actor.heads.entropy(actor(policy.vectors(records))).mean())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("share", [None, 0.9])
 def test_entropy_stays_at_the_target_where_the_reward_would_lower_it(patients, share):
     """A reward for the lowest levels: without a target PPO's policy loses most of its entropy."""
