@@ -21,7 +21,7 @@ def make_record_env(
     action_space: ActionSpace = "discrete",
     reward_fn: RewardFn | None = None,
     n_levels: int = 32,
-    order: str = "label_first",
+    order: str = "auto",
     seed: int = 0,
     reader_options: Mapping[str, Any] | None = None,
     **env_kwargs: Any,

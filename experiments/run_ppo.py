@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
         dataset = load_dataset(options, progress_bar=arguments.progress)
         model = _model(options, dataset)
         run_dir = _run_dir(arguments, options, dataset)
-    except (ValueError, OSError, NotImplementedError) as error:
+    except (ValueError, OSError) as error:
         print(f"run_ppo.py: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return _run(model, dataset, run_dir, options, resume=bool(arguments.resume), progress=arguments.progress)
