@@ -169,7 +169,7 @@ def _write_ecgs(root: Path, version: int, n: int) -> None:
         if i == TRAPS["three ECGs"]:
             ecgs = [
                 ("30 degrees", [70, *good[1:]], verdicts[0], "2024-01-01"),
-                ("0 degrees", [71, *good[1:]], verdicts[3], "2024-03-02"),
+                ("0 degrees", [71, *good[1:5], "", *good[6:]], verdicts[3], "2024-03-02"),
                 ("0 degrees", good, verdicts[1], "2024-03-01"),
             ]
         if i == TRAPS["broken ECG"]:

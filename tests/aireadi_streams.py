@@ -119,7 +119,7 @@ def _activities(i: int, n_days: int) -> Iterator[dict[str, Any]]:
         morning = FIRST_MORNING + timedelta(days=day)
         hours = [0, 9, 9.25, 9.5, 9.75, 10, 10 + 25 / 60, 12, 12 + 5 / 60, 24]
         names = ["sedentary", *["walking"] * 4, "running", "sedentary", "generic", "sedentary"]
-        steps = [0, 1500, "1500", 1500, "1500", "3000", 0, 60 + i % PERIOD, 0]
+        steps = [0, 1500, "1500", 1500, "1500", "3000", 0, 60 + i % PERIOD + day // 2, 0]
         times = [morning + timedelta(hours=hour) for hour in hours]
         parts += zip(times[:-1], times[1:], names, steps, strict=True)
     parts += [(last - timedelta(hours=1), last, "sedentary", 0)]

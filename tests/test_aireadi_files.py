@@ -254,6 +254,7 @@ def test_the_table_is_kept_and_read_again(release_dir, caplog):
 CHANGES = {
     "another unit": lambda root: options_with_cache(unit="participant"),
     "another option": lambda root: options_with_cache(with_bmi=True),
+    "another version": lambda root: described(root / "dataset_description.json"),
     "a table of the release": lambda root: touch(root / "clinical_data" / "measurement.csv"),
     "a manifest": lambda root: touch(root / "cardiac_ecg" / "manifest.tsv"),
     "a stream that is gone": lambda root: gone(root / "wearable_activity_monitor" / "sleep"),
@@ -263,6 +264,11 @@ CHANGES = {
 
 def touch(path: Path) -> AireadiOptions:
     os.utime(path, (1, 1))
+    return options_with_cache()
+
+
+def described(path: Path) -> AireadiOptions:
+    path.write_text('{"version": "3.1.0"}')
     return options_with_cache()
 
 
