@@ -38,7 +38,7 @@ def read_and_told(folder: Path, **options):
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     try:
-        return read_aireadi(folder, AireadiOptions(cache=False, n_jobs=1, **options)), "\n".join(told)
+        return read_aireadi(folder, AireadiOptions(cache=False, n_readers=1, **options)), "\n".join(told)
     finally:
         log.removeHandler(handler)
         log.setLevel(level)
@@ -274,8 +274,10 @@ def test_recommended_split_is_honoured(release_dirs):
 
 
 def test_protocol_of_the_paper(release_dirs):
-    options = resolve(AireadiOptions, {"protocol": "paper", "cache": False, "n_jobs": 1})
-    paper = AireadiOptions("day", "paper", "dropped", False, "dropped", "abnormal", "averaged", cache=False, n_jobs=1)
+    options = resolve(AireadiOptions, {"protocol": "paper", "cache": False, "n_readers": 1})
+    paper = AireadiOptions(
+        "day", "paper", "dropped", False, "dropped", "abnormal", "averaged", cache=False, n_readers=1
+    )
     assert options == paper
     cohort = read_aireadi(release_dirs[2], options)
     assert cohort.test_size == 0.1 and cohort.stratified and cohort.in_test is None
@@ -292,12 +294,12 @@ def test_the_licence_binds_and_the_source_tells(cohorts):
 
 @pytest.mark.slow
 def test_processes_do_not_change_the_table(release_dirs, cohorts):
-    two = read_aireadi(release_dirs[3], AireadiOptions(cache=False, n_jobs=2))
+    two = read_aireadi(release_dirs[3], AireadiOptions(cache=False, n_readers=2))
     pd.testing.assert_frame_equal(two.table, cohorts[3].table)
 
 
 def test_load_takes_the_release(release_dirs):
-    options = {"unit": "participant", "cache": False, "n_jobs": 1}
+    options = {"unit": "participant", "cache": False, "n_readers": 1}
     dataset = load("AIREADI-v0", release_dirs[3], reader_options=options)
     assert len(dataset.train) + len(dataset.test) == N and dataset.schema.group is None
     assert dataset.licence and not dataset.simulated

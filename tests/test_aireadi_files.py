@@ -17,7 +17,7 @@ from rlsyn.datasets.aireadi.release import open_release
 from rlsyn.datasets.aireadi.streams import read_intervals, read_samples
 from rlsyn.datasets.aireadi.wearables import COLUMNS_OF
 
-PLAIN = AireadiOptions(cache=False, n_jobs=1)
+PLAIN = AireadiOptions(cache=False, n_readers=1)
 TIME = "2024-03-04T08:00:00Z"
 
 
@@ -231,7 +231,7 @@ def test_a_file_of_another_form_is_refused_by_name_in_a_line(tmp_path, text):
 
 
 def options_with_cache(**changes) -> AireadiOptions:
-    return AireadiOptions(n_jobs=1, **changes)
+    return AireadiOptions(n_readers=1, **changes)
 
 
 def test_the_table_is_kept_and_read_again(release_dir, caplog):
@@ -319,6 +319,6 @@ def test_without_pyarrow_the_table_is_not_kept(release_dir, monkeypatch, caplog)
 
 
 def test_a_number_of_processes_is_one_or_all():
-    for n_jobs in (0, -2):
-        with pytest.raises(ValueError, match="--n-jobs must be a number of processes or -1"):
-            AireadiOptions(n_jobs=n_jobs)
+    for n_readers in (0, -2):
+        with pytest.raises(ValueError, match="--n-readers must be a number of processes or -1"):
+            AireadiOptions(n_readers=n_readers)

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import rlsyn.datasets
-from experiments import evaluate, run_ppo, sample
+from experiments import benchmark, evaluate, run_ppo, sample, trade_off, tune
 from rlsyn.datasets import COHORTS, Cohort, load
 from rlsyn.datasets.reader_options import PROTOCOLS, add_options, add_protocol, option, option_names, resolve
 from rlsyn.schema import infer_schema
@@ -159,3 +159,8 @@ def test_comparisons_name_a_release_beside_the_environment(tmp_path):
 def test_releases_that_cannot_be_are_refused(envs, options, error, message):
     with pytest.raises(error, match=message):
         named_tables(envs, [], options)
+
+
+@pytest.mark.parametrize("script", [benchmark, run_ppo, trade_off, tune], ids=lambda script: script.__name__)
+def test_flags_of_readers_are_not_those_of_the_scripts(script):
+    assert script._parser()  # argparse refuses a flag that is there already

@@ -95,7 +95,7 @@ def _source(release: Release, options: AireadiOptions, table: pd.DataFrame) -> s
     changed = ", ".join(
         f"{field.name} = {value}"
         for field in dataclasses.fields(options)
-        if field.name not in ("cache", "cache_dir", "n_jobs")
+        if field.name not in ("cache", "cache_dir", "n_readers")
         and (value := getattr(options, field.name)) != field.default
     )
     return (

@@ -43,7 +43,7 @@ def assemble(release: Release, options: AireadiOptions, progress_bar: bool) -> t
     """
     people, notes = _read_people(release, options)
     days, of_days = read_days(
-        release.root, people.index.tolist(), options.cgm_limits, options.calories, options.n_jobs, progress_bar
+        release.root, people.index.tolist(), options.cgm_limits, options.calories, options.n_readers, progress_bar
     )
     notes += of_days
     if options.unit == "day":

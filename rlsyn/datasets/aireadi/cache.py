@@ -27,7 +27,7 @@ FORMAT = 1
 FOLDER = ".rlsyn_cache"
 
 _NOTES = "rlsyn_notes"
-_BESIDE = ("cache", "cache_dir", "n_jobs", "split")
+_BESIDE = ("cache", "cache_dir", "n_readers", "split")
 """Options on which the table does not depend."""
 
 _log = logging.getLogger(__name__)

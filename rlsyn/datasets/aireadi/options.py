@@ -45,8 +45,8 @@ class AireadiOptions:
     with_hba1c: bool = option(False, "add the column hba1c; it defines the label, so models that use it look too good")
     cache: bool = option(True, "keep the assembled table in a Parquet file, so that the next run starts at once")
     cache_dir: Path | None = option(None, "where that file is kept; the default is .rlsyn_cache in the release")
-    n_jobs: int = option(-1, "processes that read; -1 for one per core")
+    n_readers: int = option(-1, "processes that read; -1 for one per core")
 
     def __post_init__(self) -> None:
-        if self.n_jobs == 0 or self.n_jobs < -1:
-            raise ValueError(f"--n-jobs must be a number of processes or -1 (one per core), got {self.n_jobs}.")
+        if self.n_readers == 0 or self.n_readers < -1:
+            raise ValueError(f"--n-readers must be a number of processes or -1 (one per core), got {self.n_readers}.")
