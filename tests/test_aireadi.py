@@ -219,6 +219,14 @@ FAULTS = {"cgm_limits": "dropped", "ecg_choice": "abnormal", "calories": "averag
 """Options of the paper that concern different columns, so that one reading tests all."""
 
 
+def test_files_and_records_that_are_none_are_counted_and_named(release_dirs):
+    _, told = read_and_told(release_dirs[3])
+    (files,) = (line for line in told.splitlines() if "Files of wearables" in line)
+    assert "left out: 1. " in files and f"{number(TRAPS['heart rate is no JSON'])}_heartrate.json" in files
+    assert "Records of wearables that lack a time or a value and are left out: 1." in told
+    assert "80 of 81 days are complete, of 27 of 30 participants." in told
+
+
 def test_low_and_high_glucose_can_be_left_out(release_dirs):
     dropped = read(release_dirs[2], **FAULTS)
     low, high = (TRAPS[name] for name in ("half a day of Low glucose", "an hour of High glucose"))

@@ -59,6 +59,12 @@ def test_the_version_is_read_or_told_from_the_layout(release_dir):
         open_release(release_dir)
 
 
+def test_people_count_once(release_dir):
+    people = release_dir / "participants.tsv"
+    people.write_text(people.read_text() + people.read_text().splitlines()[1] + "\n\tUW\n")
+    assert open_release(release_dir).people.index.tolist() == [1001, 4002, 7003]
+
+
 def test_numbers_of_people_may_carry_a_prefix(release_dir):
     people = release_dir / "participants.tsv"
     people.write_text(people.read_text().replace("1001\t", "AIREADI-1001\t").replace("4002\t", "4002.0\t"))

@@ -196,10 +196,10 @@ def test_a_day_without_rest_has_no_resting_heart_rate():
 
 
 def test_rounded_hours_are_those_of_a_day():
-    """Three parts of 5, 5 and 25 minutes are .08, .08 and .42 hours, which leaves 23.42."""
-    cuts = np.array([START - HOUR, START + HOUR, START + HOUR + 300, START + HOUR + 600, START + HOUR + 2100])
+    """Three parts of 5 minutes are .08 hours each, which leaves 23.76; 285 buckets would be 23.75."""
+    cuts = np.array([START - HOUR, START + HOUR, START + HOUR + 300, START + HOUR + 600, START + HOUR + 900])
     ends = np.append(cuts[1:], DAY + START + HOUR)
     labels = [SEDENTARY, 0, 1, 2, SEDENTARY]
     streams = day_streams(physical_activity=intervals([(*part, 0) for part in zip(cuts, ends, labels, strict=True)]))
     (row,) = complete_days(streams, NEEDED, "added").rows
-    assert [row[f"activity_{name}_hours"] for name in ACTIVITIES] == [0.08, 0.08, 0.42, 23.42]
+    assert [row[f"activity_{name}_hours"] for name in ACTIVITIES] == [0.08, 0.08, 0.08, 23.76]
