@@ -8,8 +8,9 @@ Minimised is one sum, which is what comparisons rest on, or several of its terms
 trade-offs. Both by the tree-structured Parzen estimator: a search here has tens of trials, of which a genetic sampler
 (NSGA-II) would spend all on its first, random generation of 50.
 
-Pruned is what is worse, a third of the way through, than the median of the trials before were there: in every term
-where several are minimised, so that a trial that leads in one may still come to stand on the front, else in their sum.
+Pruned is what is worse, a third of the way through, than the median of the trials before were there: in every part of
+selection's criterion where several objectives are minimised, so that a trial that leads in one may still come to stand
+on the front, else in their sum. A tie counts as worse unless all are ties, as a share of 0 is common.
 This is the rule of Optuna's MedianPruner, which knows one objective only, but for two things: the median is of all
 trials that came so far, as one of the completed alone would rise with every trial that is pruned; and it is that of the
 trial's beginning, so that no process waits for another. A pruned trial has spent its place in the budget.

@@ -57,7 +57,7 @@ class Outcome:
         parts: The terms of the criterion by name; empty where the trial failed or was pruned.
         error: Why it failed.
         is_pruned: Whether it was ended early.
-        middle: Terms of the criterion after `LOOK` of the training; empty where nobody looked.
+        middle: The parts of selection's criterion after `LOOK` of the training; empty where nobody looked.
         metrics: The metrics that runs are compared by, as far as they have values.
     """
 
@@ -147,10 +147,7 @@ def is_worse(middle: Mapping[str, float], limits: Mapping[str, float]) -> bool:
 
 
 class _Look(BaseCallback):
-    """Scores the policy once, by selection's criterion on the people that trials are scored on, and may prune.
-
-    Utility is no part of that criterion; what a synthetic record lacks for it, association and detection show.
-    """
+    """Scores the policy once, by selection's criterion on the people that trials are scored on, and may prune."""
 
     def __init__(self, task: Task, limits: Mapping[str, float]) -> None:
         super().__init__()

@@ -26,6 +26,7 @@ from rlsyn.search import N_RANDOM, open_journal, search
 from rlsyn.search_results import collect_trials, pareto_table, summarise_trials, write_results
 from rlsyn.search_spaces import OBJECTIVES, SPACES, default_parameters
 from rlsyn.search_trials import Outcome, is_worse, make_task, run_trial
+from rlsyn.selection import PARTS
 from rlsyn.synthesizer import RLSyn
 
 TINY = {
@@ -220,7 +221,7 @@ def test_a_trial_is_looked_at_after_a_third_and_pruned_only_if_worse(task, monke
     bad = run_trial(task, "rlsyn", TINY, {"association": 0.0, "membership": 0.0})
     assert unseen.error == good.error == bad.error == ""
     assert unseen.parts == good.parts and set(unseen.parts) == set(OBJECTIVES.values()) and not unseen.middle
-    assert not good.is_pruned and set(good.middle) == {"association", "detection", "membership"}
+    assert not good.is_pruned and set(good.middle) == set(PARTS)
     assert good.metrics["association difference"] == good.parts["association"]
     assert bad.is_pruned and bad.middle == good.middle and not bad.parts
     assert [model.model.num_timesteps // (32 * 9) for model in models] == [6, 6, 2]
