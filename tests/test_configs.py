@@ -21,6 +21,7 @@ GROUPS: dict[str, Callable] = {
     "policy_kwargs": AutoregressivePolicy,
     "discriminator_kwargs": Discriminator,
     "warm_start_kwargs": behaviour_clone,
+    "algo_kwargs": PPO,
     "ppo_kwargs": PPO,
 }
 FILES = sorted(path for path in CONFIGS.glob("*.yaml") if path.stem != "search")  # what was spent on the search
@@ -56,7 +57,7 @@ def test_constructor_refuses_what_is_no_group(group, value):
         RLSyn(**{group: value})
 
 
-@pytest.mark.parametrize("name", ["kl_coef", "n_levels", "n_records", "batch_records", "warm_start", "seed", "order"])
+@pytest.mark.parametrize("name", ["kl_coef", "n_levels", "n_records", "batch_records", "algo", "seed", "order"])
 def test_constructor_refuses_nothing_where_a_value_is_needed(name):
     with pytest.raises(ValueError, match=f"'{name}' must be .* got None"):
         RLSyn(**{name: None})

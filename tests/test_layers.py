@@ -68,9 +68,18 @@ FLOORS = (
         *("rlsyn.baselines.ctgan", "rlsyn.baselines.tabular_argn"),
     ),
     ("rlsyn.baselines",),
-    # The method.
+    # What all algorithms share.
     ("rlsyn.rewards.total", "rlsyn.rewards.weights", "rlsyn.rewards.decoder"),
     ("rlsyn.policy", "rlsyn.discriminator", "rlsyn.sampling"),
+    # The algorithms.
+    ("rlsyn.algorithms", "rlsyn.algorithms.table", "rlsyn.algorithms.one_hot"),
+    (
+        *("rlsyn.algorithms.replay", "rlsyn.algorithms.value_policies", "rlsyn.algorithms.fast_policies"),
+        "rlsyn.algorithms.drawing",
+    ),
+    ("rlsyn.algorithms.linear_policy", "rlsyn.algorithms.population", "rlsyn.algorithms.making"),
+    ("rlsyn.algorithms.running", "rlsyn.algorithms.state"),
+    # The method.
     ("rlsyn.linear_start",),
     (
         *("rlsyn.rewards.realism", "rlsyn.rewards.constraints", "rlsyn.rewards.privacy", "rlsyn.rewards.own"),
@@ -79,7 +88,7 @@ FLOORS = (
     ("rlsyn.rewards.assembly",),
     ("rlsyn.rewards", "rlsyn.parameters"),
     ("rlsyn.selection",),
-    ("rlsyn.trained_actors",),
+    ("rlsyn.trained_actors", "rlsyn.algorithms.stock_actors"),
     ("rlsyn.training",),
     ("rlsyn.synthesizer",),
     ("rlsyn",),  # shows the public class
