@@ -24,7 +24,7 @@ _LEAST: dict[str, float] = {
     "kl_coef": 0,
     "seed": 0,
 }
-_LEAST |= {"n_discriminator_steps": 0, "n_discriminator_warm_up": 0, "discriminator_batch_size": 1}
+_LEAST |= {"max_seconds": 0, "n_discriminator_steps": 0, "n_discriminator_warm_up": 0, "discriminator_batch_size": 1}
 _MAY_BE_ZERO = {
     "r1_gamma",
     "dropout",

@@ -246,6 +246,23 @@ def read_parameters(path: str | Path, env: str) -> dict[str, Any]:
     return merge(_numbers(blocks.get("default") or {}), _numbers(blocks.get(env) or {}))
 
 
+def configured_parameters(configs: Path, method: str, env: str, algo: str | None = None) -> dict[str, Any]:
+    """Parameters that a folder of YAML files has for a method on an environment: `<method>.yaml`, over it `algos/`.
+
+    Args:
+        configs: The folder; a file that it lacks says nothing.
+        method: The method's key.
+        env: Id of the environment.
+        algo: RLSyn's algorithm; what the method's file says of PPO's own arguments is not for the others.
+    """
+    found: dict[str, Any] = {}
+    for path in (configs / f"{method}.yaml", *([configs / "algos" / f"{algo}.yaml"] if algo else [])):
+        found = merge(found, read_parameters(path, env) if path.is_file() else {})
+        if path.stem == method and algo not in (None, "ppo"):
+            found = {name: value for name, value in found.items() if name not in ("algo_kwargs", "ppo_kwargs")}
+    return found
+
+
 def parse_parameters(pairs: Iterable[str]) -> dict[str, Any]:
     """Parameters from `name:value` or `group.name:value` texts; values are read as YAML.
 

@@ -96,7 +96,7 @@ FLOORS = (
     ("rlsyn.runs", "rlsyn.table_options", "rlsyn.search_spaces"),
     ("rlsyn.methods", "rlsyn.paper_protocol"),
     ("rlsyn.benchmark", "rlsyn.benchmark_tables"),
-    ("rlsyn.benchmark_results", "rlsyn.benchmark_figures"),
+    ("rlsyn.benchmark_results", "rlsyn.benchmark_figures", "rlsyn.benchmark_algorithms"),
     ("rlsyn.search", "rlsyn.ablation", "rlsyn.trade_off"),
     ("rlsyn.search_results",),
     (

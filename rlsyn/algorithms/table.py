@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any, Literal
-
-from stable_baselines3.common.base_class import BaseAlgorithm
+from typing import TYPE_CHECKING, Any, Literal
 
 from rlsyn.names import unknown_name
+
+if TYPE_CHECKING:  # torch takes seconds to import
+    from stable_baselines3.common.base_class import BaseAlgorithm
 
 Family = Literal["on_policy", "value", "actor_critic", "evolution"]
 """`on_policy` learns from its last rollout; `value` (of actions) and `actor_critic` from a replay buffer; `evolution`
