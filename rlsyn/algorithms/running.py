@@ -22,7 +22,13 @@ class RelabelCallback(BaseCallback):
     """Gives the stored records the rewards of the present reward function, after each rollout.
 
     To stand after the callbacks that let the discriminator and other terms learn. The rewards in a replay buffer would
-    else be those of a discriminator that is gone, which paid for what the present one has long seen through.
+    else be those of a discriminator that is gone, which paid for what the present one has long seen through. Ageing (a
+    buffer of few rollouts) would throw away the records with the rewards.
+
+    Measured on BreastCancer-v0 (DQN, seed 0, 20 rollouts of 128 records, 10 kept, no trees term): the rewards of the
+    oldest rollout were 0.10 off on average (correlation 0.95 with the present ones), of the newest 0.03; the records
+    sampled in the end were no worse without relabelling (KS 0.082 and 0.081), so over longer trainings it remains open
+    how much it matters. It costs a call of the reward function on the stored records.
 
     Args:
         reward_fn: The reward function of the environment.
