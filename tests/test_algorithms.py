@@ -313,6 +313,11 @@ EAGER = {
     "recurrent_ppo": {"algo_kwargs": {"learning_rate": 3e-3}},
     "maskable_ppo": {"algo_kwargs": {"learning_rate": 1e-2}},
     "ars": {"algo_kwargs": {"learning_rate": 0.3, "delta_std": 0.3}},
+    # Its critics are of 1,024 units, unless it is told otherwise.
+    "crossq": {
+        "policy_kwargs": {"net_arch": [64, 64]},
+        "algo_kwargs": {"learning_rate": 3e-3, "gradient_steps": 20, "batch_size": 64},
+    },
     # At larger rates their outputs stick to an end of the range, where tanh has no gradient.
     "td3": {"algo_kwargs": {"learning_rate": 3e-4, "gradient_steps": 20, "batch_size": 64}},
     "ddpg": {"algo_kwargs": {"learning_rate": 3e-4, "gradient_steps": 20, "batch_size": 64}},
