@@ -17,7 +17,14 @@ FLOORS = (
     ("rlsyn.constraints.formulas",),
     ("rlsyn.constraints",),
     ("rlsyn.schema", "rlsyn.files", "rlsyn.checkpoints", "rlsyn.randomness", "rlsyn.device", "rlsyn.schedule"),
-    ("rlsyn.arguments", "rlsyn.levels", "rlsyn.autoregressive", "rlsyn.rollout", "rlsyn.attribute_order", "rlsyn.chow_liu"),
+    (
+        "rlsyn.arguments",
+        "rlsyn.levels",
+        "rlsyn.autoregressive",
+        "rlsyn.rollout",
+        "rlsyn.attribute_order",
+        "rlsyn.chow_liu",
+    ),
     ("rlsyn.repair",),
     ("rlsyn.encoding", "rlsyn.level_masks"),
     # Data sets.
