@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pandas as pd
 
+from rlsyn.algorithms.table import ALGORITHMS, algorithm
 from rlsyn.arguments import Parser
 from rlsyn.datasets import DATASETS, Dataset
 from rlsyn.datasets.reader_options import add_options, add_protocol
@@ -27,6 +28,7 @@ from rlsyn.runs import (
     check_checkpoint,
     check_same_table,
     checkpoint_steps,
+    configured_parameters,
     is_finished,
     load_dataset,
     merge,
@@ -46,7 +48,6 @@ if TYPE_CHECKING:
 
 METHOD = "rlsyn"
 CONFIGS = Path(__file__).parent / "configs"
-ALGOS = ("ppo",)
 MOVABLE = ("csv", "data_dir")
 """What a run that is resumed may find elsewhere."""
 
@@ -227,15 +228,10 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     env = arguments.env or "Table-v0"
     if env not in DATASETS:
         raise ValueError(unknown_name("environment", env, DATASETS))
-    if arguments.algo not in ALGOS:
-        raise ValueError(unknown_name("algorithm", arguments.algo, ALGOS))
     for name in ("label", "group", "test_csv", "drop", "constraints"):
         if getattr(arguments, name) and arguments.csv is None:
             raise ValueError(f"--{name.replace('_', '-')} goes with --csv FILE, got it with --env {env}.")
-    parameters = read_parameters(CONFIGS / f"{METHOD}.yaml", env)
-    if arguments.config:
-        parameters = merge(parameters, read_parameters(arguments.config, env))
-    parameters = merge(parameters, parse_parameters(arguments.params))
+    parameters = _parameters(arguments, env)
     for name in ("seed", "device", "warm_start"):
         if getattr(arguments, name) is not None:
             parameters[name] = getattr(arguments, name)
@@ -247,9 +243,20 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     given = {name: getattr(arguments, name) for name in names}
     files = ("csv", "test_csv", "constraints", "data_dir")
     absolute = {name: str(Path(given[name]).absolute()) for name in files if given[name]}
-    options = {"env": env, **given, **absolute, "algo": arguments.algo, "n_samples": arguments.n_samples}
+    options = {"env": env, **given, **absolute, "algo": parameters["algo"], "n_samples": arguments.n_samples}
     options["reader_options"] = given_reader_options(arguments)
     return {**options, "report": arguments.report, "parameters": parameters}
+
+
+def _parameters(arguments: argparse.Namespace, env: str) -> dict[str, Any]:
+    """Parameters of YAML files and `-params`, with the algorithm that they or `--algo` name."""
+    own = read_parameters(arguments.config, env) if arguments.config else {}
+    own = merge(own, parse_parameters(arguments.params))
+    algo = arguments.algo or own.get("algo", "ppo")
+    if own.get("algo", algo) != algo:
+        raise ValueError(f"--algo {arguments.algo} and the parameter algo:{own['algo']} differ. Leave out one of them.")
+    algorithm(algo)
+    return {**merge(configured_parameters(CONFIGS, METHOD, env, algo), own), "algo": algo}
 
 
 def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -337,12 +344,14 @@ def _parser() -> Parser:
     add_protocol(data)
     add_options(parser, READER_OPTIONS)
     train = parser.add_argument_group("how to learn it")
-    train.add_argument("--algo", default="ppo", help=f"algorithm: {', '.join(ALGOS)}")
+    train.add_argument("--algo", metavar="NAME", help=f"algorithm: {', '.join(ALGORITHMS)} (default: ppo)")
     train.add_argument("-n", "--n-timesteps", type=int, metavar="N", help="environment steps (default: 150 rollouts)")
     train.add_argument("--seed", type=int, help="seed of split and training (default: 0)")
     train.add_argument("--device", help="auto, cpu or cuda (default: auto)")
     train.add_argument(
-        "--warm-start", action=argparse.BooleanOptionalAction, help="clone the real records first (default: yes)"
+        "--warm-start",
+        action=argparse.BooleanOptionalAction,
+        help="clone the real records first (default: where it can)",
     )
     train.add_argument(
         "-params",

@@ -128,8 +128,9 @@ class MonitorCallback(RecordCallback):
         self._n_seen += 1
 
     def _record_policy(self) -> None:
-        policy, buffer = self.model.policy, self.model.rollout_buffer  # type: ignore[attr-defined]  # on-policy only
-        self.logger.record("policy/entropy", float(-buffer.log_probs.sum() / len(self.records)))
+        policy, buffer = self.model.policy, getattr(self.model, "rollout_buffer", None)
+        if buffer is not None:
+            self.logger.record("policy/entropy", float(-buffer.log_probs.sum() / len(self.records)))
         if not isinstance(policy, AutoregressivePolicy):
             return
         records = torch.as_tensor(self.records[:256], device=policy.device)

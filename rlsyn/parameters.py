@@ -1,4 +1,4 @@
-"""The parameters of RLSyn: PPO's defaults here, and what values a parameter may have."""
+"""The parameters of RLSyn: what values they may have, which go together, and what follows from the algorithm."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any, get_args
 
-from stable_baselines3 import PPO
-
+from rlsyn.algorithms.table import Algorithm, algorithm, fast_names
 from rlsyn.arguments import check_arguments
 from rlsyn.discriminator import Discriminator
 from rlsyn.policy import AutoregressivePolicy
@@ -17,23 +16,15 @@ from rlsyn.rewards.weights import merge_weights
 from rlsyn.rollout import Baseline, RecordRolloutBuffer
 from rlsyn.warm_start import behaviour_clone
 
-PPO_DEFAULTS: dict[str, Any] = {
-    "learning_rate": 3e-4,
-    "n_epochs": 2,
-    "gae_lambda": 1.0,
-    "clip_range": 0.2,
-    "vf_coef": 0.5,
-    "max_grad_norm": 0.5,
+_LEAST: dict[str, float] = {
+    "n_levels": 2,
+    "total_timesteps": 0,
+    "n_records": 2,
+    "batch_records": 1,
+    "kl_coef": 0,
+    "seed": 0,
 }
-"""Where the project departs from SB3's defaults, or wants them in sight."""
-_PPO_RESERVED = (
-    *("policy", "env", "n_steps", "batch_size", "gamma", "ent_coef", "policy_kwargs", "seed", "device", "verbose"),
-    *("rollout_buffer_class", "rollout_buffer_kwargs", "tensorboard_log", "_init_setup_model"),
-)
-"""Arguments of PPO that follow from the environment or from RLSyn's own."""
-
-_LEAST = {"n_levels": 2, "total_timesteps": 0, "n_records": 2, "batch_records": 1, "kl_coef": 0, "seed": 0}
-_LEAST |= {"n_discriminator_steps": 0, "n_discriminator_warm_up": 0, "discriminator_batch_size": 1}
+_LEAST |= {"max_seconds": 0, "n_discriminator_steps": 0, "n_discriminator_warm_up": 0, "discriminator_batch_size": 1}
 _MAY_BE_ZERO = {
     "r1_gamma",
     "dropout",
@@ -43,9 +34,12 @@ _MAY_BE_ZERO = {
     "gae_lambda",
     "weight_decay",
     "average_decay",
+    *("learning_starts", "exploration_initial_eps", "exploration_final_eps", "action_noise", "target_policy_noise"),
+    *("target_noise_clip", "top_quantiles_to_drop_per_net", "cg_damping"),
 }
 _BELOW_ONE = {"dropout", "validation_size", "average_decay"}
-_POLICY_RESERVED = ("observation_space", "action_space", "lr_schedule", "encoding", "kwargs")
+_NEAREST = {"on_policy": "ppo", "value": "maskable_ppo", "actor_critic": "ppo", "evolution": "trpo"}
+_POLICY_RESERVED = ("observation_space", "action_space", "lr_schedule", "encoding", "use_sde", "kwargs")
 _BUFFER_RESERVED = ("buffer_size", "observation_space", "action_space", "kwargs")
 _CLONING_RESERVED = ("policy", "records", "people", "seed")
 
@@ -57,13 +51,17 @@ def check_parameters(constructor: Callable[..., Any], parameters: Mapping[str, A
         ValueError: An unknown name (the closest known one is proposed), the wrong kind of value, or one out of range.
     """
     check_arguments(constructor, parameters)
+    how = algorithm(parameters["algo"])
+    _check_algorithm(how, parameters)
     groups: tuple[tuple[str, Callable[..., Any], tuple[str, ...]], ...] = (
-        ("policy_kwargs", AutoregressivePolicy, _POLICY_RESERVED),
         ("discriminator_kwargs", Discriminator, ("encoding",)),
         ("warm_start_kwargs", behaviour_clone, _CLONING_RESERVED),
-        ("ppo_kwargs", PPO, _PPO_RESERVED),
+        ("algo_kwargs", how.load_class(), how.reserved_names),
+        ("ppo_kwargs", how.load_class(), how.reserved_names),
         ("rollout_buffer_kwargs", RecordRolloutBuffer, _BUFFER_RESERVED),
     )
+    policy = AutoregressivePolicy if how.is_fast else how.load_stock_policy()
+    groups += (("policy_kwargs", policy, _POLICY_RESERVED),)
     for group, function, reserved in groups:
         arguments = parameters[group] or {}
         check_arguments(function, arguments, f"{group}.", reserved)
@@ -84,6 +82,39 @@ def check_parameters(constructor: Callable[..., Any], parameters: Mapping[str, A
         raise ValueError(f"Parameter 'seed' must be below 2**32, got {parameters['seed']}.")
     if parameters["reward"] not in get_args(RewardForm):
         raise ValueError(f"Parameter 'reward' must be one of {get_args(RewardForm)}, got {parameters['reward']!r}.")
+
+
+def _check_algorithm(how: Algorithm, parameters: Mapping[str, Any]) -> None:
+    """Refuse what an algorithm cannot do, with the reason and the nearest that can."""
+    if parameters["ppo_kwargs"] and (how.name != "ppo" or parameters["algo_kwargs"]):
+        raise ValueError(
+            f"ppo_kwargs is the former name of algo_kwargs, for PPO; got it with algo={how.name!r}"
+            f"{' and algo_kwargs' if parameters['algo_kwargs'] else ''}. Give algo_kwargs alone."
+        )
+    if how.is_fast:
+        return
+    fast = f"Take one of {fast_names()}; the nearest is {_NEAREST.get(how.family, 'ppo')}."
+    reasons = {
+        "warm_start": f"{how.name} cannot start warm: real records are cloned by the project's own policy. {fast}",
+        "select": f"{how.name} cannot select: only the project's own policy is scored on validation people. {fast}",
+        "average_decay": f"{how.name} cannot average its policy: only the project's own is. {fast}",
+        "rollout_buffer_kwargs": f"{how.name} has no RecordRolloutBuffer. {fast}",
+    }
+    for name, reason in reasons.items():
+        if parameters[name]:
+            raise ValueError(reason)
+    if parameters["temperature"] != 1:
+        raise ValueError(f"{how.name} samples at temperature 1, got {parameters['temperature']}. {fast}")
+
+
+def resolved(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters with what follows from the algorithm: its defaults, and whether it starts warm."""
+    how = algorithm(parameters["algo"])
+    own = dict(parameters["algo_kwargs"] or parameters["ppo_kwargs"] or {})
+    warm_start = how.is_fast if parameters["warm_start"] is None else parameters["warm_start"]
+    result = {**parameters, "algo_kwargs": {**how.defaults, **own}, "warm_start": warm_start}
+    del result["ppo_kwargs"]
+    return result
 
 
 def check_timesteps(total_timesteps: int | None, n_records: int, n_attributes: int) -> None:
@@ -110,7 +141,9 @@ def _check_bounds(path: str, name: str, value: Any) -> None:
     """What constructors further down would take in silence, or refuse in words of their own."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return
-    is_low = value < 0 or (value == 0 and (name not in _MAY_BE_ZERO or path == "ppo_kwargs.n_epochs"))
+    is_low = value < 0 or (
+        value == 0 and (name not in _MAY_BE_ZERO or path in ("ppo_kwargs.n_epochs", "algo_kwargs.n_epochs"))
+    )
     if is_low or (name in _BELOW_ONE and value >= 1):
         raise ValueError(
             f"Parameter {path!r} must be {'at least' if name in _MAY_BE_ZERO else 'above'} 0"

@@ -67,8 +67,8 @@ def flatten(parameters: Mapping[str, Any], prefix: str = "") -> dict[str, bool |
     """Parameters by dotted name, as TensorBoard takes them: numbers, switches and texts.
 
     Example:
-        >>> flatten({"kl_coef": 0.1, "select": None, "ppo_kwargs": {"n_epochs": 2}})
-        {'kl_coef': 0.1, 'select': 'None', 'ppo_kwargs.n_epochs': 2}
+        >>> flatten({"kl_coef": 0.1, "select": None, "algo_kwargs": {"n_epochs": 2}})
+        {'kl_coef': 0.1, 'select': 'None', 'algo_kwargs.n_epochs': 2}
     """
     flat: dict[str, bool | float | str] = {}
     for name, value in parameters.items():

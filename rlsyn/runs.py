@@ -246,6 +246,23 @@ def read_parameters(path: str | Path, env: str) -> dict[str, Any]:
     return merge(_numbers(blocks.get("default") or {}), _numbers(blocks.get(env) or {}))
 
 
+def configured_parameters(configs: Path, method: str, env: str, algo: str | None = None) -> dict[str, Any]:
+    """Parameters that a folder of YAML files has for a method on an environment: `<method>.yaml`, over it `algos/`.
+
+    Args:
+        configs: The folder; a file that it lacks says nothing.
+        method: The method's key.
+        env: Id of the environment.
+        algo: RLSyn's algorithm; what the method's file says of PPO's own arguments is not for the others.
+    """
+    found: dict[str, Any] = {}
+    for path in (configs / f"{method}.yaml", *([configs / "algos" / f"{algo}.yaml"] if algo else [])):
+        found = merge(found, read_parameters(path, env) if path.is_file() else {})
+        if path.stem == method and algo not in (None, "ppo"):
+            found = {name: value for name, value in found.items() if name not in ("algo_kwargs", "ppo_kwargs")}
+    return found
+
+
 def parse_parameters(pairs: Iterable[str]) -> dict[str, Any]:
     """Parameters from `name:value` or `group.name:value` texts; values are read as YAML.
 
@@ -253,8 +270,8 @@ def parse_parameters(pairs: Iterable[str]) -> dict[str, Any]:
         ValueError: A text without a colon or a name.
 
     Example:
-        >>> parse_parameters(["kl_coef:0.1", "ppo_kwargs.learning_rate:1e-4"])
-        {'kl_coef': 0.1, 'ppo_kwargs': {'learning_rate': 0.0001}}
+        >>> parse_parameters(["kl_coef:0.1", "algo_kwargs.learning_rate:1e-4"])
+        {'kl_coef': 0.1, 'algo_kwargs': {'learning_rate': 0.0001}}
     """
     parameters: dict[str, Any] = {}
     for pair in pairs:

@@ -33,7 +33,7 @@ def _rlsyn(trial: BaseTrial) -> dict[str, Any]:
     return {
         "n_levels": trial.suggest_categorical("n_levels", [24, 32, 48]),
         "kl_coef": _log(trial, "kl_coef", 0.03, 0.5),
-        "ppo_kwargs": {"learning_rate": _log(trial, "ppo_rate", 1e-4, 1e-3)},
+        "algo_kwargs": {"learning_rate": _log(trial, "ppo_rate", 1e-4, 1e-3)},
         "warm_start_kwargs": {
             "dropout": round(trial.suggest_float("cloning_dropout", 0.2, 0.7), 2),
             "n_epochs": trial.suggest_int("cloning_epochs", 5, 300, log=True),
@@ -134,13 +134,13 @@ def _defaults(searched: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[
 
 def _groups() -> dict[str, Any]:
     """Defaults in the groups of arguments that RLSyn hands on."""
+    from rlsyn.algorithms.table import algorithm
     from rlsyn.discriminator import Discriminator  # torch takes seconds to import
-    from rlsyn.parameters import PPO_DEFAULTS
     from rlsyn.rewards.weights import DEFAULT_WEIGHTS
     from rlsyn.warm_start import behaviour_clone
 
     return {
-        "ppo_kwargs": PPO_DEFAULTS,
+        "algo_kwargs": algorithm("ppo").defaults,
         "discriminator_kwargs": _of_constructor(Discriminator),
         "warm_start_kwargs": _of_constructor(behaviour_clone),
         "reward_weights": DEFAULT_WEIGHTS,

@@ -73,7 +73,7 @@ def test_variants_are_compared_with_the_baseline_of_their_own_folder():
 
 
 def test_parameters_are_written_as_a_command_line_takes_them():
-    assert parameters_text({"kl_coef": 0.0, "ppo_kwargs": {"n_epochs": 1}}) == "kl_coef:0.0 ppo_kwargs.n_epochs:1"
+    assert parameters_text({"kl_coef": 0.0, "algo_kwargs": {"n_epochs": 1}}) == "kl_coef:0.0 algo_kwargs.n_epochs:1"
 
 
 def test_every_variant_of_the_file_changes_something_of_its_own():

@@ -22,7 +22,7 @@ FLOORS = (
     ),
     (
         *("rlsyn.arguments", "rlsyn.levels", "rlsyn.autoregressive", "rlsyn.rollout", "rlsyn.attribute_order"),
-        "rlsyn.transformer",
+        *("rlsyn.transformer", "rlsyn.chow_liu"),
     ),
     ("rlsyn.repair", "rlsyn.mixture_heads"),
     ("rlsyn.encoding", "rlsyn.level_masks"),
@@ -89,9 +89,18 @@ FLOORS = (
         *("rlsyn.baselines.ctgan", "rlsyn.baselines.tabular_argn"),
     ),
     ("rlsyn.baselines",),
-    # The method.
+    # What all algorithms share.
     ("rlsyn.rewards.total", "rlsyn.rewards.weights", "rlsyn.rewards.decoder", "rlsyn.architectures"),
     ("rlsyn.policy", "rlsyn.discriminator", "rlsyn.sampling"),
+    # The algorithms.
+    ("rlsyn.algorithms", "rlsyn.algorithms.table", "rlsyn.algorithms.one_hot"),
+    (
+        *("rlsyn.algorithms.replay", "rlsyn.algorithms.value_policies", "rlsyn.algorithms.fast_policies"),
+        "rlsyn.algorithms.drawing",
+    ),
+    ("rlsyn.algorithms.linear_policy", "rlsyn.algorithms.population", "rlsyn.algorithms.making"),
+    ("rlsyn.algorithms.running", "rlsyn.algorithms.state"),
+    # The method.
     ("rlsyn.linear_start",),
     (
         *("rlsyn.rewards.realism", "rlsyn.rewards.constraints", "rlsyn.rewards.privacy", "rlsyn.rewards.own"),
@@ -100,7 +109,7 @@ FLOORS = (
     ("rlsyn.rewards.assembly",),
     ("rlsyn.rewards", "rlsyn.parameters"),
     ("rlsyn.selection",),
-    ("rlsyn.trained_actors",),
+    ("rlsyn.trained_actors", "rlsyn.algorithms.stock_actors"),
     ("rlsyn.training",),
     ("rlsyn.synthesizer",),
     ("rlsyn",),  # shows the public class
@@ -108,7 +117,7 @@ FLOORS = (
     ("rlsyn.runs", "rlsyn.run_summary", "rlsyn.table_options"),
     ("rlsyn.methods", "rlsyn.paper_protocol"),
     ("rlsyn.benchmark", "rlsyn.benchmark_tables", "rlsyn.search_spaces", "rlsyn.search_trials"),
-    ("rlsyn.benchmark_results", "rlsyn.benchmark_figures"),
+    ("rlsyn.benchmark_results", "rlsyn.benchmark_figures", "rlsyn.benchmark_algorithms"),
     ("rlsyn.search", "rlsyn.ablation", "rlsyn.trade_off"),
     ("rlsyn.search_results",),
     (

@@ -48,7 +48,7 @@ def test_without_a_licence_there_is_no_text_of_one(tmp_path):
 
 def test_outcome_is_in_scalars_and_beside_the_parameters(tmp_path):
     scores = pd.DataFrame({"metric": ["S2R AUC", "S2R R2", "membership AUC"], "value": [0.9, float("nan"), 0.52]})
-    write_outcome(tmp_path, {"seed": 3, "ppo_kwargs": {"n_epochs": 2}, "rewards": []}, scores, n_steps=700)
+    write_outcome(tmp_path, {"seed": 3, "algo_kwargs": {"n_epochs": 2}, "rewards": []}, scores, n_steps=700)
     found = events(tmp_path)
     assert sorted(found.Tags()["scalars"]) == ["evaluation/membership_auc", "evaluation/s2r_auc"]
     (scalar,) = found.Scalars("evaluation/s2r_auc")
@@ -59,7 +59,7 @@ def test_outcome_is_in_scalars_and_beside_the_parameters(tmp_path):
     )
     hparams = start.session_start_info.hparams
     assert hparams["seed"].number_value == 3
-    assert hparams["ppo_kwargs.n_epochs"].number_value == 2
+    assert hparams["algo_kwargs.n_epochs"].number_value == 2
     assert hparams["rewards"].string_value == "[]"
     assert {info.name.tag for info in experiment.experiment.metric_infos} == set(found.Tags()["scalars"])
 
