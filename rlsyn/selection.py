@@ -20,12 +20,10 @@ from rlsyn.evaluation.features import NotComputableError
 from rlsyn.evaluation.fidelity import association_difference
 from rlsyn.evaluation.fidelity.detection import unseen_detection_auc
 from rlsyn.evaluation.privacy.membership import membership_auc
-from rlsyn.evaluation.utility import utility_score
 from rlsyn.policy import Actor, AutoregressivePolicy
 from rlsyn.sampling import DrawLevels, TooFewRecords, draw_table
-from rlsyn.schema import Schema
 
-PARTS = ("utility", "association", "detection", "membership")
+PARTS = ("association", "detection", "membership")
 """What the criterion sums."""
 N_DRAWS = 4
 """Synthetic tables of the size of the training table that a policy is scored on: one alone is half chance."""
@@ -45,16 +43,15 @@ def suffices(people: np.ndarray) -> bool:
 class Criterion:
     """How far a policy's records are from validation people, and how much nearer to the people learned from.
 
-    The sum of four shares, 0 at best: what S2R AUC lacks to 1 (of a quantity as label, S2R R2) on these people, the
-    association difference, the detection AUC above 0.5 (of LightGBM, which learns from the other people and is tried on
-    these), and the membership AUC above 0.5. A policy that drifts pays by the first three; one that memorises gains
-    little by them on people whom it has not seen, and pays by the fourth. They need no weights: all are shares, and
-    between a poor and a good policy each moves by some hundredths.
+    The sum of three shares, 0 at best: the association difference, the detection AUC above 0.5 (of LightGBM, which
+    learns from the other people and is tried on these), and the membership AUC above 0.5. A policy that drifts pays by
+    the first two; one that memorises gains little by them on people whom it has not seen, and pays by the third. They
+    need no weights: all are shares, and between a poor and a good policy each moves by some hundredths.
 
     All policies are scored with the same random numbers and rows, and as those records are that are sampled in the end:
     with marginals calibrated, at the temperature, obeying the declared rules (unless so few records do that `MAX_DRAWS`
     for each wanted do not give enough: then as they come). What is left of chance is mostly common to them. A part that
-    cannot be computed (the utility without a label) is 0 for all of them.
+    cannot be computed (the association of one column) is 0 for all of them.
 
     Args:
         encoding: Decodes records.
@@ -90,9 +87,6 @@ class Criterion:
         draws = [pool.iloc[start : start + n] for start in range(0, len(pool), n)]
         schema, validation = self.encoding.schema, self.validation
         return {
-            "utility": _part(
-                lambda: 1 - float(np.mean([_s2r(draw, self.validation, schema, self.seed) for draw in draws]))
-            ),
             "association": _part(lambda: association_difference(validation, pool, schema)),
             "detection": _part(
                 lambda: unseen_detection_auc(self.train, validation, draws, schema, seed=self.seed), chance=0.5
@@ -108,10 +102,6 @@ class Criterion:
             return draw_table(draw, self.encoding, n, rng, max_draws=MAX_DRAWS * n).table(n)
         except TooFewRecords:
             return draw_table(draw, self.encoding, n, rng, rules="keep").table(n)
-
-
-def _s2r(synthetic: pd.DataFrame, validation: pd.DataFrame, schema: Schema, seed: int) -> float:
-    return max(0.0, float(utility_score(synthetic, validation, schema, seed, fast=True)["mean"]))
 
 
 def _part(compute: Callable[[], float], chance: float = 0.0) -> float:

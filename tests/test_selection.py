@@ -68,16 +68,6 @@ def test_criterion_prefers_the_cloned_policy_to_marginals_and_finds_a_memory_by_
     assert sum(scores["cloned"].values()) < sum(scores["memory"].values()) - 0.1
 
 
-def test_criterion_counts_what_records_teach_of_the_label(related):
-    table = related.assign(ill=(related["first"] > related["first"].median()).astype(int))
-    encoding = Encoding.fit(table, infer_schema(table, label="ill"), n_levels=16)
-    policy = make_policy(encoding)
-    criterion = Criterion(encoding, table[:200], table[200:])
-    of_marginals = criterion(policy, policy.actor)["utility"]
-    behaviour_clone(policy, encoding.encode(table[:200]), n_epochs=20)
-    assert criterion(policy, policy.actor)["utility"] < of_marginals - 0.2
-
-
 def test_criterion_is_the_same_each_time_and_leaves_actor_and_generators_alone(related):
     encoding = Encoding.fit(related, infer_schema(related), n_levels=16)
     policy = make_policy(encoding)
