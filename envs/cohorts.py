@@ -22,7 +22,7 @@ def make_record_env(
     action_space: ActionSpace = "discrete",
     reward_fn: RewardFn | Literal["likelihood"] | None = None,
     n_levels: int = 32,
-    order: str = "auto",
+    order: str = "label_first",
     seed: int = 0,
     reader_options: Mapping[str, Any] | None = None,
     **env_kwargs: Any,

@@ -145,23 +145,6 @@ def test_fill_order_proposes_the_closest_name(patients, order, closest):
         fill_order(infer_schema(patients, label="died"), order)
 
 
-@pytest.mark.parametrize(("n_rare", "is_last"), [(19, True), (20, False), (100, False), (181, True)])
-def test_a_label_with_a_rare_class_comes_last(n_rare, is_last):
-    died = np.zeros(200, dtype=int)
-    died[:n_rare] = 1
-    table = pd.DataFrame({"died": died, "age": np.arange(200) % 90})
-    encoding = Encoding.fit(table, infer_schema(table, label="died"))
-    assert encoding.names == (["age", "died"] if is_last else ["died", "age"])
-
-
-def test_a_quantity_as_label_comes_first():
-    table = pd.DataFrame({"age": np.arange(200) % 90, "score": np.arange(200) % 70 + 0.5})
-    assert Encoding.fit(table, infer_schema(table, label="score")).names == [
-        "score",
-        "age",
-    ]  # 70 values: none is a class
-
-
 def test_encoding_refuses_a_single_level_and_a_table_of_other_columns(patients):
     schema = infer_schema(patients, label="died")
     with pytest.raises(ValueError, match="n_levels must be at least 2, got 1"):
