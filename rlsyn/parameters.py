@@ -7,8 +7,10 @@ from inspect import signature
 from typing import Any, get_args
 
 from rlsyn.algorithms.table import Algorithm, algorithm, fast_names
+from rlsyn.architectures import Network
 from rlsyn.arguments import check_arguments
 from rlsyn.discriminator import Discriminator
+from rlsyn.levels import Head
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.rewards.own import name_terms
 from rlsyn.rewards.realism import RewardForm
@@ -72,16 +74,28 @@ def check_parameters(constructor: Callable[..., Any], parameters: Mapping[str, A
             raise ValueError(f"Parameter {name!r} must be at least {least}, got {parameters[name]}.")
     for name in ("temperature", "average_decay"):
         _check_bounds(name, name, parameters[name])
-    baseline = (parameters["rollout_buffer_kwargs"] or {}).get("baseline", "critic")
-    if baseline not in get_args(Baseline):
-        raise ValueError(
-            f"Parameter 'rollout_buffer_kwargs.baseline' must be one of {get_args(Baseline)}, got {baseline!r}."
-        )
+    _check_choices(parameters)
     merge_weights(parameters["reward_weights"], name_terms(parameters["rewards"] or ()))
     if parameters["seed"] >= 2**32:
         raise ValueError(f"Parameter 'seed' must be below 2**32, got {parameters['seed']}.")
-    if parameters["reward"] not in get_args(RewardForm):
-        raise ValueError(f"Parameter 'reward' must be one of {get_args(RewardForm)}, got {parameters['reward']!r}.")
+
+
+def _check_choices(parameters: Mapping[str, Any]) -> None:
+    policy = parameters["policy_kwargs"] or {}
+    chosen = {
+        "reward": (parameters["reward"], get_args(RewardForm)),
+        "rollout_buffer_kwargs.baseline": (
+            (parameters["rollout_buffer_kwargs"] or {}).get("baseline", "critic"),
+            get_args(Baseline),
+        ),
+        "policy_kwargs.network": (policy.get("network", "made"), get_args(Network)),
+        "policy_kwargs.head": (policy.get("head", "ordinal"), get_args(Head)),
+    }
+    for name, (value, choices) in chosen.items():
+        if value not in choices:
+            raise ValueError(f"Parameter {name!r} must be one of {choices}, got {value!r}.")
+    if policy.get("entropy_target") is not None and parameters["kl_coef"] == 0:
+        raise ValueError("policy_kwargs.entropy_target is paid in units of kl_coef, which must then be above 0, got 0.")
 
 
 def _check_algorithm(how: Algorithm, parameters: Mapping[str, Any]) -> None:
