@@ -2,7 +2,9 @@
 
 import gzip
 import logging
+import os
 import sys
+import traceback
 from pathlib import Path
 
 import numpy as np
@@ -364,6 +366,11 @@ def test_load_divides_the_rows_as_the_protocol_says(tmp_path):
 def test_version_is_told_by_folder_or_columns(tmp_path):
     for name, layout, version in (
         ("mimic-iv-3.1", {}, "3.1 (as its folder is named)"),
+        ("mimiciv/3.1", {}, "3.1 (as its folder is named)"),
+        ("MIMIC-IV-2.2/files", {}, "2.2 (as its folder is named)"),
+        ("project-1.2/mimic", {}, "2.2 or later"),
+        ("mimic/project-1.2", {}, "2.2 or later"),
+        ("study/0.4", {}, "2.2 or later"),
         ("release", {}, "2.2 or later"),
         ("old", {"v1": True}, "before 2.0"),
     ):
@@ -401,6 +408,29 @@ def test_folder_above_or_below_the_release_is_pointed_to(release, tmp_path):
         read_mimic(above / "3.1" / "icu", MimicOptions())
 
 
+def test_folders_that_may_not_be_looked_into_are_passed_over(release, tmp_path, monkeypatch):
+    real = os.stat
+
+    def refusing(path, *args, **options):
+        if "closed" in Path(path).parts[:-1]:
+            raise PermissionError(13, "Permission denied", str(path))
+        return real(path, *args, **options)
+
+    (tmp_path / "closed" / "hosp").mkdir(parents=True)
+    monkeypatch.setattr(os, "stat", refusing)
+    with pytest.raises(FileNotFoundError, match=r"hosp/patients\.csv\.gz.*give --data-dir .*release\."):
+        read_mimic(tmp_path, MimicOptions(phecode_map=release / "map"))
+    with pytest.raises(FileNotFoundError, match=r"hosp/patients\.csv\.gz"):
+        read_mimic(tmp_path / "closed", MimicOptions(phecode_map=release / "map"))
+
+
+def test_folder_without_the_right_to_read_it_is_named(release, monkeypatch):
+    (release / "hosp" / "patients.csv").unlink()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path).name != "hosp")
+    with pytest.raises(FileNotFoundError, match=r"with hosp/patients\.csv\.gz .*may not look into .*release/hosp: ask"):
+        read(release)
+
+
 def test_missing_diagnoses_are_told(release):
     (release / "hosp" / "diagnoses_icd.csv").unlink()
     with pytest.raises(FileNotFoundError, match=r"with hosp/diagnoses_icd\.csv\.gz \(or"):
@@ -415,17 +445,17 @@ MALFORMED = {
     "unknown sex": (
         "patients",
         PATIENTS.replace("17,M", "17,X"),
-        r"Expected F or M as gender in .*patients\.csv, got 'X'",
+        r"Expected F or M as gender in .*patients\.csv, got something else in 1 rows",
     ),
     "dates in words": (
         "admissions",
         ADMISSIONS.replace("2160-03-02 10:00:00", "March"),
-        "Expected times such as .* got 'March'",
+        r"Expected times such as .* as dischtime in .*admissions\.csv, got something else in 1 rows",
     ),
     "version 11": (
         "diagnoses_icd",
         DIAGNOSES.replace("650,9", "650,11"),
-        "Expected 9 or 10 as icd_version in .*got 11",
+        "Expected 9 or 10 as icd_version in .*got something else in 1 rows",
     ),
     "nobody died": ("patients", PATIENTS.replace("2141-05-01", "").replace("2151-01-01", ""), "came with release 2.0"),
     "bytes": ("omr", None, r"omr\.csv cannot be read"),
@@ -439,6 +469,33 @@ def test_malformed_file_is_refused_by_name(release, table, text, message):
     with pytest.raises(ValueError, match=message) as caught:
         read(release)
     assert "\n" not in str(caught.value)
+
+
+QUOTED = {
+    "text for a number": (
+        "patients",
+        PATIENTS.replace("17,M,33", "17,M,x47"),
+        "of subject_id, anchor_age, anchor_year",
+    ),
+    "text for a person": ("omr", OMR.replace("13,2141", "x47,2141"), "of subject_id, seq_num is a whole number"),
+    "too large": ("diagnoses_icd", DIAGNOSES.replace("17,8,1", "47" * 15 + ",8,1"), "whole number"),
+    "no number": ("diagnoses_icd", DIAGNOSES.replace("I10,10", "I10,"), "of subject_id, icd_version is a whole number"),
+    "sex": ("patients", PATIENTS.replace("17,M", "17,x47"), "as gender in"),
+    "time": ("admissions", ADMISSIONS.replace("2160-03-02 10:00:00", "x47"), "as dischtime in"),
+    "open quotation": ("omr", OMR + '17,"x47\n', "a quotation mark is left open"),
+}
+
+
+@pytest.mark.parametrize(("table", "text", "message"), QUOTED.values(), ids=QUOTED)
+def test_refusal_quotes_no_cell_of_a_patient(release, table, text, message):
+    (release / "hosp" / f"{table}.csv").write_text(text)
+    with pytest.raises(ValueError, match=rf"{table}\.csv") as caught:
+        read(release)
+    assert message in str(caught.value)
+    error = traceback.TracebackException.from_exception(caught.value)
+    while error is not None:  # the errors that a traceback shows, the last one first
+        assert "47" not in str(error).replace(str(release), "")
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
 
 
 def test_truncated_gzip_is_refused_by_name(release):
@@ -474,6 +531,13 @@ def test_malformed_map_is_refused_by_name(release):
         read(release)
 
 
+@pytest.mark.parametrize("rows", ["", "401.9,Hypertension,,,1.0,1.0,Both\n"], ids=["header only", "no phecode"])
+def test_map_without_phecodes_is_refused_by_name(release, rows):
+    (release / "map" / "phecode_map_v1_2_icd9.csv").write_text(MAP_9.splitlines()[0] + "\n" + rows)
+    with pytest.raises(ValueError, match=r"Expected rows with ICD9 and PheCode in .*icd9\.csv, got none"):
+        read(release)
+
+
 @pytest.mark.parametrize(
     ("version", "text", "found"),
     [
@@ -497,6 +561,11 @@ def test_codes_are_looked_up_whole_and_then_without_their_last_characters(releas
 def test_options_out_of_range_are_refused(name, value):
     with pytest.raises(ValueError, match=f"--{name.replace('_', '-')} must be"):
         resolve(MimicOptions, {name: value})
+
+
+def test_map_that_nobody_would_read_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="leave out --phecode-map"):
+        resolve(MimicOptions, {"codes": "icd3", "phecode_map": tmp_path})
 
 
 @needs_map

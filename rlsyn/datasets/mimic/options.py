@@ -68,6 +68,8 @@ class MimicOptions:
             raise ValueError(f"--min-people must be 0 or more, got {self.min_people}.")
         if not 0 <= self.min_share < 1:
             raise ValueError(f"--min-share must be a share from 0 to below 1, got {self.min_share}.")
+        if self.codes == "icd3" and self.phecode_map is not None:
+            raise ValueError("--codes icd3 takes no phecode map: leave out --phecode-map, or --codes.")
 
     def changed(self) -> list[str]:
         """What to put on a command line to have these options, folders left out; nothing for the defaults."""

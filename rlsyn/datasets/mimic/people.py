@@ -83,15 +83,20 @@ def _last_admissions(release: Release) -> pd.DataFrame:
     admissions = release.read("admissions", dtypes).rename(columns={race: "race"}).dropna(subset="dischtime")
     times = pd.to_datetime(admissions["dischtime"], format="ISO8601", errors="coerce")
     if times.isna().any():
-        odd, path = admissions.loc[times.isna(), "dischtime"].iloc[0], release.path("admissions")
-        raise ValueError(f"Expected times such as 2180-05-06 22:23:00 as dischtime in {path}, got {odd!r}.")
+        raise ValueError(
+            f"Expected times such as 2180-05-06 22:23:00 as dischtime in {release.path('admissions')}, got something "
+            f"else in {times.isna().sum():,} rows. Download it again."
+        )
     admissions["dischtime"] = times
     ordered = admissions.sort_values(["subject_id", "dischtime", "hadm_id"])
     return ordered.drop_duplicates("subject_id", keep="last").set_index("subject_id")
 
 
 def _is_female(gender: pd.Series, release: Release) -> np.ndarray:
-    unknown = gender[~gender.isin(["F", "M"])]
-    if len(unknown):
-        raise ValueError(f"Expected F or M as gender in {release.path('patients')}, got {unknown.iloc[0]!r}.")
+    n_unknown = int((~gender.isin(["F", "M"])).sum())
+    if n_unknown:
+        raise ValueError(
+            f"Expected F or M as gender in {release.path('patients')}, got something else in {n_unknown:,} rows. "
+            "Download it again."
+        )
     return np.asarray((gender == "F").astype("int8"))

@@ -66,7 +66,7 @@ def read_phecode_map(folder: Path | None) -> PhecodeMap:
 
     Raises:
         FileNotFoundError: There is none; the message says how to get it.
-        ValueError: A file is malformed.
+        ValueError: A file is malformed, or has no code with a phecode.
     """
     tables = {version: _read_map_file(_map_file(folder, version), version) for version in MAP_FILES}
     targets: dict[IcdCode, tuple[str, ...]] = defaultdict(tuple)
@@ -174,5 +174,7 @@ def _read_map_file(path: Path, version: int) -> pd.DataFrame:
         cause = " ".join(str(error).split())[:200]
         raise ValueError(f"Expected the columns {wanted} in {path}, it cannot be read ({cause}).") from error
     table = table.dropna(subset=["PheCode", CODE_COLUMNS[version]])
+    if table.empty:
+        raise ValueError(f"Expected rows with {CODE_COLUMNS[version]} and PheCode in {path}, got none. {WITHOUT_MAP}")
     code = table[CODE_COLUMNS[version]].str.replace(".", "", regex=False).str.upper()
     return table.assign(code=code, Phenotype=table["Phenotype"].fillna(""))

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import re
 import zlib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from glob import iglob
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -62,11 +64,8 @@ class Release:
     @cached_property
     def version(self) -> str:
         """Which release it is, as far as its folder and its columns tell."""
-        numbers = re.findall(
-            r"(?<![\d.])([0-4]\.\d)(?![\d.])", f"{self.root.resolve().parent.name}/{self.root.resolve().name}"
-        )
-        if numbers:
-            return f"{numbers[-1]} (as its folder is named)"
+        if number := _number_of(self.root.resolve()):
+            return f"{number} (as its folder is named)"
         if "race" not in self.columns("admissions"):
             return "before 2.0"
         return "2.2 or later" if "admit_provider_id" in self.columns("admissions") else "2.0 or 2.1"
@@ -87,7 +86,7 @@ class Release:
     def columns(self, table: str) -> list[str]:
         """The header of a file."""
         path = self._existing(table)
-        with _told(path):
+        with _told(path, []):
             return list(pd.read_csv(path, nrows=0).columns)
 
     def chunks(self, table: str, dtypes: Mapping[str, Any]) -> Iterator[pd.DataFrame]:
@@ -103,7 +102,9 @@ class Release:
         path = self._existing(table)
         if absent := [name for name in dtypes if name not in self.columns(table)]:
             raise ValueError(f"Expected the columns {list(dtypes)} in {path}, it lacks {absent}. Download it again.")
-        with _told(path), tqdm(desc=table, unit=" rows", unit_scale=True, disable=not self.progress_bar) as progress:
+        numbers = [name for name, dtype in dtypes.items() if dtype == "int64"]
+        progress = tqdm(desc=table, unit=" rows", unit_scale=True, disable=not self.progress_bar)
+        with _told(path, numbers), progress:
             reader = pd.read_csv(
                 path,
                 usecols=list(dtypes),
@@ -115,7 +116,7 @@ class Release:
             with reader:
                 for chunk in reader:
                     if len(chunk) == 0:
-                        raise ValueError("it holds no rows")
+                        raise pd.errors.EmptyDataError
                     progress.update(len(chunk))
                     yield chunk
 
@@ -132,36 +133,70 @@ class Release:
 
 def _path(root: Path, table: str) -> Path | None:
     places = (root / folder / f"{table}{suffix}" for folder in FOLDERS for suffix in SUFFIXES)
-    return next((path for path in places if path.is_file()), None)
+    return next((path for path in places if os.path.isfile(path)), None)
 
 
 def _not_here(root: Path, absent: list[str]) -> str:
     wanted = ", ".join(f"hosp/{table}.csv.gz" for table in absent)
     message = f"Expected a release of MIMIC-IV in {root}, with {wanted} (or .csv; core/ before 2.0). "
-    if not root.is_dir():
+    if not os.path.isdir(root):
         return f"{message}There is no such folder. {ACCESS}"
+    folders = [root / folder for folder in FOLDERS if os.path.isdir(root / folder)]
+    if closed := [str(folder) for folder in folders if not os.access(folder, os.R_OK | os.X_OK)]:
+        return f"{message}You may not look into {', '.join(closed)}: ask its owner to let you read it."
     if near := _near(root):
         return f"{message}The release seems to be {near}: give --data-dir {near}."
-    found = sorted(f"{path.name}/" if path.is_dir() else path.name for path in root.iterdir())
+    found = sorted(f"{path.name}/" if os.path.isdir(path) else path.name for path in root.iterdir())
     shown = ", ".join(found[:8]) + (", ..." if len(found) > 8 else "")
     return f"{message}Found {f'there: {shown}' if found else 'an empty folder'}. {ACCESS}"
 
 
 def _near(root: Path) -> Path | None:
     """The folder above, or one up to four below, that holds a release; such as physionet.org/files/mimiciv/3.1."""
-    below = (path for depth in range(1, 5) for path in root.glob("/".join("*" * depth)) if path.is_dir())
+    # Unlike pathlib, glob and os.path take what may not be looked into for what is not there.
+    below = (root / path for depth in range(1, 5) for path in iglob("*/" * depth, root_dir=root))
     candidates = [root.resolve().parent, *islice(below, MAX_SEARCHED)]
     return next((path for path in candidates if all(_path(path, table) for table in REQUIRED)), None)
 
 
+def _number_of(folder: Path) -> str | None:
+    """The version in the name of a folder or of that above; other projects have numbers too, so MIMIC must be named."""
+    name, above = folder.name.lower(), folder.parent.name.lower()
+    # PhysioNet's own folder is mimiciv/3.1.
+    is_of_mimic = "mimic" in name or ("mimic" in above and re.fullmatch(r"v?[\d.]+", name))
+    for text in [name] * bool(is_of_mimic) + [above] * ("mimic" in above):
+        if numbers := re.findall(r"(?<![\d.])([0-4]\.\d)(?![\d.])", text):
+            return str(numbers[-1])
+    return None
+
+
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
-    """Makes a sentence with the file's name of whatever is wrong with it."""
+def _told(path: Path, numbers: list[str]) -> Iterator[None]:
+    """Makes a sentence with the file's name of whatever is wrong with it.
+
+    What pandas says is left out, of the traceback too: it quotes cells, which are of patients.
+
+    Args:
+        path: The file that is read.
+        numbers: Its columns that are read as whole numbers.
+    """
     try:
         yield
-    except (ValueError, EOFError, zlib.error, OSError) as error:
-        # Undecodable text, rows of odd lengths and text for numbers are all ValueErrors of pandas.
-        cause = " ".join(str(error).split())[:200]
+    except (ValueError, OverflowError, EOFError, zlib.error, OSError) as error:
         raise ValueError(
-            f"{path} cannot be read ({cause}). Download it again and compare it with SHA256SUMS.txt of the release."
-        ) from error
+            f"{path} cannot be read ({_cause(error, numbers)}). Download it again and compare it with SHA256SUMS.txt of "
+            "the release."
+        ) from None
+
+
+def _cause(error: Exception, numbers: list[str]) -> str:
+    if isinstance(error, pd.errors.EmptyDataError):
+        return "it holds no rows"
+    if isinstance(error, pd.errors.ParserError):
+        return "its rows are not all of one length, or a quotation mark is left open"
+    if isinstance(error, UnicodeError):
+        return "it is not text in UTF-8"
+    if isinstance(error, (ValueError, OverflowError)):
+        return f"not every cell of {', '.join(numbers)} is a whole number" if numbers else "its header is malformed"
+    # Of the errors of files only those of the operating system have this; it quotes nothing that a file holds.
+    return getattr(error, "strerror", None) or "it is damaged or cut short"
