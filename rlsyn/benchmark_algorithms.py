@@ -46,10 +46,16 @@ def with_steps(cells: Sequence[Cell], n_timesteps: int | None, n_attributes: dic
         cells: Of algorithms.
         n_timesteps: Environment steps.
         n_attributes: By table.
+
+    Raises:
+        ValueError: Fewer steps than a rollout has.
     """
-    return [
-        _with(cell, total_timesteps=n_timesteps or N_ROLLOUTS * N_RECORDS * n_attributes[cell.table]) for cell in cells
-    ]
+    rollouts = {table: N_RECORDS * n for table, n in n_attributes.items()}
+    if n_timesteps is not None and n_timesteps < (least := max(rollouts.values())):
+        raise ValueError(
+            f"-n must be at least a rollout of {N_RECORDS:,} records, {least:,} steps, got {n_timesteps:,}."
+        )
+    return [_with(cell, total_timesteps=n_timesteps or N_ROLLOUTS * rollouts[cell.table]) for cell in cells]
 
 
 def equal_time_cells(cells: Sequence[Cell], output_dir: Path, algo: str) -> list[Cell]:
@@ -85,7 +91,7 @@ def with_step_counts(results: pd.DataFrame, cells: Sequence[Cell], output_dir: P
     for cell in cells:
         if cell.is_finished(output_dir):
             of_cell = results[(results["method"] == cell.method) & (results["seed"] == cell.seed)]
-            table = next(name for name in of_cell["table"] if name.endswith(cell.table))
+            table = next(name for name in of_cell["table"] if name.removeprefix("SIMULATED ") == cell.table)
             about = {"table": table, "env": cell.options["env"], "method": cell.method, "base": cell.base}
             value = checkpoint_steps(cell.folder(output_dir) / "training") / 1e6
             cost = {"family": "cost", "metric": "environment steps (M)", "value": value}

@@ -11,6 +11,7 @@ from rlsyn.architectures import Network
 from rlsyn.arguments import check_arguments
 from rlsyn.discriminator import Discriminator
 from rlsyn.levels import Head
+from rlsyn.names import unknown_name
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.rewards.own import name_terms
 from rlsyn.rewards.realism import RewardForm
@@ -36,8 +37,7 @@ _MAY_BE_ZERO = {
     "gae_lambda",
     "weight_decay",
     "average_decay",
-    *("learning_starts", "exploration_initial_eps", "exploration_final_eps", "action_noise", "target_policy_noise"),
-    *("target_noise_clip", "top_quantiles_to_drop_per_net", "cg_damping"),
+    *("action_noise", "target_policy_noise", "target_noise_clip", "top_quantiles_to_drop_per_net", "cg_damping"),
 }
 _BELOW_ONE = {"dropout", "validation_size", "average_decay"}
 _NEAREST = {"on_policy": "ppo", "value": "maskable_ppo", "actor_critic": "ppo", "evolution": "trpo"}
@@ -93,7 +93,7 @@ def _check_choices(parameters: Mapping[str, Any]) -> None:
     }
     for name, (value, choices) in chosen.items():
         if value not in choices:
-            raise ValueError(f"Parameter {name!r} must be one of {choices}, got {value!r}.")
+            raise ValueError(unknown_name(name.split(".")[-1], str(value), choices))
     if policy.get("entropy_target") is not None and parameters["kl_coef"] == 0:
         raise ValueError("policy_kwargs.entropy_target is paid in units of kl_coef, which must then be above 0, got 0.")
 
@@ -106,7 +106,19 @@ def _check_algorithm(how: Algorithm, parameters: Mapping[str, Any]) -> None:
             f"{' and algo_kwargs' if parameters['algo_kwargs'] else ''}. Give algo_kwargs alone."
         )
     if how.is_fast:
+        if not how.has_temperature and (parameters["policy_kwargs"] or {}).get("entropy_target") is not None:
+            raise ValueError(f"{how.name} pays for no entropy, and so has no policy_kwargs.entropy_target. Take ppo.")
         return
+    noise = (parameters["algo_kwargs"] or {}).get("action_noise", 0.0)
+    if isinstance(noise, bool) or not isinstance(noise, (int, float)):
+        raise ValueError(  # noqa: TRY004 (as for every parameter)
+            f"algo_kwargs.action_noise must be a number, the deviation of the noise, got {noise!r}."
+        )
+    for name, value in (parameters["policy_kwargs"] or {}).items():
+        if isinstance(value, str):
+            raise ValueError(  # noqa: TRY004 (as for every parameter)
+                f"policy_kwargs.{name} takes no text, got {value!r}. Give it in Python, as a class."
+            )
     fast = f"Take one of {fast_names()}; the nearest is {_NEAREST.get(how.family, 'ppo')}."
     reasons = {
         "warm_start": f"{how.name} cannot start warm: real records are cloned by the project's own policy. {fast}",

@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 import torch
 
+from rlsyn.algorithms.making import Making, make_algorithm
+from rlsyn.algorithms.table import algorithm
 from rlsyn.encoding import Encoding
 from rlsyn.entropy_target import LEAST, MOST, EntropyTarget
 from rlsyn.schema import infer_schema
 from rlsyn.synthesizer import RLSyn
-from rlsyn.training import make_ppo
 
 
 def weight_after(entropy, n=100, share=0.9):
@@ -55,7 +56,7 @@ def test_entropy_stays_at_the_target_where_the_reward_would_lower_it(patients, s
     """A reward for the lowest levels: without a target PPO's policy loses most of its entropy."""
     encoding = Encoding.fit(patients, infer_schema(patients), n_levels=12)
     highest = np.maximum(encoding.n_levels - 1, 1)
-    model = make_ppo(
+    making = Making(
         encoding,
         lambda records: (1 - records / highest).mean(1),
         n_records=64,
@@ -63,9 +64,10 @@ def test_entropy_stays_at_the_target_where_the_reward_would_lower_it(patients, s
         kl_coef=0.1,
         policy_kwargs={} if share is None else {"entropy_target": share},
         buffer_kwargs={},
-        ppo_kwargs={"learning_rate": lambda _: 1e-2, "n_epochs": 4, "seed": 0},
+        algo_kwargs={"learning_rate": lambda _: 1e-2, "n_epochs": 4, "seed": 0},
         device=torch.device("cpu"),
     )
+    model = make_algorithm(algorithm("ppo"), making)
     model.learn(60 * 64 * len(encoding.levels))
     records = model.policy.sample(500)
     left = mean_entropy(model.policy, model.policy.actor, records)

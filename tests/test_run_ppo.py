@@ -109,7 +109,7 @@ REFUSED = {
     "release that cannot be read": (
         None,
         ["--env", "AIREADI-v0", "--data-dir", "DIR"],
-        "cannot read an AI-READI release yet",
+        "Expected the root of an AI-READI release",
     ),
     "unknown parameter": (None, [*OF_CSV, "-params", "kl_coeff:0.1"], "'kl_coeff'. Did you mean 'kl_coef'?"),
     "malformed parameter": (None, [*OF_CSV, "-params", "kl_coef=0.1"], "must be written name:value, got 'kl_coef=0.1'"),

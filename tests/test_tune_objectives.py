@@ -112,6 +112,7 @@ def test_run_ppo_takes_the_files_of_a_front(script, scored, csv, tmp_path, load_
         assert f"# Trial {trial}" in path.read_text()
         found = run_ppo._options(run_ppo._parser().parse_args(["--csv", str(csv), "--config", str(path)]))["parameters"]
         asked = json.loads(trials["parameters"][trial])
+        assert found.pop("algo") == "ppo"
         assert merge(found, asked) == found and found.keys() == SPACES["rlsyn"](AnyTrial()).keys()
         check_arguments(RLSyn, found)
         RLSyn(**found)

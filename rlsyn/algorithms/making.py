@@ -110,12 +110,15 @@ def _off_policy(how: Algorithm, making: Making) -> dict[str, Any]:
     if how.family == "value":
         # Between rollouts, as often as the networks themselves change.
         arguments.setdefault("target_update_interval", rollout)
+        # Draws are by the policy. SB3's epsilon makes the whole batch random at once, or none of it.
+        arguments |= {"exploration_initial_eps": 0.0, "exploration_final_eps": 0.0}
     elif how.has_temperature:
         arguments["ent_coef"] = making.kl_coef
     n_steps = arguments.pop("n_steps", 1)
     return {
         **_stock(how, making, making.n_records),
         "train_freq": making.n_attributes,
+        "learning_starts": 0,
         "gamma": 1.0,
         "buffer_size": KEPT_ROLLOUTS * rollout,
         "replay_buffer_class": RecordReplayBuffer,

@@ -96,10 +96,17 @@ def fast_names() -> str:
 
 _RESERVED: tuple[str, ...] = ("policy", "env", "gamma", "policy_kwargs", "seed", "device", "verbose", "tensorboard_log")
 _RESERVED += ("_init_setup_model", "stats_window_size")
+# Exploration that changes once in a rollout gives batches of one record when it is drawn from in other numbers.
+_RESERVED += ("use_sde", "sde_sample_freq", "use_sde_at_warmup")
+# Sampling goes on with it, over the levels of one attribute, and checkpoints do not hold it.
+_EPSILON = ("exploration_fraction", "exploration_initial_eps", "exploration_final_eps")
+_OFF_POLICY: tuple[str, ...] = ("train_freq", "replay_buffer_class", "replay_buffer_kwargs", "optimize_memory_usage")
+# SB3 begins by drawing evenly over the levels, from a generator that no seed reaches.
+_OFF_POLICY += ("learning_starts",)
 _RESERVED_OF: dict[Family, tuple[str, ...]] = {
     "on_policy": ("n_steps", "batch_size", "ent_coef", "rollout_buffer_class", "rollout_buffer_kwargs"),
-    "value": ("train_freq", "replay_buffer_class", "replay_buffer_kwargs", "optimize_memory_usage"),
-    "actor_critic": ("train_freq", "replay_buffer_class", "replay_buffer_kwargs", "optimize_memory_usage", "ent_coef"),
+    "value": (*_OFF_POLICY, *_EPSILON),
+    "actor_critic": (*_OFF_POLICY, "ent_coef"),
     "evolution": ("n_eval_episodes", "alive_bonus_offset"),
 }
 
@@ -113,10 +120,8 @@ _PPO: dict[str, Any] = {
 }
 # A rollout of whole records before each update; the reward comes with the last attribute only, so the first ones would
 # hear of it after as many updates as there are attributes, were it not for returns over several steps.
-_REPLAY: dict[str, Any] = {"learning_starts": 0, "gradient_steps": 100, "batch_size": 512, "n_steps": 8}
-# Draws are by the policy. SB3's epsilon makes the whole batch random at once, or none of it.
-_VALUE = _REPLAY | {"learning_rate": 3e-4, "exploration_initial_eps": 0.0, "exploration_final_eps": 0.0}
-_NO_NOISE = ("exploration_fraction",)
+_REPLAY: dict[str, Any] = {"gradient_steps": 100, "batch_size": 512, "n_steps": 8}
+_VALUE = _REPLAY | {"learning_rate": 3e-4}
 
 _SB3, _CONTRIB, _OWN = "stable_baselines3", "sb3_contrib", "rlsyn.algorithms"
 
@@ -139,15 +144,13 @@ ALGORITHMS: dict[str, Algorithm] = {
             "on_policy",
             "fast",
             {"gae_lambda": 1.0, "target_kl": 0.001, "cg_max_steps": 10, "n_critic_updates": 2},
-            ("sub_sampling_factor", "use_sde", "sde_sample_freq"),
+            ("sub_sampling_factor",),
             has_temperature=False,
         ),
         Algorithm("recurrent_ppo", f"{_CONTRIB}.RecurrentPPO", "on_policy", "MlpLstmPolicy", _PPO),
         Algorithm("maskable_ppo", f"{_CONTRIB}.MaskablePPO", "on_policy", "fast", _PPO),
-        Algorithm("dqn", f"{_SB3}.DQN", "value", f"{_OWN}.value_policies.DrawingDQNPolicy", _VALUE, _NO_NOISE),
-        Algorithm(
-            "qrdqn", f"{_CONTRIB}.QRDQN", "value", f"{_OWN}.value_policies.DrawingQRDQNPolicy", _VALUE, _NO_NOISE
-        ),
+        Algorithm("dqn", f"{_SB3}.DQN", "value", f"{_OWN}.value_policies.DrawingDQNPolicy", _VALUE),
+        Algorithm("qrdqn", f"{_CONTRIB}.QRDQN", "value", f"{_OWN}.value_policies.DrawingQRDQNPolicy", _VALUE),
         Algorithm(
             "ars",
             f"{_CONTRIB}.ARS",
