@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import shutil
+import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,8 +13,11 @@ import pandas as pd
 import pytest
 from aireadi_release import write_release
 
+from rlsyn.datasets import aireadi
 from rlsyn.datasets.aireadi import AireadiOptions, read_aireadi
+from rlsyn.datasets.aireadi.measurements import read_measurements
 from rlsyn.datasets.aireadi.release import open_release
+from rlsyn.datasets.aireadi.sources import LABORATORY as LABORATORY_ITEMS
 from rlsyn.datasets.aireadi.streams import read_intervals, read_samples
 from rlsyn.datasets.aireadi.wearables import COLUMNS_OF
 
@@ -176,6 +180,41 @@ def test_an_empty_table_is_refused_in_a_line(release_dir):
         read_aireadi(release_dir, PLAIN)
 
 
+def only_header(path: Path) -> None:
+    path.write_text(path.read_text().split("\n", 1)[0] + "\n")
+
+
+@pytest.mark.parametrize(
+    ("file", "told"),
+    [
+        ("clinical_data/measurement.csv", "columns of laboratory and cognition are missing values"),
+        ("cardiac_ecg/manifest.tsv", "columns of the ECG are missing values"),
+    ],
+)
+def test_a_table_without_rows_gives_missing_columns_and_a_warning(release_dir, caplog, file, told):
+    only_header(release_dir / file)
+    cohort = read_aireadi(release_dir, PLAIN)
+    assert cohort.table["alt" if "measurement" in file else "ecg_rate"].isna().all()
+    warnings = [record.message for record in caplog.records if record.levelno == logging.WARNING]
+    (warning,) = (warning for warning in warnings if f"{file} holds no rows" in warning)
+    assert told in warning
+
+
+def test_conditions_without_rows_are_refused_by_name(release_dir):
+    only_header(release_dir / "clinical_data" / "condition_occurrence.csv")
+    with pytest.raises(ValueError, match=r"condition_occurrence\.csv holds no rows, so that nobody's label is known"):
+        read_aireadi(release_dir, PLAIN)
+
+
+@pytest.mark.parametrize(("n_participants", "is_told"), [(9, False), (10, True)])
+def test_a_median_of_fewer_than_ten_values_is_not_told(tmp_path, n_participants, is_told):
+    release = open_release(write_release(tmp_path, 3, n_participants, n_days=0))
+    _, notes = read_measurements(release, LABORATORY_ITEMS)
+    told = "\n".join(note.text for note in notes)
+    assert "urine_albumin (_g/mL" in told and "c_peptide (ng/L" in told
+    assert ("median" in told) == is_told
+
+
 def test_a_split_that_the_release_does_not_recommend_is_refused(release_dir):
     options = replace(PLAIN, split="recommended")
     with pytest.raises(ValueError, match="leaves 3 rows to train on and 0 to test"):
@@ -229,26 +268,82 @@ def test_an_empty_stream_is_a_stream(tmp_path):
     assert read_intervals(stream(tmp_path, '{"body": {"sleep": []}}'), "sleep").span is None
 
 
-@pytest.mark.parametrize("text", ['{"body": {"stress": [', "[]", '{"body": {}}', '{"body": {"stress": [{}]}}', ""])
-def test_a_file_of_another_form_is_refused_by_name_in_a_line(tmp_path, text):
-    with pytest.raises(ValueError, match=r"stream\.json: not as expected") as error:
+NO_STREAMS = (
+    *('{"body": {"stress": [', "[]", '{"body": {}}', '{"body": {"stress": [{}]}}', ""),
+    *('{"body": null}', '{"body": {"stress": null}}', '{"body": {"stress": 3}}', '{"body": {"stress": {"a": 1}}}'),
+)
+
+
+@pytest.mark.parametrize("text", NO_STREAMS)
+def test_a_file_of_another_form_is_refused_in_a_line_without_its_name(tmp_path, text):
+    """The name of the file holds the number of the participant."""
+    with pytest.raises(ValueError, match=r"^stress: not as expected") as error:
         read_samples(stream(tmp_path, text), "stress")
-    assert "\n" not in str(error.value)
+    assert "\n" not in str(error.value) and "stream.json" not in str(error.value)
+
+
+def test_a_file_that_cannot_be_opened_is_refused_without_its_name(tmp_path):
+    with pytest.raises(ValueError, match=r"^stress: not as expected \(No such file or directory\)$"):
+        read_samples(tmp_path / "absent.json", "stress")
+
+
+def lasting(start, end, **fields) -> dict:
+    return {"effective_time_frame": {"time_interval": {"start_date_time": start, "end_date_time": end}}, **fields}
+
+
+NO_TIMES = ((None, None), (None, TIME), (TIME, None), (3, 3))
+
+
+def test_glucose_without_a_time_is_skipped_and_counted(tmp_path):
+    value = {"blood_glucose": {"value": 120}}
+    records = [lasting(TIME, TIME, **value), *(lasting(*times, **value) for times in NO_TIMES)]
+    found = read_samples(stream(tmp_path, json.dumps({"body": {"cgm": records}})), "glucose")
+    assert list(found.values) == [120] and found.n_skipped == len(NO_TIMES)
+
+
+@pytest.mark.parametrize("name", ["physical_activity", "sleep"])
+def test_an_interval_without_a_time_is_skipped_and_counted(tmp_path, name):
+    fields = {"base_movement_quantity": {"value": 5}, "activity_name": "walking", "sleep_stage_state": "rem"}
+    records = [lasting(TIME, TIME, **fields), *(lasting(*times, **fields) for times in NO_TIMES)]
+    key = "activity" if name == "physical_activity" else name
+    found = read_intervals(stream(tmp_path, json.dumps({"body": {key: records}})), name)
+    assert len(found.starts) == 1 and found.n_skipped == len(NO_TIMES)
+
+
+@pytest.mark.parametrize("unit", ["day", "participant"])
+def test_files_that_are_none_are_counted_by_stream_without_a_participant(release_dir, caplog, unit):
+    """Neither the log nor the table that is kept holds a number of a participant beside the rows."""
+    caplog.set_level(logging.INFO)
+    (release_dir / "wearable_blood_glucose/continuous_glucose_monitoring/dexcom_g6/1001/1001_DEX.json").write_text(
+        '{"body": {"cgm": null}}'
+    )
+    for person in (1001, 4002):
+        path = release_dir / f"wearable_activity_monitor/sleep/garmin_vivosmart5/{person}/{person}_sleep.json"
+        path.write_text("")
+    read_aireadi(release_dir, options_with_cache(unit=unit))
+    told = "left out: 3 (sleep 2, glucose 1). The first: glucose: not as expected ('cgm' must be a list, got NoneType)."
+    assert told in caplog.text
+    (kept,) = (release_dir / ".rlsyn_cache").iterdir()
+    for text in (caplog.text, str(pd.read_parquet(kept).attrs)):
+        assert "glucose: not as expected" in text
+        assert not any(person in text for person in ("1001", "4002", "7003"))
 
 
 def options_with_cache(**changes) -> AireadiOptions:
     return AireadiOptions(n_readers=1, **changes)
 
 
-def test_the_table_is_kept_and_read_again(release_dir, caplog):
+def test_the_table_is_kept_and_read_again(release_dir, caplog, monkeypatch):
     caplog.set_level(logging.INFO)
     first = read_aireadi(release_dir, options_with_cache())
     told = [record.message for record in caplog.records]
     (kept,) = (release_dir / ".rlsyn_cache").iterdir()
     caplog.clear()
-    # Proof that the streams are not read again.
-    for path in (release_dir / "wearable_activity_monitor" / "heart_rate").rglob("*.json"):
-        path.write_text("")
+
+    def read_anew(*args):
+        raise AssertionError("The release is read again.")
+
+    monkeypatch.setattr(aireadi, "assemble", read_anew)
     again = read_aireadi(release_dir, options_with_cache())
     pd.testing.assert_frame_equal(again.table, first.table)
     assert (again.schema, again.source, again.licence) == (first.schema, first.source, first.licence)
@@ -264,7 +359,10 @@ CHANGES = {
     "a table of the release": lambda root: touch(root / "clinical_data" / "measurement.csv"),
     "a manifest": lambda root: touch(root / "cardiac_ecg" / "manifest.tsv"),
     "a stream that is gone": lambda root: gone(root / "wearable_activity_monitor" / "sleep"),
-    "a participant that came": lambda root: made(root / "wearable_activity_monitor/stress/garmin_vivosmart5/1999"),
+    "a file that came": lambda root: made(root / "wearable_activity_monitor/stress/garmin_vivosmart5/1999"),
+    "a header of an ECG": lambda root: touch(next((root / "cardiac_ecg").rglob("*.hea"))),
+    "a stream rewritten in place": lambda root: touch(next((root / "wearable_blood_glucose").rglob("*_DEX.json"))),
+    "a stream that grew at the same time": lambda root: grown(next(root.rglob("*_heartrate.json"))),
 }
 
 
@@ -285,6 +383,14 @@ def gone(path: Path) -> AireadiOptions:
 
 def made(path: Path) -> AireadiOptions:
     path.mkdir()
+    (path / "1999_stress.json").write_text("")
+    return options_with_cache()
+
+
+def grown(path: Path) -> AireadiOptions:
+    status = path.stat()
+    path.write_text(path.read_text() + " ")
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
     return options_with_cache()
 
 
@@ -293,6 +399,34 @@ def test_another_release_or_option_is_read_anew(release_dir, change):
     read_aireadi(release_dir, options_with_cache())
     read_aireadi(release_dir, CHANGES[change](release_dir))
     assert len(list((release_dir / ".rlsyn_cache").iterdir())) == 2
+
+
+def test_a_link_to_what_was_not_downloaded_is_no_error(release_dir):
+    path = next((release_dir / "wearable_activity_monitor" / "sleep").rglob("*.json"))
+    path.unlink()
+    path.symlink_to(release_dir / "absent")
+    assert len(read_aireadi(release_dir, options_with_cache()).table) == 3
+
+
+@pytest.mark.skipif(os.name != "posix", reason="modes of files are those of POSIX")
+def test_only_its_owner_may_read_the_kept_table(release_dir, monkeypatch):
+    modes = []
+    written = pd.DataFrame.to_parquet
+
+    def to_parquet(table, path, **kwargs):
+        modes.append(stat.S_IMODE(Path(path).stat().st_mode))
+        return written(table, path, **kwargs)
+
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", to_parquet)
+    before = os.umask(0)
+    try:
+        read_aireadi(release_dir, options_with_cache())
+    finally:
+        os.umask(before)
+    folder = release_dir / ".rlsyn_cache"
+    (kept,) = folder.iterdir()
+    modes += [stat.S_IMODE(kept.stat().st_mode), stat.S_IMODE(folder.stat().st_mode)]
+    assert [oct(mode) for mode in modes] == ["0o600", "0o600", "0o700"]
 
 
 def test_a_kept_table_that_is_broken_is_read_anew(release_dir):

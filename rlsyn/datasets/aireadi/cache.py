@@ -1,7 +1,7 @@
 """The assembled table in a Parquet file, so that a release of many gigabytes is read once.
 
-The file lies in the release itself, under the same access rules, unless told otherwise. Its name is a digest of all that
-its content depends on; it is written beside and then renamed, so that it is never half a file.
+The file lies in the release itself, under the same access rules, unless told otherwise, and only its owner may read it. Its
+name is a digest of all that its content depends on; it is written beside and then renamed, so that it is never half a file.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +22,7 @@ from rlsyn.datasets.aireadi.options import AireadiOptions
 from rlsyn.datasets.aireadi.release import CLINICAL, PEOPLE, Note, Release
 from rlsyn.datasets.aireadi.streams import Name
 
-FORMAT = 1
+FORMAT = 2
 """To be raised when the same release and options give another table."""
 FOLDER = ".rlsyn_cache"
 
@@ -36,15 +36,19 @@ _log = logging.getLogger(__name__)
 def cache_path(release: Release, options: AireadiOptions, devices: Mapping[Name, tuple[Path, ...]]) -> Path:
     """Where the table of that release with those options is kept.
 
-    The release counts by the sizes and times of its tables and manifests, and by the number of its participants'
-    folders and the latest change of one, per stream.
+    The release counts by the sizes and times of change of all files that the table is read from: tables, manifests,
+    headers of ECGs, and the participants' files of each stream.
     """
     content = {
         "format": FORMAT,
         "version": release.version,
         "options": {name: value for name, value in asdict(options).items() if name not in _BESIDE},
-        "tables": [_state(release.root, path) for path in _tables(release.root)],
-        "streams": {name: [_folder_state(folder) for folder in folders] for name, folders in devices.items()},
+        "tables": _states(release.root, _tables(release.root)),
+        "headers": _states(release.root, release.root.glob("cardiac_ecg/*/*/*/*.hea")),
+        "streams": {
+            name: [_states(release.root, folder.glob("*/*.json")) for folder in folders]
+            for name, folders in devices.items()
+        },
     }
     digest = hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
     return Path(options.cache_dir or release.root / FOLDER) / f"aireadi_{options.unit}_{digest}.parquet"
@@ -67,15 +71,19 @@ def write_cache(path: Path, table: pd.DataFrame, notes: list[Note]) -> None:
     kept.attrs[_NOTES] = notes
     beside = path.with_suffix(f".{os.getpid()}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        beside.unlink(missing_ok=True)
+        # Made before it is written: rows of patients are at no time open to others.
+        beside.touch(mode=0o600, exist_ok=False)
         kept.to_parquet(beside, index=False)
         beside.replace(path)
     except ImportError:
         _log.info("The table is not kept for the next run, which needs pyarrow (pip install 'rlsyn[parquet]').")
     except OSError as error:
+        _log.info("The table is not kept for the next run: %s. Name a folder with --cache-dir DIR.", error)
+    finally:
         with suppress(OSError):
             beside.unlink(missing_ok=True)
-        _log.info("The table is not kept for the next run: %s. Name a folder with --cache-dir DIR.", error)
 
 
 def _tables(root: Path) -> list[Path]:
@@ -83,11 +91,14 @@ def _tables(root: Path) -> list[Path]:
     return [path for path in tables if path.is_file()]
 
 
+def _states(root: Path, paths: Iterable[Path]) -> list[tuple[Any, ...]]:
+    return [_state(root, path) for path in sorted(paths)]
+
+
 def _state(root: Path, path: Path) -> tuple[Any, ...]:
-    status = path.stat()
-    return str(path.relative_to(root)), status.st_size, status.st_mtime_ns
-
-
-def _folder_state(folder: Path) -> tuple[int, int]:
-    times = [entry.stat().st_mtime_ns for entry in os.scandir(folder)]
-    return len(times), max(times, default=0)
+    name = str(path.relative_to(root))
+    try:
+        status = path.stat()
+    except OSError:  # a link to what was not downloaded
+        return (name,)
+    return name, status.st_size, status.st_mtime_ns

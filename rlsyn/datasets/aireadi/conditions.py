@@ -24,12 +24,14 @@ def read_conditions(release: Release, conditions: Mapping[str, Condition]) -> tu
 
     Raises:
         FileNotFoundError: There is no such file, so that nobody's label is known.
-        ValueError: It is no table, lacks a column, or names nobody with type 2 diabetes.
+        ValueError: It is no table, lacks a column, holds no rows, or names nobody with type 2 diabetes.
     """
     path = release.root / CLINICAL / "condition_occurrence.csv"
     if not path.is_file():
         raise FileNotFoundError(f"Expected {path}, which says who has type 2 diabetes (the label). {ACCESS}")
     rows = read_columns(path, ("person_id", "condition_source_value"))
+    if rows.empty:
+        raise ValueError(f"{path} holds no rows, so that nobody's label is known. Download it again.")
     rows["person"] = numbers_of_people(rows["person_id"], path.name)
     rows["condition"] = _conditions_of(rows["condition_source_value"], conditions)
     people = release.people.index

@@ -41,10 +41,10 @@ def read_ecg(release: Release, choice: EcgChoice) -> tuple[pd.DataFrame, list[No
     people = release.people.index
     columns = [*ECG_NAMES, *ECG_FLAGS]
     path = release.root / MANIFEST
-    if not path.is_file():
-        note = f"{path} is absent: the {len(columns)} columns of the ECG are missing values."
+    ecgs = _read_manifest(path) if path.is_file() else None
+    if ecgs is None or ecgs.empty:
+        note = f"{path} {'is absent' if ecgs is None else 'holds no rows'}: the {len(columns)} columns of the ECG are missing values."
         return pd.DataFrame(np.nan, people, columns), [Note(note)]
-    ecgs = _read_manifest(path)
     ecgs = ecgs[ecgs["person"].isin(people) & ~_is_broken(ecgs)].reset_index(drop=True)
     headers = [_read_header(release.root, file) for file in ecgs["wfdb_hea_filepath"].fillna("")]
     ecgs["verdict"] = [header[0] for header in headers]

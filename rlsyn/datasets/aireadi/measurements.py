@@ -12,6 +12,8 @@ from rlsyn.datasets.aireadi.sources import Item, before_comma
 
 REFUSALS = (555, 777, 888, 999)
 """Codes of answers that were refused or not known."""
+FEWEST_SUMMARISED = 10
+"""Values from which on a note tells their median; that of fewer may be a person's own."""
 
 _REQUIRED = ("person_id", "measurement_source_value")
 _OPTIONAL = ("value_as_number", "value_source_value", "unit_source_value", "measurement_date")
@@ -31,11 +33,12 @@ def read_measurements(release: Release, items: Mapping[str, Item]) -> tuple[pd.D
         ValueError: The file is no table, or lacks a column.
     """
     path = release.root / CLINICAL / "measurement.csv"
-    if not path.is_file():
+    rows = read_columns(path, _REQUIRED, _OPTIONAL) if path.is_file() else None
+    if rows is None or rows.empty:
         empty = pd.DataFrame(np.nan, release.people.index, list(items))
-        note = f"{path} is absent: the {len(items)} columns of laboratory and cognition are missing values."
+        note = f"{path} {'is absent' if rows is None else 'holds no rows'}: the {len(items)} columns of laboratory and cognition are missing values."
         return empty, [Note(note)]
-    rows = read_columns(path, _REQUIRED, _OPTIONAL).reindex(columns=[*_REQUIRED, *_OPTIONAL])
+    rows = rows.reindex(columns=[*_REQUIRED, *_OPTIONAL])
     rows["item"] = _items_of(rows["measurement_source_value"], items)
     rows = rows[rows["item"].notna()]
     rows["person"] = numbers_of_people(rows["person_id"], path.name)
@@ -84,10 +87,12 @@ def _in_our_units(rows: pd.DataFrame, items: Mapping[str, Item]) -> tuple[pd.Dat
         for unit, factor in item.units:
             chosen = (rows["item"] == name) & (units.str.lower() == unit)
             values = rows.loc[chosen, "value"]
-            median = float(values[values > 0].median())
+            positive = values[values > 0]
+            median = float(positive.median())
             if not median > 0:
                 continue
-            told = f"{name} ({units[chosen].iloc[0]}, median {median:g})"
+            size = f", median {median:g}" if len(positive) >= FEWEST_SUMMARISED else ""
+            told = f"{name} ({units[chosen].iloc[0]}{size})"
             if abs(np.log(median * factor / item.typical)) < abs(np.log(median / item.typical)):
                 rows.loc[chosen, "value"] = (values * factor).round(6)
                 converted.append(f"{told} times {factor:g}")

@@ -106,7 +106,8 @@ def read_samples(path: Path, name: Name, cgm_limits: CgmLimits = "censored") -> 
     """The samples of a stream.
 
     Raises:
-        ValueError: The file is no JSON, or not of the expected form; the message names it, in a line.
+        ValueError: The file is no JSON, or not of the expected form; the message says how, in a line, and names the stream
+            but not the file, whose name holds the number of a participant.
     """
     make = {
         "glucose": lambda record: _glucose(record, cgm_limits),
@@ -115,7 +116,7 @@ def read_samples(path: Path, name: Name, cgm_limits: CgmLimits = "censored") -> 
         "stress": lambda record: (_moment(record), float(record["stress"]["value"])),
         "physical_activity_calorie": lambda record: (_moment(record), float(record["calories_value"]["value"])),
     }[name]
-    rows, n_skipped = _rows(path, _LISTS[name], make)
+    rows, n_skipped = _rows(path, name, make)
     times, is_time = _seconds([row[0] for row in rows])
     values = np.array([row[1] for row in rows], dtype=float)[is_time]
     n_skipped += int((~is_time).sum())
@@ -137,7 +138,7 @@ def read_intervals(path: Path, name: Name) -> Intervals:
     Raises:
         ValueError: As `read_samples`.
     """
-    rows, n_skipped = _rows(path, _LISTS[name], _activity if name == "physical_activity" else _sleep)
+    rows, n_skipped = _rows(path, name, _activity if name == "physical_activity" else _sleep)
     starts, is_start = _seconds([row[0] for row in rows])
     ends, is_end = _seconds([row[1] for row in rows])
     both = is_start & is_end
@@ -162,15 +163,15 @@ _LISTS: dict[Name, str] = {
 Record = Mapping[str, Any]
 
 
-def _rows(path: Path, key: str, make: Callable[[Record], tuple[Any, ...] | None]) -> tuple[list[tuple[Any, ...]], int]:
+def _rows(
+    path: Path, name: Name, make: Callable[[Record], tuple[Any, ...] | None]
+) -> tuple[list[tuple[Any, ...]], int]:
     """What `make` makes of each record, and how many records it could not read; None stands for "left out"."""
+    key, stream = _LISTS[name], name.replace("_", " ")
     try:
-        # A bare NaN, which is no JSON, is a float here.
-        body = json.loads(path.read_bytes())["body"]
-        records = body if isinstance(body, list) else body[key]
+        records = _records(path, key)
     except (OSError, ValueError, KeyError, TypeError) as error:
-        reason = f"lacks {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:120]
-        raise ValueError(f"{path}: not as expected ({reason})") from None
+        raise ValueError(f"{stream}: not as expected ({_reason(error)})") from None
     rows, n_skipped = [], 0
     for record in records:
         try:
@@ -181,36 +182,61 @@ def _rows(path: Path, key: str, make: Callable[[Record], tuple[Any, ...] | None]
         if row is not None:
             rows.append(row)
     if records and n_skipped == len(records):
-        raise ValueError(f"{path}: not as expected (none of {n_skipped:,} records in {key!r} has the expected fields)")
+        raise ValueError(f"{stream}: not as expected (none of the records in {key!r} has the expected fields)")
     return rows, n_skipped
 
 
+def _records(path: Path, key: str) -> list[Any]:
+    # A bare NaN, which is no JSON, is a float here.
+    body = json.loads(path.read_bytes())["body"]
+    records = body if isinstance(body, list) else body[key]
+    if not isinstance(records, list):
+        raise TypeError(f"{key!r} must be a list, got {type(records).__name__}")
+    return records
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, OSError):  # its own text names the file
+        return error.strerror or type(error).__name__
+    return f"lacks {error}" if isinstance(error, KeyError) else " ".join(str(error).split())[:120]
+
+
+def _time(text: object) -> str:
+    if not isinstance(text, str):
+        raise TypeError("a time must be a text")
+    return text
+
+
 def _moment(record: Record) -> str:
-    return str(record["effective_time_frame"]["date_time"])
+    return _time(record["effective_time_frame"]["date_time"])
+
+
+def _ends(interval: Record) -> tuple[str, str]:
+    return _time(interval["start_date_time"]), _time(interval["end_date_time"])
 
 
 def _glucose(record: Record, limits: CgmLimits) -> tuple[str, float] | None:
     interval = record["effective_time_frame"]["time_interval"]
-    if interval["start_date_time"] != interval.get("end_date_time", interval["start_date_time"]):
+    start = _time(interval["start_date_time"])
+    if start != _time(interval.get("end_date_time", start)):
         return None  # as arXiv:2512.21395: a reading that lasts is none
     value = record["blood_glucose"]["value"]
     if isinstance(value, str) and value.strip().lower() in CENSORED:
         value = CENSORED[value.strip().lower()] if limits == "censored" else np.nan
-    return interval["start_date_time"], float(value)
+    return start, float(value)
 
 
 def _activity(record: Record) -> tuple[str, str, str, float]:
     interval = record["effective_time_frame"]["time_interval"]
     steps = record["base_movement_quantity"]["value"]
     amount = np.nan if steps in ("", None) else float(steps)
-    return interval["start_date_time"], interval["end_date_time"], str(record["activity_name"]).lower(), amount
+    return *_ends(interval), str(record["activity_name"]).lower(), amount
 
 
 def _sleep(record: Record) -> tuple[str, str, str, float]:
     # Release 2 and release 3.
     frame = record.get("sleep_stage_time_frame") or record["effective_time_frame"]
-    interval = frame["time_interval"]
-    return interval["start_date_time"], interval["end_date_time"], str(record["sleep_stage_state"]).lower(), np.nan
+    return *_ends(frame["time_interval"]), str(record["sleep_stage_state"]).lower(), np.nan
 
 
 def _seconds(texts: list[str]) -> tuple[np.ndarray, np.ndarray]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 from joblib import Parallel, delayed
@@ -34,7 +34,7 @@ Devices = Mapping[Name, tuple[Path, ...]]
 
 class _Participant(NamedTuple):
     days: Days
-    bad_files: list[str]
+    bad_files: list[tuple[Name, str]]
     n_skipped: int
 
 
@@ -50,7 +50,8 @@ class _Reading:
     def __call__(self, person: int) -> _Participant:
         """The days of that participant; a file that cannot be read counts as absent."""
         streams: dict[Name, Samples | Intervals] = {}
-        bad_files, n_skipped = [], 0
+        bad_files: list[tuple[Name, str]] = []
+        n_skipped = 0
         for name, folders in self.devices.items():
             paths = (folder / str(person) / f"{person}_{SUFFIXES[name]}.json" for folder in folders)
             path = next((path for path in paths if path.is_file()), None)
@@ -60,7 +61,7 @@ class _Reading:
             try:
                 streams[name] = read_intervals(path, name) if is_interval else read_samples(path, name, self.cgm_limits)
             except ValueError as error:
-                bad_files.append(str(error))
+                bad_files.append((name, str(error)))
                 continue
             n_skipped += streams[name].n_skipped
         return _Participant(complete_days(streams, self.needed, self.calories), bad_files, n_skipped)
@@ -124,13 +125,15 @@ def _absent_note(absent: Sequence[Name]) -> str:
 def _notes(results: Sequence[_Participant], table: pd.DataFrame) -> list[Note]:
     notes: list[Note] = []
     if bad := [file for result in results for file in result.bad_files]:
-        named = "; ".join(bad[:3]) + (" ..." if len(bad) > 3 else "")
-        notes.append(Note(f"Files of wearables that cannot be read and are left out: {len(bad):,}. {named}"))
+        # No path: those of participants hold their numbers, and a log travels further than the data.
+        counts = ", ".join(_counted(Counter(name for name, _ in bad)))
+        told = f"Files of wearables that cannot be read and are left out: {len(bad):,} ({counts})."
+        notes.append(Note(f"{told} The first: {bad[0][1]}."))
     if n_skipped := sum(result.n_skipped for result in results):
         notes.append(Note(f"Records of wearables that lack a time or a value and are left out: {n_skipped:,}."))
     if results:
         lacking = sum((result.days.lacking for result in results), Counter[str]())
-        reasons = ", ".join(f"{name.replace('_', ' ')} {count:,}" for name, count in lacking.most_common())
+        reasons = ", ".join(_counted(lacking))
         n_seen = sum(result.days.n_seen for result in results)
         told = (
             f"{len(table):,} of {n_seen:,} days are complete, of {table[GROUP].nunique():,} of {len(results):,} "
@@ -138,3 +141,7 @@ def _notes(results: Sequence[_Participant], table: pd.DataFrame) -> list[Note]:
         )
         notes.append(information(told))
     return notes
+
+
+def _counted(counts: Counter[Any]) -> list[str]:
+    return [f"{name.replace('_', ' ')} {count:,}" for name, count in counts.most_common()]
