@@ -36,7 +36,7 @@ from rlsyn.datasets.reader_options import PROTOCOLS
 from rlsyn.files import write_whole
 from rlsyn.methods import METHODS, Variant, configured, read_variants, usable_methods
 from rlsyn.names import unknown_name
-from rlsyn.runs import load_dataset, versions
+from rlsyn.runs import leave_licences, load_dataset, versions
 from rlsyn.table_options import add_tables, check_seeds, given_reader_options, named_tables
 from rlsyn.yaml_fields import read_yaml
 
@@ -51,6 +51,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         cells = _cells(arguments)
         output_dir = Path(arguments.output)
+        if licences := leave_licences(output_dir, [cell.options for cell in cells]):
+            print(f"LICENCE OF THE DATA: {licences}", flush=True)
         if left_out := _left_out(arguments):
             print(f"Left out, since their libraries are not installed: {', '.join(left_out)}.", file=sys.stderr)
         _run(cells, output_dir, arguments)

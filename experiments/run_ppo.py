@@ -30,6 +30,7 @@ from rlsyn.runs import (
     checkpoint_steps,
     configured_parameters,
     is_finished,
+    licence_of,
     load_dataset,
     merge,
     named_run_dir,
@@ -58,6 +59,8 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         options = _resumed(arguments) if arguments.resume else _options(arguments)
+        if licence := licence_of(options):
+            print(f"LICENCE OF THE DATA: {licence}", flush=True)
         dataset = load_dataset(options, progress_bar=arguments.progress)
         model = _model(options, dataset)
         run_dir = _run_dir(arguments, options, dataset)
@@ -87,8 +90,6 @@ def _run(
     model: RLSyn, dataset: Dataset, run_dir: Path, options: dict[str, Any], *, resume: bool, progress: bool
 ) -> int:
     print(f"{dataset.title}: {dataset.source}")
-    if dataset.licence:
-        print(f"LICENCE OF THE DATA: {dataset.licence}")
     if rare := rare_categories(dataset.train, dataset.schema):
         print(f"Note: these columns have categories of fewer than 3 people, which may be generated: {', '.join(rare)}.")
     print(

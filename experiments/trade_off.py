@@ -21,7 +21,7 @@ from rlsyn.benchmark_results import collect, commits, failures, shapes
 from rlsyn.benchmark_tables import provenance, summarise, to_markdown
 from rlsyn.files import write_whole
 from rlsyn.methods import METHODS, configured
-from rlsyn.runs import versions
+from rlsyn.runs import leave_licences, versions
 from rlsyn.table_options import add_tables, check_seeds, given_reader_options, named_tables
 from rlsyn.trade_off import DEFAULT, KNOBS, curves, points, variants
 
@@ -36,6 +36,8 @@ def main(argv: list[str] | None = None) -> int:
     output_dir = Path(arguments.output)
     try:
         cells = _cells(arguments)
+        if licences := leave_licences(output_dir, [cell.options for cell in cells]):
+            print(f"LICENCE OF THE DATA: {licences}", flush=True)
         is_shown = arguments.progress or sys.stderr.isatty()
         run_cells(cells, output_dir, n_jobs=arguments.n_jobs, progress_bar=is_shown)
     except (ValueError, OSError) as error:

@@ -30,7 +30,7 @@ import pandas as pd
 from rlsyn.arguments import Parser, check_n_jobs
 from rlsyn.datasets.reader_options import add_options
 from rlsyn.names import unknown_name
-from rlsyn.runs import load_dataset, make_folder
+from rlsyn.runs import leave_licences, load_dataset, make_folder
 from rlsyn.search_spaces import OBJECTIVES, SPACES
 from rlsyn.table_options import (
     ENVIRONMENTS,
@@ -49,6 +49,8 @@ def main(argv: list[str] | None = None) -> int:
         methods = _methods(arguments)
         name, options = _table(arguments)
         make_folder(Path(arguments.output))
+        if licences := leave_licences(Path(arguments.output), [options]):
+            print(f"LICENCE OF THE DATA: {licences}", flush=True)
         return _search(name, options, methods, arguments)
     except (ValueError, OSError) as error:
         print(f"tune.py: error: {' '.join(str(error).split())}", file=sys.stderr)

@@ -18,7 +18,7 @@ import pandas as pd
 import yaml
 
 from rlsyn.constraints import read_constraints
-from rlsyn.datasets import DATASETS, Dataset, from_table, load, read_table
+from rlsyn.datasets import COHORTS, DATASETS, Dataset, from_table, load, read_table
 from rlsyn.files import latest_checkpoint, plain, write_whole
 from rlsyn.names import unknown_name
 from rlsyn.schema import Schema
@@ -167,6 +167,30 @@ def load_dataset(options: Mapping[str, Any], progress_bar: bool = False) -> Data
     constraints = read_constraints(options["constraints"]) if options.get("constraints") else ()
     source = f"Your table {options['csv']}."
     return from_table(table, options["label"], options["group"], test, source, constraints=constraints, **split)
+
+
+def licence_of(options: Mapping[str, Any]) -> str:
+    """What binds whoever uses the release that options of `load_dataset` name, told without reading it; else empty.
+
+    Raises:
+        FileNotFoundError: The folder is not that of a release.
+    """
+    if options.get("data_dir") is None or options["env"] not in COHORTS:
+        return ""
+    return COHORTS[options["env"]].licence(Path(options["data_dir"]))
+
+
+def leave_licences(folder: Path, tables: Iterable[Mapping[str, Any]]) -> str:
+    """The licences of all releases that tables are read from, also left in the folder; empty if there are none.
+
+    Raises:
+        FileNotFoundError: A folder is not that of a release.
+    """
+    licences = "\n".join(dict.fromkeys(filter(None, map(licence_of, tables))))
+    if licences:
+        make_folder(folder)
+        write_whole(folder / LICENCE, f"{licences}\n")
+    return licences
 
 
 def is_finished(run_dir: str | Path) -> bool:

@@ -12,9 +12,11 @@ import pandas as pd
 import pytest
 
 import rlsyn.datasets
+import rlsyn.runs
 from experiments import benchmark, evaluate, run_ppo, sample, trade_off, tune
 from rlsyn.datasets import COHORTS, Cohort, load
 from rlsyn.datasets.reader_options import PROTOCOLS, add_options, add_protocol, option, option_names, resolve
+from rlsyn.runs import leave_licences
 from rlsyn.schema import infer_schema
 from rlsyn.table_options import named_tables
 
@@ -104,8 +106,12 @@ def cohort(patients, monkeypatch) -> Cohort:
     """What the reader of AIREADI-v0 finds in whatever folder it is given."""
     in_test = np.arange(len(patients)) % 4 == 0
     found = Cohort(patients, infer_schema(patients, label="died"), "Invented.", licence=LICENCE, in_test=in_test)
-    readers = {**COHORTS, "AIREADI-v0": COHORTS["AIREADI-v0"]._replace(read=lambda *_: found)}
+    readers = {
+        **COHORTS,
+        "AIREADI-v0": COHORTS["AIREADI-v0"]._replace(read=lambda *_: found, licence=lambda _: LICENCE),
+    }
     monkeypatch.setattr(rlsyn.datasets, "COHORTS", readers)
+    monkeypatch.setattr(rlsyn.runs, "COHORTS", readers)
     return found
 
 
@@ -164,3 +170,13 @@ def test_releases_that_cannot_be_are_refused(envs, options, error, message):
 @pytest.mark.parametrize("script", [benchmark, run_ppo, trade_off, tune], ids=lambda script: script.__name__)
 def test_flags_of_readers_are_not_those_of_the_scripts(script):
     assert script._parser()  # argparse refuses a flag that is there already
+
+
+@pytest.mark.usefixtures("cohort")
+def test_comparisons_leave_the_licence_with_their_results(tmp_path, capsys):
+    output = tmp_path / "out"
+    command = ["--env", f"AIREADI-v0:{tmp_path}", "--methods", "independent", "--fast", "-o", str(output)]
+    assert benchmark.main(command) == 0
+    assert capsys.readouterr().out.count(LICENCE) == 1
+    assert (output / "data_licence.txt").read_text() == f"{LICENCE}\n"
+    assert leave_licences(output, [{"env": "AIREADI-v0", "data_dir": None}]) == ""

@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from rlsyn.constraints import Constraint
-from rlsyn.datasets.aireadi import AireadiOptions, read_aireadi, simulated_aireadi
+from rlsyn.datasets.aireadi import AireadiOptions, aireadi_licence, read_aireadi, simulated_aireadi
 from rlsyn.datasets.bundled import breast_cancer, diabetes
 from rlsyn.datasets.dataset import Cohort, Dataset
-from rlsyn.datasets.mimic import MimicOptions, read_mimic, simulated_mimic
+from rlsyn.datasets.mimic import MimicOptions, mimic_licence, read_mimic, simulated_mimic
 from rlsyn.datasets.reader_options import resolve
 from rlsyn.datasets.split import split_rows
 from rlsyn.datasets.table import read_table
@@ -34,13 +34,15 @@ class Reader(NamedTuple):
     """Dataclass of what may be asked of `read` (see `rlsyn.datasets.reader_options`)."""
     read: Callable[[Path, Any, bool], Cohort]
     """From the folder of the release, the options, and whether progress is shown."""
+    licence: Callable[[Path], str]
+    """From the folder of the release, what binds whoever uses it."""
     simulated: Callable[[], Cohort]
     """Without a folder."""
 
 
 COHORTS = {
-    "AIREADI-v0": Reader(AireadiOptions, read_aireadi, simulated_aireadi),
-    "MIMICIV-v0": Reader(MimicOptions, read_mimic, simulated_mimic),
+    "AIREADI-v0": Reader(AireadiOptions, read_aireadi, aireadi_licence, simulated_aireadi),
+    "MIMICIV-v0": Reader(MimicOptions, read_mimic, mimic_licence, simulated_mimic),
 }
 """Environments whose rows come from a release on disk."""
 

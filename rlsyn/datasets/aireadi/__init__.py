@@ -19,7 +19,7 @@ from rlsyn.datasets.dataset import Cohort
 from rlsyn.datasets.simulated_aireadi import aireadi_schema, simulate_aireadi
 from rlsyn.datasets.simulated_aireadi_columns import GROUP
 
-__all__ = ["AireadiOptions", "read_aireadi", "simulated_aireadi"]
+__all__ = ["AireadiOptions", "aireadi_licence", "read_aireadi", "simulated_aireadi"]
 
 TEST_SIZES = {"random": 0.3, "paper": 0.1, "recommended": 0.3}
 """Share of the participants held out; where the release recommends its own, no share is used."""
@@ -31,6 +31,15 @@ def simulated_aireadi() -> Cohort:
     """SIMULATED: the 108-column table of patient-days."""
     source = "SIMULATED, no real patient: modelled on the AI-READI table of arXiv:2512.21395."
     return Cohort(simulate_aireadi(), aireadi_schema(), source, simulated=True)
+
+
+def aireadi_licence(data_dir: Path) -> str:
+    """What binds whoever uses a release, or what is derived from it; told before the long reading.
+
+    Raises:
+        FileNotFoundError: As `read_aireadi`.
+    """
+    return _licence(open_release(Path(data_dir)))
 
 
 def read_aireadi(data_dir: Path, options: AireadiOptions, progress_bar: bool = False) -> Cohort:

@@ -18,7 +18,7 @@ from rlsyn.datasets.mimic.vitals import read_vitals
 from rlsyn.datasets.simulated_mimic import LABEL, mimic_schema, simulate_mimic
 from rlsyn.phecode_chapters import PREFIX
 
-__all__ = ["MimicOptions", "read_mimic", "simulated_mimic"]
+__all__ = ["MimicOptions", "mimic_licence", "read_mimic", "simulated_mimic"]
 
 logger = logging.getLogger(__name__)
 
@@ -31,6 +31,15 @@ def simulated_mimic() -> Cohort:
     """SIMULATED: patients with vitals, demographics, one-year death and phecodes."""
     source = "SIMULATED, no real patient: modelled on the MIMIC-IV table of arXiv:2512.21395."
     return Cohort(simulate_mimic(), mimic_schema(), source, simulated=True)
+
+
+def mimic_licence(data_dir: Path) -> str:
+    """What binds whoever uses a release, or what is derived from it; told before the long reading.
+
+    Raises:
+        FileNotFoundError: As `read_mimic`.
+    """
+    return Release(Path(data_dir), False).licence
 
 
 def read_mimic(data_dir: Path, options: MimicOptions, progress_bar: bool = False) -> Cohort:
