@@ -208,6 +208,15 @@ def test_a_median_of_fewer_than_ten_values_is_not_told(tmp_path, n_participants,
     assert ("median" in told) == is_told
 
 
+def test_participants_may_be_named_and_not_described(release_dir):
+    people = release_dir / "participants.tsv"
+    people.write_text("\n".join(line.split("\t")[0] for line in people.read_text().splitlines()))
+    assert len(read_aireadi(release_dir, PLAIN).table) == 3
+    only_header(people)
+    with pytest.raises(ValueError, match=r"participants\.tsv must name participants, got none"):
+        read_aireadi(release_dir, PLAIN)
+
+
 def test_a_split_that_the_release_does_not_recommend_is_refused(release_dir):
     options = replace(PLAIN, split="recommended")
     with pytest.raises(ValueError, match="leaves 3 rows to train on and 0 to test"):

@@ -75,7 +75,7 @@ def open_release(folder: Path) -> Release:
     people = table.drop(columns=set(ID_COLUMNS) & set(table)).set_index(numbers_of_people(table[column], PEOPLE))
     people = people[people.index.notna() & ~people.index.duplicated()]
     people = people.set_index(people.index.astype("int64")).sort_index().rename_axis("participant_id")
-    if people.empty:
+    if not len(people):  # a table of identifiers only is empty to pandas
         raise ValueError(f"{folder / PEOPLE} must name participants, got none. Is the download complete?")
     return Release(folder, _stated_version(folder) or ("3" if column == "person_id" else "2"), people)
 
