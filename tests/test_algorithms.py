@@ -121,6 +121,7 @@ def test_saved_model_draws_the_same(fitted, algo, tmp_path):
         pd.testing.assert_frame_equal(loaded.sample(50), model.sample(50))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algo", EACH)
 def test_resumed_fit_goes_on(fitted, algo, tmp_path):
     """Where nothing is calibrated in between, it ends where an uninterrupted one does."""
