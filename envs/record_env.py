@@ -78,6 +78,8 @@ class RecordEngine:
         valid_shares = [np.asarray(share)[valid] for share, valid in zip(shares, self._valid, strict=True)]
         self._upper_edges = [np.cumsum(share)[:-1] / max(share.sum(), 1e-12) for share in valid_shares]
         self.observation_space = spaces.MultiDiscrete(self.n_levels + 1, dtype=np.int16)
+        # Libraries add these up (the width of one-hot levels), which int16 does not hold for a wide table.
+        self.observation_space.nvec = self.observation_space.nvec.astype(np.int64)
         self.action_space: spaces.Space[Any] = (
             LevelSpace(int(self.n_levels.max()))
             if action_space == "discrete"

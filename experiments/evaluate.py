@@ -47,10 +47,11 @@ def main(argv: list[str] | None = None) -> int:
             title=dataset.title,
             source=dataset.source,
             simulated=dataset.simulated,
+            licence=dataset.licence,
         )
         evaluation.write_scores(output_dir)
         report = write_report(evaluation, output_dir, command=shlex.join(sys.argv), versions=versions())
-    except (ValueError, OSError, NotImplementedError) as error:
+    except (ValueError, OSError) as error:
         print(f"evaluate.py: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     print_scores(evaluation)

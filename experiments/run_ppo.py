@@ -18,15 +18,19 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pandas as pd
 
+from rlsyn.algorithms.table import ALGORITHMS, algorithm
 from rlsyn.arguments import Parser
 from rlsyn.datasets import DATASETS, Dataset
+from rlsyn.datasets.reader_options import add_options, add_protocol
 from rlsyn.files import write_whole
 from rlsyn.names import unknown_name
 from rlsyn.runs import (
     check_checkpoint,
     check_same_table,
     checkpoint_steps,
+    configured_parameters,
     is_finished,
+    licence_of,
     load_dataset,
     merge,
     named_run_dir,
@@ -37,6 +41,7 @@ from rlsyn.runs import (
     write_config,
 )
 from rlsyn.schema import rare_categories
+from rlsyn.table_options import READER_OPTIONS, given_reader_options
 
 if TYPE_CHECKING:
     from rlsyn.evaluation import Evaluation
@@ -44,7 +49,8 @@ if TYPE_CHECKING:
 
 METHOD = "rlsyn"
 CONFIGS = Path(__file__).parent / "configs"
-ALGOS = ("ppo",)
+MOVABLE = ("csv", "data_dir")
+"""What a run that is resumed may find elsewhere."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -53,10 +59,12 @@ def main(argv: list[str] | None = None) -> int:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
         options = _resumed(arguments) if arguments.resume else _options(arguments)
-        dataset = load_dataset(options)
+        if licence := licence_of(options):
+            print(f"LICENCE OF THE DATA: {licence}", flush=True)
+        dataset = load_dataset(options, progress_bar=arguments.progress)
         model = _model(options, dataset)
         run_dir = _run_dir(arguments, options, dataset)
-    except (ValueError, OSError, NotImplementedError) as error:
+    except (ValueError, OSError) as error:
         print(f"run_ppo.py: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return _run(model, dataset, run_dir, options, resume=bool(arguments.resume), progress=arguments.progress)
@@ -87,9 +95,12 @@ def _run(
     print(
         f"{len(dataset.train):,} training rows, {len(dataset.test):,} test rows, {len(dataset.schema.columns)} columns."
     )
-    print(f"Run directory: {run_dir}   (watch it: tensorboard --logdir {run_dir.parent.parent})", flush=True)
+    log_dir = run_dir.parent.parent if run_dir.parent.name == METHOD else run_dir
+    print(f"Run directory: {run_dir}   (watch it: tensorboard --logdir {log_dir})", flush=True)
+    from rlsyn.run_summary import write_description, write_outcome
     from rlsyn.sampling import TooFewRecords
 
+    write_description(run_dir, read_config(run_dir), dataset.schema, dataset.licence)
     signal.signal(signal.SIGTERM, _interrupt)
     start = time.perf_counter()
     try:
@@ -117,6 +128,8 @@ def _run(
         print(f"run_ppo.py: error: {error} The trained policy is in {run_dir}.", file=sys.stderr)
         return 2
     evaluation.write_scores(run_dir)
+    asked = {name: options[name] for name in ("env", "algo")} | options["parameters"]
+    write_outcome(run_dir, asked, evaluation.scores, checkpoint_steps(run_dir))
     write_whole(run_dir / "synthetic.csv", synthetic.to_csv(index=False))
     _print_scores(evaluation)
     print(f"{len(synthetic):,} synthetic records: {run_dir / 'synthetic.csv'}")
@@ -176,6 +189,7 @@ def _evaluate(
         title=dataset.title,
         source=dataset.source,
         simulated=dataset.simulated,
+        licence=dataset.licence,
     )
 
 
@@ -215,15 +229,10 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     env = arguments.env or "Table-v0"
     if env not in DATASETS:
         raise ValueError(unknown_name("environment", env, DATASETS))
-    if arguments.algo not in ALGOS:
-        raise ValueError(unknown_name("algorithm", arguments.algo, ALGOS))
     for name in ("label", "group", "test_csv", "drop", "constraints"):
         if getattr(arguments, name) and arguments.csv is None:
             raise ValueError(f"--{name.replace('_', '-')} goes with --csv FILE, got it with --env {env}.")
-    parameters = read_parameters(CONFIGS / f"{METHOD}.yaml", env)
-    if arguments.config:
-        parameters = merge(parameters, read_parameters(arguments.config, env))
-    parameters = merge(parameters, parse_parameters(arguments.params))
+    parameters = _parameters(arguments, env)
     for name in ("seed", "device", "warm_start"):
         if getattr(arguments, name) is not None:
             parameters[name] = getattr(arguments, name)
@@ -235,16 +244,28 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     given = {name: getattr(arguments, name) for name in names}
     files = ("csv", "test_csv", "constraints", "data_dir")
     absolute = {name: str(Path(given[name]).absolute()) for name in files if given[name]}
-    options = {"env": env, **given, **absolute, "algo": arguments.algo, "n_samples": arguments.n_samples}
+    options = {"env": env, **given, **absolute, "algo": parameters["algo"], "n_samples": arguments.n_samples}
+    options["reader_options"] = given_reader_options(arguments)
     return {**options, "report": arguments.report, "parameters": parameters}
 
 
+def _parameters(arguments: argparse.Namespace, env: str) -> dict[str, Any]:
+    """Parameters of YAML files and `-params`, with the algorithm that they or `--algo` name."""
+    own = read_parameters(arguments.config, env) if arguments.config else {}
+    own = merge(own, parse_parameters(arguments.params))
+    algo = arguments.algo or own.get("algo", "ppo")
+    if own.get("algo", algo) != algo:
+        raise ValueError(f"--algo {arguments.algo} and the parameter algo:{own['algo']} differ. Leave out one of them.")
+    algorithm(algo)
+    return {**merge(configured_parameters(CONFIGS, METHOD, env, algo), own), "algo": algo}
+
+
 def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What the run to be resumed was asked for; only `-n` may be raised, and the table's new place named."""
+    """What the run to be resumed was asked for; only `-n` may be raised, and the data's new place named."""
     config = read_config(arguments.resume)
     parser = _parser()
     for name, value in vars(arguments).items():
-        if name not in ("resume", "n_timesteps", "csv", "progress") and value != parser.get_default(name):
+        if name not in ("resume", "n_timesteps", *MOVABLE, "progress") and value != parser.get_default(name):
             raise ValueError(
                 f"A run is resumed as it was begun: --{name.replace('_', '-')} cannot be changed, only -n raised. "
                 "Start a new run instead."
@@ -268,9 +289,9 @@ def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
         raise ValueError(
             f"{arguments.resume} was not begun by this version of this command: its config.yaml lacks {absent}."
         )
-    options = {name: config[name] for name in names}
-    if arguments.csv is not None:
-        options["csv"] = str(Path(arguments.csv).absolute())
+    options = {name: config[name] for name in names} | {"reader_options": config.get("reader_options", {})}
+    moved = {name: getattr(arguments, name) for name in MOVABLE}
+    options |= {name: str(Path(place).absolute()) for name, place in moved.items() if place is not None}
     parameters = dict(options["parameters"])
     if arguments.n_timesteps is not None:
         if arguments.n_timesteps <= (n_done := checkpoint_steps(arguments.resume)):
@@ -321,13 +342,17 @@ def _parser() -> Parser:
         "--drop", metavar="COLUMN", nargs="+", action="extend", default=[], help="columns of --csv to leave out"
     )
     data.add_argument("--constraints", metavar="FILE", help="YAML list of rules that every record of --csv must obey")
+    add_protocol(data)
+    add_options(parser, READER_OPTIONS)
     train = parser.add_argument_group("how to learn it")
-    train.add_argument("--algo", default="ppo", help=f"algorithm: {', '.join(ALGOS)}")
+    train.add_argument("--algo", metavar="NAME", help=f"algorithm: {', '.join(ALGORITHMS)} (default: ppo)")
     train.add_argument("-n", "--n-timesteps", type=int, metavar="N", help="environment steps (default: 150 rollouts)")
     train.add_argument("--seed", type=int, help="seed of split and training (default: 0)")
     train.add_argument("--device", help="auto, cpu or cuda (default: auto)")
     train.add_argument(
-        "--warm-start", action=argparse.BooleanOptionalAction, help="clone the real records first (default: yes)"
+        "--warm-start",
+        action=argparse.BooleanOptionalAction,
+        help="clone the real records first (default: where it can)",
     )
     train.add_argument(
         "-params",

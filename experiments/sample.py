@@ -16,7 +16,7 @@ import numpy as np
 
 from rlsyn.arguments import Parser
 from rlsyn.files import write_whole
-from rlsyn.runs import is_finished, read_config
+from rlsyn.runs import LICENCE, is_finished, read_config
 from rlsyn.schema import Column, Schema
 
 
@@ -53,6 +53,8 @@ def main(argv: list[str] | None = None) -> int:
         print(f"Note: the run {arguments.run} is not finished; these records come from its last checkpoint.")
     origin = f" of {config.get('env', 'a saved model')}" + (" (SIMULATED)" if config.get("simulated") else "")
     print(f"{len(synthetic):,} synthetic records{origin}: {output}")
+    if (licence := Path(arguments.run) / LICENCE).is_file():
+        print(f"The licence of the data binds these records too: {licence}")
     if where:
         print(f"Share of the drawn records that met the conditions: {model.acceptance_rate:.3g}")
     if model.schema.constraints and arguments.rules == "keep":

@@ -21,8 +21,8 @@ from rlsyn.benchmark_results import collect, commits, failures, shapes
 from rlsyn.benchmark_tables import provenance, summarise, to_markdown
 from rlsyn.files import write_whole
 from rlsyn.methods import METHODS, configured
-from rlsyn.runs import versions
-from rlsyn.table_options import ENVIRONMENTS, check_seeds, named_tables
+from rlsyn.runs import leave_licences, versions
+from rlsyn.table_options import add_tables, check_seeds, given_reader_options, named_tables
 from rlsyn.trade_off import DEFAULT, KNOBS, curves, points, variants
 
 CONFIGS = Path(__file__).parent / "configs"
@@ -36,6 +36,8 @@ def main(argv: list[str] | None = None) -> int:
     output_dir = Path(arguments.output)
     try:
         cells = _cells(arguments)
+        if licences := leave_licences(output_dir, [cell.options for cell in cells]):
+            print(f"LICENCE OF THE DATA: {licences}", flush=True)
         is_shown = arguments.progress or sys.stderr.isatty()
         run_cells(cells, output_dir, n_jobs=arguments.n_jobs, progress_bar=is_shown)
     except (ValueError, OSError) as error:
@@ -70,7 +72,7 @@ def _report(cells: list[Cell], output_dir: Path, wanted: dict[str, dict[str, flo
 
 
 def _cells(arguments: argparse.Namespace) -> list[Cell]:
-    tables = named_tables(arguments.env, arguments.csv)
+    tables = named_tables(arguments.env, arguments.csv, given_reader_options(arguments))
     check_seeds(arguments.seeds)
     check_n_jobs(arguments.n_jobs)
     names = dict.fromkeys([DEFAULT, *ENDS, *arguments.methods])
@@ -84,8 +86,7 @@ def _swept(arguments: argparse.Namespace) -> dict[str, list[float]]:
 
 def _parser() -> Parser:
     parser = Parser("Draw what privacy costs: utility against membership risk under each value of RLSyn's knobs.")
-    parser.add_argument("--env", metavar="ID", nargs="+", default=[], help=f"environments: {', '.join(ENVIRONMENTS)}")
-    parser.add_argument("--csv", metavar="FILE:LABEL[:GROUP]", nargs="+", default=[], help="tables of your own")
+    add_tables(parser)
     for knob in KNOBS:
         values = " ".join(f"{value:g}" for value in knob.swept)
         text = f"{knob.meaning}, {knob.default:g} by default; swept: {values}, without values: not swept"

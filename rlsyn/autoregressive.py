@@ -1,4 +1,4 @@
-"""Networks whose outputs for an attribute depend on the attributes before it only, and their one-step-at-a-time form."""
+"""The masked network that fills in records, and the heads that turn outputs of networks into levels."""
 
 from __future__ import annotations
 
@@ -10,103 +10,80 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rlsyn.attribute_network import AttributeNetwork, Memory
+
 IMPOSSIBLE = -1e4
 """Logit of levels that pad an attribute to the width of its bucket; finite, so that a relative entropy stays finite."""
 
 
-class MaskedNetwork(nn.Module):
+class MaskedNetwork(AttributeNetwork):
     """A masked autoencoder (MADE): outputs of attribute t see the inputs of attributes 0 .. t - 1.
 
-    Two residual hidden layers and a direct linear path. Hidden units are sorted by degree (the last attribute that
-    they may see), so that a unit is final as soon as its attribute is known: generating a record attribute by
-    attribute with `step` costs the multiplications of one single forward pass.
+    Two hidden layers, the second residual, beside the direct linear path. Hidden units are sorted by degree (the last
+    attribute that they may see), so that a unit is final as soon as its attribute is known: generating a record
+    attribute by attribute with `step` costs the multiplications of one single forward pass.
 
     Args:
-        in_attribute: The attribute that each entry of the input vector belongs to, ascending, `(width,)`.
-        out_sizes: Number of outputs of each attribute.
+        in_attribute: See `AttributeNetwork`.
+        out_sizes: See `AttributeNetwork`.
         n_hidden: Units per hidden layer.
+        is_residual: Whether the second hidden layer adds to the first or takes its place.
 
     References:
         Germain, Gregor, Murray, Larochelle: MADE, 2015, arXiv:1502.03509.
     """
 
-    out_attribute: Tensor
-
-    def __init__(self, in_attribute: np.ndarray, out_sizes: Sequence[int], n_hidden: int) -> None:
-        super().__init__()
-        width, n_attributes = len(in_attribute), len(out_sizes)
-        degree = np.sort(np.arange(n_hidden) * max(n_attributes - 1, 1) // n_hidden)
-        out_attribute = np.repeat(np.arange(n_attributes), out_sizes)
-        self.first = nn.Linear(width, n_hidden)
+    def __init__(
+        self, in_attribute: np.ndarray, out_sizes: Sequence[int], n_hidden: int, is_residual: bool = True
+    ) -> None:
+        super().__init__(in_attribute, out_sizes)
+        self.is_residual = is_residual
+        degree = np.sort(np.arange(n_hidden) * max(self.n_attributes - 1, 1) // n_hidden)
+        self.first = nn.Linear(len(in_attribute), n_hidden)
         self.second = nn.Linear(n_hidden, n_hidden)
-        self.last = nn.Linear(n_hidden, len(out_attribute))
-        self.direct = nn.Linear(width, len(out_attribute), bias=False)
-        for linear in (self.last, self.direct):
-            nn.init.zeros_(linear.weight)
+        self.last = nn.Linear(n_hidden, len(self._owner_out))
+        nn.init.zeros_(self.last.weight)
         nn.init.zeros_(self.last.bias)
-        self.register_buffer("out_attribute", torch.as_tensor(out_attribute), persistent=False)
+        self._add_direct_path()
         self._add_mask("first", degree[:, None] >= in_attribute[None, :])
         self._add_mask("second", degree[:, None] >= degree[None, :])
-        self._add_mask("last", out_attribute[:, None] > degree[None, :])
-        self._add_mask("direct", out_attribute[:, None] > in_attribute[None, :])
-        attributes = np.arange(n_attributes + 1)
-        self._n_inputs = np.searchsorted(in_attribute, attributes).tolist()
-        self._n_units = np.searchsorted(degree, attributes).tolist()
-        self._n_outputs = np.searchsorted(out_attribute, attributes).tolist()
-
-    def _add_mask(self, name: str, mask: np.ndarray) -> None:
-        self.register_buffer(f"_{name}_mask", torch.as_tensor(mask, dtype=torch.float32), persistent=False)
-
-    def _linear(self, name: str, values: Tensor) -> Tensor:
-        linear: nn.Linear = getattr(self, name)
-        return F.linear(values, linear.weight * getattr(self, f"_{name}_mask"), linear.bias)
+        self._add_mask("last", self._owner_out[:, None] > degree[None, :])
+        self._n_units = np.searchsorted(degree, np.arange(self.n_attributes + 1)).tolist()
 
     def forward(self, vectors: Tensor, dropout: float = 0.0) -> Tensor:
         """Outputs `(n, sum of out_sizes)` of vectors `(n, width)`; dropout only where it is asked for."""
         first = F.dropout(F.silu(self._linear("first", vectors)), dropout, training=dropout > 0)
-        second = F.dropout(F.silu(self._linear("second", first)), dropout, training=dropout > 0) + first
-        return self._linear("last", second) + self._linear("direct", vectors)
-
-    def n_inputs(self, attribute: int) -> int:
-        """Entries of the input vector that an attribute may see."""
-        return int(self._n_inputs[attribute])
-
-    @torch.no_grad()
-    def set_linear(self, attribute: int, first: int, weights: Tensor) -> None:
-        """Set the weights `(n, n_inputs(attribute))` of n outputs of an attribute, from `first` on, on the direct path."""
-        start = self._n_outputs[attribute] + first
-        self.direct.weight[start : start + len(weights), : weights.shape[1]] = weights.to(self.direct.weight)
+        second = F.dropout(F.silu(self._linear("second", first)), dropout, training=dropout > 0)
+        if self.is_residual:
+            second = second + first
+        return self._linear("last", second) + self._direct(vectors)
 
     def linear(self, vectors: Tensor) -> Tensor:
         """Outputs of the direct path alone: those of `forward` while the last layer is zero, as it is at first."""
-        return self._linear("direct", vectors) + self.last.bias
+        return self._direct(vectors) + self.last.bias
 
-    def start(self, n: int) -> tuple[Tensor, Tensor]:
-        """Empty hidden layers of `n` records for `step`."""
-        return self.first.weight.new_empty(n, self.first.out_features), self.first.weight.new_empty(
-            n, self.first.out_features
-        )
+    def start(self, n: int) -> Memory:
+        """Empty hidden layers, each `(n, n_hidden)`."""
+        shape = n, self.first.out_features
+        return self.first.weight.new_empty(shape), self.first.weight.new_empty(shape)
 
-    def step(self, vectors: Tensor, hidden: tuple[Tensor, Tensor], attribute: int) -> Tensor:
-        """Outputs `(n, out_sizes[attribute])`; `vectors` must hold the inputs of all attributes before it.
-
-        Fills in the hidden units that became final, so it must be called for every attribute in turn.
-        """
-        first, second = hidden
+    def step(self, vectors: Tensor, memory: Memory, attribute: int) -> Tensor:
+        """Outputs `(n, out_sizes[attribute])`; fills in the hidden units that became final."""
+        first, second = memory
         n_inputs, before, now = (
             self._n_inputs[attribute],
             self._n_units[max(attribute - 1, 0)],
             self._n_units[attribute],
         )
-        known = vectors[:, :n_inputs]
         if now > before:
             rows = slice(before, now)
+            known = vectors[:, :n_inputs]
             first[:, rows] = F.silu(F.linear(known, self.first.weight[rows, :n_inputs], self.first.bias[rows]))
-            update = F.linear(first[:, :now], self.second.weight[rows, :now], self.second.bias[rows])
-            second[:, rows] = F.silu(update) + first[:, rows]
-        rows = slice(self._n_outputs[attribute], self._n_outputs[attribute + 1])
+            update = F.silu(F.linear(first[:, :now], self.second.weight[rows, :now], self.second.bias[rows]))
+            second[:, rows] = update + first[:, rows] if self.is_residual else update
+        rows = self._outputs(attribute)
         outputs = F.linear(second[:, :now], self.last.weight[rows, :now], self.last.bias[rows])
-        return outputs + F.linear(known, self.direct.weight[rows, :n_inputs])
+        return outputs + self._direct_step(vectors, attribute)
 
 
 @dataclass(frozen=True)
@@ -124,7 +101,7 @@ class LevelHeads(nn.Module):
     """Outputs of a network to log-probabilities of the levels of each attribute.
 
     The logits of an attribute are its log marginals plus its output functions (`Levels.basis`) weighted by the
-    network: free for categories, smooth in the rank for quantities.
+    network: free for categories, smooth in the rank for quantities unless they are asked to be free, too.
 
     Args:
         bases: Output functions by attribute, each `(n_levels, n_functions)`.
@@ -188,9 +165,13 @@ class LevelHeads(nn.Module):
         for i in range(self.n_buckets):
             bucket = self._bucket(i)
             weights = padded[:, bucket.outputs.flatten()].view(len(outputs), *bucket.outputs.shape).transpose(0, 1)
-            logits = torch.baddbmm(self._bias(i).unsqueeze(1), weights, bucket.basis)
+            logits = self._bucket_logits(i, weights)
             result.append(torch.log_softmax(_apart(logits, bucket.is_apart.unsqueeze(1)), dim=-1))
         return result
+
+    def _bucket_logits(self, i: int, weights: Tensor) -> Tensor:
+        """Logits `(n_attributes of the bucket, n, n_levels)` of outputs `(n_attributes of the bucket, n, n_functions)`."""
+        return torch.baddbmm(self._bias(i).unsqueeze(1), weights, self._bucket(i).basis)
 
     def _bias(self, i: int) -> Tensor:
         return torch.where(self._bucket(i).is_level, self.biases[i], IMPOSSIBLE)
@@ -214,9 +195,19 @@ class LevelHeads(nn.Module):
             result[:, self._bucket(i).attributes] = (values.exp() * (values - others)).sum(-1).T
         return result
 
+    def entropy(self, log_probabilities: list[Tensor]) -> Tensor:
+        """Entropies `(n, n_attributes)` in nats."""
+        return -self.relative_entropy(log_probabilities, [torch.zeros_like(values) for values in log_probabilities])
+
     def parameters_by_attribute(self) -> list[tuple[Tensor, Tensor]]:
         """The parameters, each with the attribute that its rows belong to."""
         return [(bias, self._bucket(i).attributes) for i, bias in enumerate(self.biases)]
+
+    def level_biases(self, attribute: int) -> np.ndarray:
+        """The biases `(n_levels,)` of the logits of an attribute."""
+        i, row = self.bucket_of[attribute]
+        biases: np.ndarray = self.biases[i][row, : len(self._bases[attribute])].detach().cpu().numpy()
+        return biases
 
     @torch.no_grad()
     def shift_biases(self, shifts: Sequence[np.ndarray]) -> None:
@@ -229,13 +220,18 @@ class LevelHeads(nn.Module):
     def step_logits(self, outputs: Tensor, attribute: int, temperature: float = 1.0) -> Tensor:
         """Logits `(n, n_levels)` of one attribute from its own outputs; a temperature leaves alone what is missing apart."""
         i, row = self.bucket_of[attribute]
-        n_levels, n_functions = self._bases[attribute].shape
-        bucket = self._bucket(i)
-        logits = torch.addmm(self.biases[i][row, :n_levels], outputs, bucket.basis[row, :n_functions, :n_levels])
+        logits = self._attribute_logits(attribute, outputs)
         if not self.missing_apart[attribute]:
             return logits / temperature
-        is_apart = bucket.is_apart[row, :n_levels]
+        is_apart = self._bucket(i).is_apart[row, : logits.shape[1]]
         return _apart(torch.where(is_apart, logits, logits / temperature), is_apart)
+
+    def _attribute_logits(self, attribute: int, outputs: Tensor) -> Tensor:
+        """Logits `(n, n_levels)` of one attribute from its own outputs `(n, n_functions)`."""
+        i, row = self.bucket_of[attribute]
+        n_levels, n_functions = self._bases[attribute].shape
+        basis = self._bucket(i).basis[row, :n_functions, :n_levels]
+        return torch.addmm(self.biases[i][row, :n_levels], outputs, basis)
 
 
 def _apart(logits: Tensor, is_apart: Tensor) -> Tensor:

@@ -101,7 +101,8 @@ class MonitorCallback(RecordCallback):
     """Writes to TensorBoard what a person wants to see of the records: curves and pictures.
 
     `policy/entropy` is the entropy of a record, `policy/kl_to_reference` the relative entropy of a record to the warm
-    start, both in nats; `fidelity/*` compare the rollout's records with the training table.
+    start, both in nats; `policy/entropy_weight` is what the entropy is paid with where it has a target; `fidelity/*`
+    compare the rollout's records with the training table.
 
     Args:
         encoding: Decodes records.
@@ -127,14 +128,15 @@ class MonitorCallback(RecordCallback):
         self._n_seen += 1
 
     def _record_policy(self) -> None:
-        policy, buffer = self.model.policy, self.model.rollout_buffer  # type: ignore[attr-defined]  # on-policy only
-        self.logger.record("policy/entropy", float(-buffer.log_probs.sum() / len(self.records)))
+        policy, buffer = self.model.policy, getattr(self.model, "rollout_buffer", None)
+        if buffer is not None:
+            self.logger.record("policy/entropy", float(-buffer.log_probs.sum() / len(self.records)))
         if not isinstance(policy, AutoregressivePolicy):
             return
-        observations = torch.as_tensor(self.records[:256] + 1, device=policy.device)
-        with torch.no_grad():
-            negative_divergence = policy.evaluate_actions(observations, observations - 1)[2]
-        self.logger.record("policy/kl_to_reference", float(-negative_divergence.sum() / len(observations)))
+        records = torch.as_tensor(self.records[:256], device=policy.device)
+        self.logger.record("policy/kl_to_reference", float(policy.divergence(records).sum() / len(records)))
+        if policy.entropy_target is not None:
+            self.logger.record("policy/entropy_weight", float(policy.entropy_target.log_weight.exp()))
 
     def _record_fidelity(self) -> None:
         schema = self.encoding.schema

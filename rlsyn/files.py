@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,8 @@ import pandas as pd
 
 def write_whole(path: Path, text: str) -> None:
     """Write a text file so that no half-written one is ever seen under its name."""
-    part = path.with_name(path.name + ".part")
+    # Processes that share a folder may write the same file at once.
+    part = path.with_name(f"{path.name}.{platform.node()}.{os.getpid()}.part")
     part.write_text(text, encoding="utf-8")
     os.replace(part, path)
 

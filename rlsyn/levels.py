@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,9 @@ from rlsyn.schema import Category, Column
 
 COSINES = range(3, 7)
 """Waves over a numeric level's rank that its output head combines with the level's normal score and its square."""
+Head = Literal["ordinal", "free", "mixture"]
+"""How outputs of a network become a distribution over the levels of a finely valued column: weights of functions that are
+smooth in the rank, a logit for every level, or a mixture of logistic distributions (`rlsyn.mixture_heads`)."""
 SMOOTHNESS = 1.5
 """The k-th cosine is scaled by k to this power downwards, so that learning bends a distribution gently before sharply."""
 N_FREE_LEVELS = 8
@@ -88,8 +91,8 @@ class CategoryLevels:
             return np.zeros((1, 0))
         return np.array([[-1.0], [1.0]]) if self.n_levels == 2 else np.eye(self.n_levels)
 
-    def basis(self) -> np.ndarray:
-        """Output functions `(n_levels, n_functions)`: every level is free."""
+    def basis(self, head: Head = "ordinal") -> np.ndarray:
+        """Output functions `(n_levels, n_functions)`: every level is free, whatever the head."""
         return np.eye(self.n_levels)[:, 1:]
 
     def labels(self) -> list[str]:
@@ -251,15 +254,18 @@ class QuantileLevels:
         means = np.append(self.centers, [0.0] * self.missing)
         return np.stack([self.normal_scores(), means, *self._flags()], axis=1)
 
-    def basis(self) -> np.ndarray:
+    def basis(self, head: Head = "ordinal") -> np.ndarray:
         """Output functions `(n_levels, n_functions)`: z, (z^2 - 1) / 2, cosines of the rank, flags.
 
         z is the normal score of the rank: the first two shift and narrow the marginal as a Gaussian copula would, the
         cosines bend it. Neighbouring levels share their weights, so that few rows suffice to learn how a distribution
-        shifts. Flags are for missing and spikes.
+        shifts. Flags are for missing and spikes. A mixture has functions of its own beside the flags; where the head is
+        free, or levels are few, every level is free.
         """
-        if not self.is_smooth:
+        if head == "free" or not self.is_smooth:
             return np.eye(self.n_levels)[:, 1:]
+        if head == "mixture":
+            return np.stack(self._flags(), axis=1) if self._flags() else np.zeros((self.n_levels, 0))
         is_present, scores = ~self._is_missing(), self.normal_scores()
         cosines = [np.cos(np.pi * k * self._ranks()) * is_present / k**SMOOTHNESS for k in COSINES]
         return np.stack([scores, (scores**2 - 1) / 2 * is_present, *cosines, *self._flags()], axis=1)

@@ -12,6 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from rlsyn.levels import QuantileLevels
+from rlsyn.mixture_heads import N_COMPONENTS, MixtureHeads, log_mixture
 from rlsyn.policy import AutoregressivePolicy
 
 PENALTIES = np.geomspace(1e-2, 1e5, 29)
@@ -54,7 +55,9 @@ def start_at_regressions(policy: AutoregressivePolicy, train: np.ndarray, valida
     regression. Gradient descent reaches sure relations (a radius given an area, two results missing together) only
     after hundreds of epochs, when weaker ones have long been overfitted.
 
-    Of very many rows and attributes (`MOST_ENTRIES`) little or nothing is regressed.
+    Of very many rows and attributes (`MOST_ENTRIES`) little or nothing is regressed. The direct path is part of every
+    network, so each may begin here. For a mixture of logistics the index of the level is regressed: it begins as about
+    one logistic distribution with the regression as its mean, times what makes its mean over training rows the marginal.
 
     Args:
         policy: Changed in place.
@@ -77,9 +80,10 @@ def start_at_regressions(policy: AutoregressivePolicy, train: np.ndarray, valida
             continue
         if isinstance(levels, QuantileLevels) and levels.is_smooth:
             if regresses:
-                _start_quantity(policy, attribute, levels, inputs[0], codes[0], shifts[attribute])
+                start = _start_mixture if isinstance(policy.actor.heads, MixtureHeads) else _start_quantity
+                start(policy, attribute, levels, inputs[0], codes[0], shifts[attribute])
             if levels.missing and chooses:
-                last = levels.basis().shape[1] - 1
+                last = policy.actor.heads.out_sizes[attribute] - 1
                 missing = tuple((part == len(levels.bins)).astype(int) for part in codes)
                 _start_choice(policy, attribute, inputs, missing, 2, last, shifts[attribute][-1:])
         elif chooses:
@@ -103,9 +107,37 @@ def _start_quantity(
     # A column and its copy: levels are no narrower than their distance, and logits must stay finite.
     width = float(np.median(np.diff(np.sort(levels.normal_scores()[: len(levels.bins)]))))
     left = min(max(regression.variance, width**2 / 12), variance)
-    policy.actor.network.set_linear(attribute, 0, torch.as_tensor(regression.weights[None] / left))
     z, half_square = levels.basis()[:, :2].T
+    # Where the head is free, each present level but the first has what its z is above the first one's.
+    functions = z[1 : len(levels.bins)] - z[0] if policy.head == "free" else np.ones(1)
+    policy.actor.network.set_linear(attribute, 0, torch.as_tensor(np.outer(functions, regression.weights / left)))
     shift += (regression.intercept / left - mean / variance) * z + (1 / variance - 1 / left) * half_square
+
+
+def _start_mixture(
+    policy: AutoregressivePolicy,
+    attribute: int,
+    levels: QuantileLevels,
+    inputs: np.ndarray,
+    codes: np.ndarray,
+    shift: np.ndarray,
+) -> None:
+    heads, n_levels = policy.actor.heads, len(levels.bins)
+    present = codes < n_levels
+    places = (2 * codes[present] + 1) / n_levels - 1
+    if len(places) < 2 or places.var() == 0:
+        return
+    regression, known = ridge(inputs[present], places), torch.as_tensor(inputs[present], dtype=torch.float32)
+    assert isinstance(heads, MixtureHeads)
+    heads.set_logistic(attribute, regression.intercept, np.sqrt(max(regression.variance, 1 / (3 * n_levels**2))))
+    weights = torch.as_tensor(regression.weights, dtype=torch.float32).expand(N_COMPONENTS, -1)
+    policy.actor.network.set_linear(attribute, N_COMPONENTS, weights)
+    outputs = heads.offsets[attribute].detach().cpu().repeat(len(known), 1)
+    outputs[:, N_COMPONENTS : 2 * N_COMPONENTS] += known @ weights.T
+    mean = log_mixture(outputs, torch.tensor(n_levels), n_levels).double().exp().mean(0).numpy()
+    shares = np.bincount(codes[present], minlength=n_levels) / len(places)
+    bias = heads.level_biases(attribute)[:n_levels]
+    shift[:n_levels] += np.log(np.maximum(shares, 1e-6) / np.maximum(mean, 1e-6)) - bias
 
 
 def _start_choice(

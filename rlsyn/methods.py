@@ -14,7 +14,7 @@ from rlsyn.arguments import check_arguments
 from rlsyn.baselines import METHODS as BASELINES
 from rlsyn.baselines import OPTIONAL, baseline_class, installed_methods
 from rlsyn.names import unknown_name
-from rlsyn.runs import merge, read_parameters
+from rlsyn.runs import configured_parameters, merge
 from rlsyn.schema import Schema
 from rlsyn.yaml_fields import read_yaml
 
@@ -66,8 +66,10 @@ class Variant:
         Raises:
             ValueError: One that the constructor does not take, by its name or its value.
         """
-        path = configs / f"{self.method}.yaml" if configs and self.from_config else None
-        found = merge(read_parameters(path, env) if path and path.is_file() else {}, self.parameters)
+        written: dict[str, Any] = {}
+        if configs and self.from_config:
+            written = configured_parameters(configs, self.method, env, self.parameters.get("algo"))
+        found = merge(written, self.parameters)
         check_arguments(method_class(self.method), found, f"{self.name}.", ("seed",))
         try:
             make_method(self.method, found)

@@ -1,4 +1,4 @@
-"""The parameters of RLSyn: PPO's defaults here, and what values a parameter may have."""
+"""The parameters of RLSyn: what values they may have, which go together, and what follows from the algorithm."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any, get_args
 
-from stable_baselines3 import PPO
-
+from rlsyn.algorithms.table import Algorithm, algorithm, fast_names
+from rlsyn.architectures import Network
 from rlsyn.arguments import check_arguments
 from rlsyn.discriminator import Discriminator
+from rlsyn.levels import Head
+from rlsyn.names import unknown_name
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.rewards.own import name_terms
 from rlsyn.rewards.realism import RewardForm
@@ -17,23 +19,15 @@ from rlsyn.rewards.weights import merge_weights
 from rlsyn.rollout import Baseline, RecordRolloutBuffer
 from rlsyn.warm_start import behaviour_clone
 
-PPO_DEFAULTS: dict[str, Any] = {
-    "learning_rate": 3e-4,
-    "n_epochs": 2,
-    "gae_lambda": 1.0,
-    "clip_range": 0.2,
-    "vf_coef": 0.5,
-    "max_grad_norm": 0.5,
+_LEAST: dict[str, float] = {
+    "n_levels": 2,
+    "total_timesteps": 0,
+    "n_records": 2,
+    "batch_records": 1,
+    "kl_coef": 0,
+    "seed": 0,
 }
-"""Where the project departs from SB3's defaults, or wants them in sight."""
-_PPO_RESERVED = (
-    *("policy", "env", "n_steps", "batch_size", "gamma", "ent_coef", "policy_kwargs", "seed", "device", "verbose"),
-    *("rollout_buffer_class", "rollout_buffer_kwargs", "tensorboard_log", "_init_setup_model"),
-)
-"""Arguments of PPO that follow from the environment or from RLSyn's own."""
-
-_LEAST = {"n_levels": 2, "total_timesteps": 0, "n_records": 2, "batch_records": 1, "kl_coef": 0, "seed": 0}
-_LEAST |= {"n_discriminator_steps": 0, "n_discriminator_warm_up": 0, "discriminator_batch_size": 1}
+_LEAST |= {"max_seconds": 0, "n_discriminator_steps": 0, "n_discriminator_warm_up": 0, "discriminator_batch_size": 1}
 _MAY_BE_ZERO = {
     "r1_gamma",
     "dropout",
@@ -43,9 +37,11 @@ _MAY_BE_ZERO = {
     "gae_lambda",
     "weight_decay",
     "average_decay",
+    *("action_noise", "target_policy_noise", "target_noise_clip", "top_quantiles_to_drop_per_net", "cg_damping"),
 }
 _BELOW_ONE = {"dropout", "validation_size", "average_decay"}
-_POLICY_RESERVED = ("observation_space", "action_space", "lr_schedule", "encoding", "kwargs")
+_NEAREST = {"on_policy": "ppo", "value": "maskable_ppo", "actor_critic": "ppo", "evolution": "trpo"}
+_POLICY_RESERVED = ("observation_space", "action_space", "lr_schedule", "encoding", "use_sde", "kwargs")
 _BUFFER_RESERVED = ("buffer_size", "observation_space", "action_space", "kwargs")
 _CLONING_RESERVED = ("policy", "records", "people", "seed")
 
@@ -57,13 +53,17 @@ def check_parameters(constructor: Callable[..., Any], parameters: Mapping[str, A
         ValueError: An unknown name (the closest known one is proposed), the wrong kind of value, or one out of range.
     """
     check_arguments(constructor, parameters)
+    how = algorithm(parameters["algo"])
+    _check_algorithm(how, parameters)
     groups: tuple[tuple[str, Callable[..., Any], tuple[str, ...]], ...] = (
-        ("policy_kwargs", AutoregressivePolicy, _POLICY_RESERVED),
         ("discriminator_kwargs", Discriminator, ("encoding",)),
         ("warm_start_kwargs", behaviour_clone, _CLONING_RESERVED),
-        ("ppo_kwargs", PPO, _PPO_RESERVED),
+        ("algo_kwargs", how.load_class(), how.reserved_names),
+        ("ppo_kwargs", how.load_class(), how.reserved_names),
         ("rollout_buffer_kwargs", RecordRolloutBuffer, _BUFFER_RESERVED),
     )
+    policy = AutoregressivePolicy if how.is_fast else how.load_stock_policy()
+    groups += (("policy_kwargs", policy, _POLICY_RESERVED),)
     for group, function, reserved in groups:
         arguments = parameters[group] or {}
         check_arguments(function, arguments, f"{group}.", reserved)
@@ -74,16 +74,73 @@ def check_parameters(constructor: Callable[..., Any], parameters: Mapping[str, A
             raise ValueError(f"Parameter {name!r} must be at least {least}, got {parameters[name]}.")
     for name in ("temperature", "average_decay"):
         _check_bounds(name, name, parameters[name])
-    baseline = (parameters["rollout_buffer_kwargs"] or {}).get("baseline", "critic")
-    if baseline not in get_args(Baseline):
-        raise ValueError(
-            f"Parameter 'rollout_buffer_kwargs.baseline' must be one of {get_args(Baseline)}, got {baseline!r}."
-        )
+    _check_choices(parameters)
     merge_weights(parameters["reward_weights"], name_terms(parameters["rewards"] or ()))
     if parameters["seed"] >= 2**32:
         raise ValueError(f"Parameter 'seed' must be below 2**32, got {parameters['seed']}.")
-    if parameters["reward"] not in get_args(RewardForm):
-        raise ValueError(f"Parameter 'reward' must be one of {get_args(RewardForm)}, got {parameters['reward']!r}.")
+
+
+def _check_choices(parameters: Mapping[str, Any]) -> None:
+    policy = parameters["policy_kwargs"] or {}
+    chosen = {
+        "reward": (parameters["reward"], get_args(RewardForm)),
+        "rollout_buffer_kwargs.baseline": (
+            (parameters["rollout_buffer_kwargs"] or {}).get("baseline", "critic"),
+            get_args(Baseline),
+        ),
+        "policy_kwargs.network": (policy.get("network", "made"), get_args(Network)),
+        "policy_kwargs.head": (policy.get("head", "ordinal"), get_args(Head)),
+    }
+    for name, (value, choices) in chosen.items():
+        if value not in choices:
+            raise ValueError(unknown_name(name.split(".")[-1], str(value), choices))
+    if policy.get("entropy_target") is not None and parameters["kl_coef"] == 0:
+        raise ValueError("policy_kwargs.entropy_target is paid in units of kl_coef, which must then be above 0, got 0.")
+
+
+def _check_algorithm(how: Algorithm, parameters: Mapping[str, Any]) -> None:
+    """Refuse what an algorithm cannot do, with the reason and the nearest that can."""
+    if parameters["ppo_kwargs"] and (how.name != "ppo" or parameters["algo_kwargs"]):
+        raise ValueError(
+            f"ppo_kwargs is the former name of algo_kwargs, for PPO; got it with algo={how.name!r}"
+            f"{' and algo_kwargs' if parameters['algo_kwargs'] else ''}. Give algo_kwargs alone."
+        )
+    if how.is_fast:
+        if not how.has_temperature and (parameters["policy_kwargs"] or {}).get("entropy_target") is not None:
+            raise ValueError(f"{how.name} pays for no entropy, and so has no policy_kwargs.entropy_target. Take ppo.")
+        return
+    noise = (parameters["algo_kwargs"] or {}).get("action_noise", 0.0)
+    if isinstance(noise, bool) or not isinstance(noise, (int, float)):
+        raise ValueError(  # noqa: TRY004 (as for every parameter)
+            f"algo_kwargs.action_noise must be a number, the deviation of the noise, got {noise!r}."
+        )
+    for name, value in (parameters["policy_kwargs"] or {}).items():
+        if isinstance(value, str):
+            raise ValueError(  # noqa: TRY004 (as for every parameter)
+                f"policy_kwargs.{name} takes no text, got {value!r}. Give it in Python, as a class."
+            )
+    fast = f"Take one of {fast_names()}; the nearest is {_NEAREST.get(how.family, 'ppo')}."
+    reasons = {
+        "warm_start": f"{how.name} cannot start warm: real records are cloned by the project's own policy. {fast}",
+        "select": f"{how.name} cannot select: only the project's own policy is scored on validation people. {fast}",
+        "average_decay": f"{how.name} cannot average its policy: only the project's own is. {fast}",
+        "rollout_buffer_kwargs": f"{how.name} has no RecordRolloutBuffer. {fast}",
+    }
+    for name, reason in reasons.items():
+        if parameters[name]:
+            raise ValueError(reason)
+    if parameters["temperature"] != 1:
+        raise ValueError(f"{how.name} samples at temperature 1, got {parameters['temperature']}. {fast}")
+
+
+def resolved(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters with what follows from the algorithm: its defaults, and whether it starts warm."""
+    how = algorithm(parameters["algo"])
+    own = dict(parameters["algo_kwargs"] or parameters["ppo_kwargs"] or {})
+    warm_start = how.is_fast if parameters["warm_start"] is None else parameters["warm_start"]
+    result = {**parameters, "algo_kwargs": {**how.defaults, **own}, "warm_start": warm_start}
+    del result["ppo_kwargs"]
+    return result
 
 
 def check_timesteps(total_timesteps: int | None, n_records: int, n_attributes: int) -> None:
@@ -110,7 +167,9 @@ def _check_bounds(path: str, name: str, value: Any) -> None:
     """What constructors further down would take in silence, or refuse in words of their own."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return
-    is_low = value < 0 or (value == 0 and (name not in _MAY_BE_ZERO or path == "ppo_kwargs.n_epochs"))
+    is_low = value < 0 or (
+        value == 0 and (name not in _MAY_BE_ZERO or path in ("ppo_kwargs.n_epochs", "algo_kwargs.n_epochs"))
+    )
     if is_low or (name in _BELOW_ONE and value >= 1):
         raise ValueError(
             f"Parameter {path!r} must be {'at least' if name in _MAY_BE_ZERO else 'above'} 0"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -15,33 +14,26 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
-from rlsyn.autoregressive import IMPOSSIBLE, LevelHeads, MaskedNetwork
+from rlsyn.architectures import Network, make_heads, make_network
+from rlsyn.attribute_network import AttributeNetwork, Memory
+from rlsyn.autoregressive import IMPOSSIBLE, LevelHeads
 from rlsyn.encoding import Encoding
+from rlsyn.entropy_target import EntropyTarget
 from rlsyn.level_masks import LevelMasks
+from rlsyn.levels import Head
 
 
 class Actor(nn.Module):
-    """A distribution over records, attribute by attribute: masked network and level heads.
+    """A distribution over records, attribute by attribute: level heads, and the network whose outputs they take.
 
     Args:
-        in_attribute: See `MaskedNetwork`.
-        bases: See `LevelHeads`.
-        marginals: See `LevelHeads`; before training the policy draws each attribute from its marginal.
-        missing_apart: See `LevelHeads`.
-        n_hidden: Units per hidden layer.
+        heads: Before training the policy draws each attribute from its marginal.
+        network: Its outputs are zero at first.
     """
 
-    def __init__(
-        self,
-        in_attribute: np.ndarray,
-        bases: Sequence[np.ndarray],
-        marginals: Sequence[np.ndarray],
-        missing_apart: Sequence[bool],
-        n_hidden: int,
-    ) -> None:
+    def __init__(self, heads: LevelHeads, network: AttributeNetwork) -> None:
         super().__init__()
-        self.heads = LevelHeads(bases, marginals, missing_apart)
-        self.network = MaskedNetwork(in_attribute, self.heads.out_sizes, n_hidden)
+        self.heads, self.network = heads, network
 
     def forward(self, vectors: Tensor, dropout: float = 0.0) -> list[Tensor]:
         """Log-probabilities of all levels of all attributes, by bucket (`LevelHeads.forward`)."""
@@ -57,11 +49,9 @@ class Actor(nn.Module):
         """The weights of the linear path, each with the attribute that its rows belong to: no two share a row."""
         return [(self.network.direct.weight, self.network.out_attribute), *self.heads.parameters_by_attribute()]
 
-    def step_logits(
-        self, vectors: Tensor, hidden: tuple[Tensor, Tensor], attribute: int, temperature: float = 1.0
-    ) -> Tensor:
-        """Logits `(n, n_levels)` of one attribute."""
-        return self.heads.step_logits(self.network.step(vectors, hidden, attribute), attribute, temperature)
+    def step_logits(self, vectors: Tensor, memory: Memory, attribute: int, temperature: float = 1.0) -> Tensor:
+        """Logits `(n, n_levels)` of one attribute; see `AttributeNetwork.step`."""
+        return self.heads.step_logits(self.network.step(vectors, memory, attribute), attribute, temperature)
 
 
 @dataclass
@@ -70,21 +60,22 @@ class _Prefix:
 
     observations: Tensor
     vectors: Tensor
-    actor: tuple[Tensor, Tensor]
-    critic: tuple[Tensor, Tensor]
+    actor: Memory
+    critic: Memory
     position: int = 0
 
 
 class AutoregressivePolicy(ActorCriticPolicy):
     """An SB3 policy that knows that an episode fills in a record.
 
-    Sampling keeps the networks' hidden units between steps, so that a record costs one forward pass in all; training
-    gets log-probabilities, values and relative entropies of all steps of a record from one masked pass. Actor and
-    critic share no weights, so the value loss cannot disturb a warm-started actor. There is no dropout unless
-    `log_probabilities` is asked for it, so old and new log-probabilities agree.
+    Sampling keeps what the networks computed between steps, so that a record costs one forward pass in all; training
+    gets log-probabilities, values and relative entropies of all steps of a record from one pass. Actor and critic share
+    no weights, so the value loss cannot disturb a warm-started actor. There is no dropout unless `log_probabilities` is
+    asked for it, so old and new log-probabilities agree.
 
     In the place of the entropy, `evaluate_actions` returns -KL(policy || reference) per step, so SB3's `ent_coef` is
-    the weight of the KL penalty. The reference is the policy at the last call of `set_reference`.
+    the weight of the KL penalty. The reference is the policy at the last call of `set_reference`. With an entropy
+    target, what `rlsyn.entropy_target` pays is added, so its weight is in units of `ent_coef`, which must not be 0.
 
     Levels that break a declared rule about their column alone are never chosen. `log_probabilities`, which cloning
     maximises, knows no such masks: real rows that break a rule still teach the rest.
@@ -94,8 +85,14 @@ class AutoregressivePolicy(ActorCriticPolicy):
         action_space: That of the discrete record environment.
         lr_schedule: SB3's learning-rate schedule.
         encoding: What the levels are.
-        n_hidden: Units per hidden layer of the actor; by default three per attribute, within 256 and 1,024.
+        network: Of the actor: `"made"`, `"plain_made"` (without its residual connection) or `"transformer"`; the critic
+            is a MADE in any case.
+        head: What the actor says about finely valued columns: `"ordinal"` (functions smooth in the rank), `"free"` (a
+            logit for each level) or `"mixture"` (of discretised logistic distributions).
+        n_hidden: Units per hidden layer of the actor, by default three per attribute, within 256 and 1,024; of a
+            transformer the width of its tokens, by default 32.
         n_hidden_critic: Units per hidden layer of the critic.
+        entropy_target: Share of the reference's entropy per attribute that PPO is paid to keep; none by default.
         optimizer_kwargs: Arguments of Adam, over SB3's.
         kwargs: Further arguments of `ActorCriticPolicy`.
     """
@@ -109,14 +106,17 @@ class AutoregressivePolicy(ActorCriticPolicy):
         action_space: spaces.Space,
         lr_schedule: Schedule,
         encoding: Encoding,
+        network: Network = "made",
+        head: Head = "ordinal",
         n_hidden: int | None = None,
         n_hidden_critic: int = 128,
+        entropy_target: float | None = None,
         optimizer_kwargs: dict[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        self.encoding = encoding
-        self._n_hidden = n_hidden or int(np.clip(3 * len(encoding.levels), 256, 1024))
-        self._n_hidden_critic = n_hidden_critic
+        self.encoding, self.head = encoding, head
+        self._network, self._n_hidden, self._n_hidden_critic = network, n_hidden, n_hidden_critic
+        self._entropy_share = entropy_target
         self._prefix: _Prefix | None = None
         super().__init__(observation_space, action_space, lr_schedule, optimizer_kwargs=optimizer_kwargs, **kwargs)
 
@@ -126,12 +126,12 @@ class AutoregressivePolicy(ActorCriticPolicy):
         self.register_buffer("_in_attribute", torch.as_tensor(in_attribute), persistent=False)
         self.register_buffer("_table", torch.as_tensor(table), persistent=False)
         self._columns = np.searchsorted(in_attribute, np.arange(self.n_attributes + 1)).tolist()
-        bases = [levels.basis() for levels in self.encoding.levels]
-        missing_apart = [levels.missing and levels.is_smooth for levels in self.encoding.levels]
-        self.actor = Actor(in_attribute, bases, self.encoding.marginals(), missing_apart, self._n_hidden)
+        heads = make_heads(self.head, self.encoding.levels, self.encoding.marginals())
+        self.actor = Actor(heads, make_network(self._network, in_attribute, heads.out_sizes, self._n_hidden))
         self.reference = deepcopy(self.actor).requires_grad_(False)
         self.masks = LevelMasks(self.actor.heads, self.encoding.repair.allowed_levels())
-        self.critic = MaskedNetwork(in_attribute, [1] * self.n_attributes, self._n_hidden_critic)
+        self.critic = make_network("made", in_attribute, [1] * self.n_attributes, self._n_hidden_critic)
+        self.entropy_target = None if self._entropy_share is None else EntropyTarget(self._entropy_share)
         self.optimizer = self.optimizer_class(
             [*self.actor.parameters(), *self.critic.parameters()],
             lr=lr_schedule(1),  # type: ignore[call-arg]  # the base class of optimizers takes none
@@ -140,8 +140,14 @@ class AutoregressivePolicy(ActorCriticPolicy):
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
         parameters = super()._get_constructor_parameters()
-        own = {"encoding": self.encoding, "n_hidden": self._n_hidden, "n_hidden_critic": self._n_hidden_critic}
-        return parameters | own
+        return parameters | {
+            "encoding": self.encoding,
+            "network": self._network,
+            "head": self.head,
+            "n_hidden": self._n_hidden,
+            "n_hidden_critic": self._n_hidden_critic,
+            "entropy_target": self._entropy_share,
+        }
 
     def set_reference(self) -> None:
         """Make the present actor the reference of the KL penalty."""
@@ -170,13 +176,21 @@ class AutoregressivePolicy(ActorCriticPolicy):
         observations = self._as_levels(obs)
         if actions.numel() != observations.numel():
             return self._evaluate_steps(observations, actions.long().flatten())
-        vectors = self.vectors(observations)
+        vectors, heads = self.vectors(observations), self.actor.heads
         log_probabilities = self.masks.of_buckets(self.actor(vectors))
         with torch.no_grad():
             reference = self.masks.of_buckets(self.reference(vectors))
-        divergence = self.actor.heads.relative_entropy(log_probabilities, reference)
-        chosen = self.actor.heads.chosen(log_probabilities, observations)
-        return self.critic(vectors).flatten(), chosen.flatten(), -divergence.flatten()
+        paid = -heads.relative_entropy(log_probabilities, reference)
+        if self.entropy_target is not None:
+            paid = paid + self.entropy_target(heads.entropy(log_probabilities), heads.entropy(reference))
+        return self.critic(vectors).flatten(), heads.chosen(log_probabilities, observations).flatten(), paid.flatten()
+
+    @torch.no_grad()
+    def divergence(self, records: Tensor) -> Tensor:
+        """KL(policy || reference) `(n, n_attributes)` of each step of records, in nats."""
+        vectors = self.vectors(records)
+        both = (self.masks.of_buckets(actor(vectors)) for actor in (self.actor, self.reference))
+        return self.actor.heads.relative_entropy(*both)
 
     @torch.no_grad()
     def forward(self, obs: PyTorchObs, deterministic: bool = False) -> tuple[Tensor, Tensor, Tensor]:
@@ -275,9 +289,12 @@ class AutoregressivePolicy(ActorCriticPolicy):
         with torch.no_grad():
             reference = torch.log_softmax(self._logits(observations, self.reference), dim=-1)
         log_probabilities = torch.log_softmax(self._logits(observations, self.actor), dim=-1)
-        divergence = (log_probabilities.exp() * (log_probabilities - reference)).sum(-1)
+        paid = -(log_probabilities.exp() * (log_probabilities - reference)).sum(-1)
+        if self.entropy_target is not None:
+            entropies = (-(values.exp() * values).sum(-1) for values in (log_probabilities, reference))
+            paid = paid + self.entropy_target(*entropies)
         values = self.critic(self.vectors(observations)).gather(1, _positions(observations).unsqueeze(1))
-        return values, log_probabilities.gather(1, actions.unsqueeze(1)).squeeze(1), -divergence
+        return values, log_probabilities.gather(1, actions.unsqueeze(1)).squeeze(1), paid
 
     def _logits(self, observations: Tensor, actor: Actor) -> Tensor:
         """Logits `(n, n_actions)` of the next level of each record, wherever it stands."""

@@ -18,7 +18,7 @@ import pandas as pd
 import yaml
 
 from rlsyn.constraints import read_constraints
-from rlsyn.datasets import DATASETS, Dataset, from_table, load, read_table
+from rlsyn.datasets import COHORTS, DATASETS, Dataset, from_table, load, read_table
 from rlsyn.files import latest_checkpoint, plain, write_whole
 from rlsyn.names import unknown_name
 from rlsyn.schema import Schema
@@ -27,6 +27,9 @@ VERSIONED = (
     *("rlsyn", "torch", "lightning", "stable-baselines3", "gymnasium"),
     *("numpy", "pandas", "scipy", "scikit-learn", "lightgbm"),
 )
+
+LICENCE = "data_licence.txt"
+"""File of a run directory that says what binds whoever uses what is in it."""
 
 
 def new_run_dir(log_dir: str | Path, method: str, env: str) -> Path:
@@ -86,7 +89,7 @@ def make_folder(folder: Path) -> None:
 def write_config(
     run_dir: Path, dataset: Dataset, method: str, arguments: Mapping[str, Any], before: Mapping[str, Any] | None = None
 ) -> None:
-    """Write `config.yaml` and `schema.yaml`: all that it takes to run again.
+    """Write `config.yaml` and `schema.yaml`, all that it takes to run again, and the licence of the data, if any.
 
     Args:
         run_dir: The run directory.
@@ -113,6 +116,8 @@ def write_config(
         **({name: before[name] for name in now if name in before} if before else now),
         **({"resumed": [*before.get("resumed", []), now]} if before else {}),
     }
+    if dataset.licence:
+        write_whole(run_dir / LICENCE, f"{dataset.licence}\n")
     write_whole(run_dir / "config.yaml", yaml.safe_dump(plain(config), sort_keys=False, allow_unicode=True, width=120))
     dataset.schema.write(run_dir / "schema.yaml")
 
@@ -137,13 +142,14 @@ def read_config(run_dir: str | Path) -> dict[str, Any]:
     return config
 
 
-def load_dataset(options: Mapping[str, Any]) -> Dataset:
+def load_dataset(options: Mapping[str, Any], progress_bar: bool = False) -> Dataset:
     """The data set that a run was asked to learn: train and test rows as they were divided then.
 
     Args:
         options: The run's `config.yaml`: `env`, or `csv` with `label`, `group`, `test_csv`, `drop` and `constraints`;
-            `data_dir`; `parameters`, whose seed divides the rows; and, where they are not the usual ones, the
-            `test_size` and whether the split is `stratified`.
+            `data_dir` and `reader_options`; `parameters`, whose seed divides the rows; and, where they are not the
+            usual ones, the `test_size` and whether the split is `stratified`.
+        progress_bar: Whether readers that take long show how far they are.
 
     Raises:
         FileNotFoundError: The table is not where it was.
@@ -152,12 +158,39 @@ def load_dataset(options: Mapping[str, Any]) -> Dataset:
     split = {name: options[name] for name in ("test_size", "stratified") if name in options}
     split["seed"] = options["parameters"].get("seed", 0)
     if options["csv"] is None:
-        return load(options["env"], options["data_dir"], **split)
+        reader_options = options.get("reader_options")
+        return load(
+            options["env"], options["data_dir"], reader_options=reader_options, progress_bar=progress_bar, **split
+        )
     table = read_table(options["csv"], options["drop"])
     test = read_table(options["test_csv"], options["drop"]) if options["test_csv"] else None
     constraints = read_constraints(options["constraints"]) if options.get("constraints") else ()
     source = f"Your table {options['csv']}."
     return from_table(table, options["label"], options["group"], test, source, constraints=constraints, **split)
+
+
+def licence_of(options: Mapping[str, Any]) -> str:
+    """What binds whoever uses the release that options of `load_dataset` name, told without reading it; else empty.
+
+    Raises:
+        FileNotFoundError: The folder is not that of a release.
+    """
+    if options.get("data_dir") is None or options["env"] not in COHORTS:
+        return ""
+    return COHORTS[options["env"]].licence(Path(options["data_dir"]))
+
+
+def leave_licences(folder: Path, tables: Iterable[Mapping[str, Any]]) -> str:
+    """The licences of all releases that tables are read from, also left in the folder; empty if there are none.
+
+    Raises:
+        FileNotFoundError: A folder is not that of a release.
+    """
+    licences = "\n".join(dict.fromkeys(filter(None, map(licence_of, tables))))
+    if licences:
+        make_folder(folder)
+        write_whole(folder / LICENCE, f"{licences}\n")
+    return licences
 
 
 def is_finished(run_dir: str | Path) -> bool:
@@ -237,6 +270,23 @@ def read_parameters(path: str | Path, env: str) -> dict[str, Any]:
     return merge(_numbers(blocks.get("default") or {}), _numbers(blocks.get(env) or {}))
 
 
+def configured_parameters(configs: Path, method: str, env: str, algo: str | None = None) -> dict[str, Any]:
+    """Parameters that a folder of YAML files has for a method on an environment: `<method>.yaml`, over it `algos/`.
+
+    Args:
+        configs: The folder; a file that it lacks says nothing.
+        method: The method's key.
+        env: Id of the environment.
+        algo: RLSyn's algorithm; what the method's file says of PPO's own arguments is not for the others.
+    """
+    found: dict[str, Any] = {}
+    for path in (configs / f"{method}.yaml", *([configs / "algos" / f"{algo}.yaml"] if algo else [])):
+        found = merge(found, read_parameters(path, env) if path.is_file() else {})
+        if path.stem == method and algo not in (None, "ppo"):
+            found = {name: value for name, value in found.items() if name not in ("algo_kwargs", "ppo_kwargs")}
+    return found
+
+
 def parse_parameters(pairs: Iterable[str]) -> dict[str, Any]:
     """Parameters from `name:value` or `group.name:value` texts; values are read as YAML.
 
@@ -244,8 +294,8 @@ def parse_parameters(pairs: Iterable[str]) -> dict[str, Any]:
         ValueError: A text without a colon or a name.
 
     Example:
-        >>> parse_parameters(["kl_coef:0.1", "ppo_kwargs.learning_rate:1e-4"])
-        {'kl_coef': 0.1, 'ppo_kwargs': {'learning_rate': 0.0001}}
+        >>> parse_parameters(["kl_coef:0.1", "algo_kwargs.learning_rate:1e-4"])
+        {'kl_coef': 0.1, 'algo_kwargs': {'learning_rate': 0.0001}}
     """
     parameters: dict[str, Any] = {}
     for pair in pairs:

@@ -1,17 +1,31 @@
 """Hyper-parameters by the same search for every method: the same trials, people and criterion; finished ones are kept.
 
-An Optuna study for each method and table, in a journal file that several processes may share. Its first trial is the
-method's defaults. A trial learns from three quarters of the training people and is scored on the other quarter: the
-test rows have no part in it.
+An Optuna study for each method and table, in a journal file that several processes may share, also those of several
+machines where they share the folder. Its first trial is the method's defaults. A trial learns from three quarters of
+the training people and is scored on the other quarter: the test rows have no part in it.
+
+Minimised is one sum, which is what comparisons rest on, or several of its terms side by side, which leaves a front of
+trade-offs. Both by the tree-structured Parzen estimator: a search here has tens of trials, of which a genetic sampler
+(NSGA-II) would spend all on its first, random generation of 50.
+
+Pruned is what is worse, a third of the way through, than the median of the trials before were there: in every part of
+selection's criterion where several objectives are minimised, so that a trial that leads in one may still come to stand
+on the front, else in their sum. A tie counts as worse unless all are ties, as a share of 0 is common.
+This is the rule of Optuna's MedianPruner, which knows one objective only, but for two things: the median is of all
+trials that came so far, as one of the completed alone would rise with every trial that is pruned; and it is that of the
+trial's beginning, so that no process waits for another. A pruned trial has spent its place in the budget.
+
+References:
+    Ozaki, Tanigaki, Watanabe, Nomura, Onishi: Multiobjective tree-structured Parzen estimator, 2022, Journal of
+    Artificial Intelligence Research 73 (the sampler).
+    Golovin, Solnik, Moitra, Kochanski, Karro, Sculley: Google Vizier, 2017, KDD, section 3.2.2 (the median rule).
 """
 
 from __future__ import annotations
 
 import os
 import platform
-import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -24,107 +38,22 @@ from optuna.exceptions import UpdateFinishedTrialError
 from optuna.samplers import TPESampler
 from optuna.storages import BaseStorage, JournalStorage
 from optuna.storages.journal import JournalFileBackend
-from optuna.study import get_all_study_summaries
+from optuna.study import StudyDirection, get_all_study_summaries
 from optuna.trial import FrozenTrial, TrialState
 from tqdm.auto import tqdm
 
-from rlsyn.datasets import split_rows
-from rlsyn.evaluation import evaluate
-from rlsyn.methods import make_method
+from rlsyn.run_summary import write_outcome
 from rlsyn.runs import fingerprint
-from rlsyn.schema import Schema
-from rlsyn.search_spaces import SPACES
+from rlsyn.search_spaces import OBJECTIVES, SPACES, default_parameters
+from rlsyn.search_trials import Outcome, Task, run_trial
 
 CRITERION = "utility loss + association difference + detection AUC above 0.5 + membership AUC above 0.5"
 """What is minimised; the utility loss is 1 - S2R AUC, of a quantity as label 1 - max(0, S2R R2).
 
 Detection and membership below 0.5 are chance, and count as 0.5.
 """
-VALIDATION_SIZE = 0.25
-"""Share of the training people that trials are scored on."""
 N_RANDOM = 4
-"""Trials of a study before its sampler leans on those before."""
-
-
-@dataclass(frozen=True)
-class Task:
-    """What all trials on a table have before them; no test row is part of it.
-
-    Args:
-        table: Its name.
-        env: The id of its environment, under which configurations name it.
-        fit_rows: Rows of three quarters of the training people.
-        validation_rows: Rows of the others.
-        schema: The columns.
-        seed: Of this division, of training and of evaluation.
-    """
-
-    table: str
-    env: str
-    fit_rows: pd.DataFrame
-    validation_rows: pd.DataFrame
-    schema: Schema
-    seed: int
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a trial.
-
-    Args:
-        seconds: Fitting, sampling and scoring together.
-        parts: The terms of the criterion by name; empty where the trial failed.
-        error: Why it failed.
-    """
-
-    seconds: float
-    parts: Mapping[str, float]
-    error: str = ""
-
-
-def make_task(table: str, env: str, train: pd.DataFrame, schema: Schema, seed: int = 0) -> Task:
-    """Divide training rows by person into those that trials learn and those that they are scored on.
-
-    Raises:
-        ValueError: There is no label, which the criterion needs, or only one person.
-    """
-    if schema.label is None:
-        raise ValueError(f"The criterion needs a label, {table} has none. Name one.")
-    fit, validation = split_rows(train, schema, VALIDATION_SIZE, seed)
-    fit_rows, validation_rows = (train.iloc[rows].reset_index(drop=True) for rows in (fit, validation))
-    return Task(table, env, fit_rows, validation_rows, schema, seed)
-
-
-def criterion_parts(scores: pd.DataFrame) -> dict[str, float]:
-    """The terms of `CRITERION`, each 0 at best, from the scores of an evaluation.
-
-    Raises:
-        ValueError: A metric has no value.
-    """
-    values = {str(metric): float(value) for metric, value in zip(scores["metric"], scores["value"], strict=True)}
-    s2r = "S2R AUC" if "S2R AUC" in values else "S2R R2"
-    needed = (s2r, "association difference", "detection AUC (LightGBM)", "membership AUC")
-    if absent := [name for name in needed if np.isnan(values.get(name, np.nan))]:
-        raise ValueError(f"The criterion needs {', '.join(absent)}, which could not be computed.")
-    return {
-        "utility loss": 1 - (values[s2r] if s2r == "S2R AUC" else max(0.0, values[s2r])),
-        "association": values["association difference"],
-        "detection": max(0.0, values["detection AUC (LightGBM)"] - 0.5),
-        "membership": max(0.0, values["membership AUC"] - 0.5),
-    }
-
-
-def run_trial(task: Task, method: str, parameters: Mapping[str, Any]) -> Outcome:
-    """Fit a method with these parameters, sample as many records as it learned from, and score them."""
-    start = time.perf_counter()
-    try:
-        model = make_method(method, {**parameters, "seed": task.seed}).fit(task.fit_rows, schema=task.schema)
-        rows = task.fit_rows, task.validation_rows, model.sample(len(task.fit_rows))
-        scores = evaluate(*rows, task.schema, seed=task.seed, fast=True, references=["real"], n_jobs=1).scores
-        parts, error = criterion_parts(scores), ""
-    except Exception as failure:  # noqa: BLE001 (whatever one trial does, the others go on; what it was is kept)
-        parts, error = {}, f"{type(failure).__name__}: {' '.join(str(failure).split())}"
-    return Outcome(time.perf_counter() - start, parts, error)
+"""Trials of a study before its sampler, or its pruning, leans on those before."""
 
 
 def open_journal(output_dir: Path) -> BaseStorage:
@@ -138,6 +67,9 @@ def search(
     n_trials: int,
     storage: BaseStorage,
     *,
+    objectives: Sequence[str] = (),
+    prune: bool = False,
+    log_dir: Path | None = None,
     n_jobs: int = 1,
     progress_bar: bool = False,
 ) -> None:
@@ -151,27 +83,34 @@ def search(
         methods: Keys of `SPACES`.
         n_trials: Trials of each method, its defaults included.
         storage: Of the studies.
+        objectives: Keys of `OBJECTIVES` that are minimised side by side; none for the sum of all.
+        prune: Whether trials of RLSyn that are worse than most a third of the way through are ended there.
+        log_dir: Folder for TensorBoard, `TABLE/METHOD/trial_N` in it for each completed trial; nothing by default.
         n_jobs: Trials at once.
         progress_bar: Whether to show one.
 
     Raises:
-        ValueError: The storage holds trials on other rows or with another seed, or of another table of one's own.
+        ValueError: The storage holds trials on other rows, with another seed or other objectives, or of another table
+            of one's own.
     """
-    _check_env_is_free(task, storage)
-    studies = {method: _open_study(task, method, storage) for method in methods}
+    _check_folder(task, objectives, storage)
+    studies = {method: _open_study(task, method, storage, objectives) for method in methods}
     for study in studies.values():
         for begun in study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
             if not _is_alive(begun):
                 _take_back(study, begun)
     running: dict[tuple[str, int], Trial] = {}
-    proposals = _proposals(task, studies, n_trials, running)
+    proposals = _proposals(task, studies, n_trials, running, prune)
     # No more than run at once are proposed ahead: each is to know of those before.
     parallel = Parallel(n_jobs=n_jobs, return_as="generator_unordered", pre_dispatch=n_jobs)
     n_left = sum(max(0, n_trials - _n_finished(study)) for study in studies.values())
     with tqdm(total=n_left, desc="Trials", unit="trial", disable=not progress_bar) as bar:
         try:
             for method, number, outcome in parallel(proposals):
-                _keep(studies[method], running.pop((method, number)), outcome)
+                trial = running.pop((method, number))
+                _keep(studies[method], trial, outcome)
+                if log_dir is not None and outcome.metrics:
+                    _show(log_dir / task.table / method, method, trial.user_attrs, outcome)
                 bar.update()
         finally:
             for (method, _), trial in running.items():
@@ -179,7 +118,7 @@ def search(
 
 
 def _proposals(
-    task: Task, studies: Mapping[str, Study], n_trials: int, running: dict[tuple[str, int], Trial]
+    task: Task, studies: Mapping[str, Study], n_trials: int, running: dict[tuple[str, int], Trial], prune: bool
 ) -> Iterator[Any]:
     left = dict(studies)
     while left:
@@ -190,30 +129,52 @@ def _proposals(
                 continue
             running[method, trial.number] = trial
             parameters = _propose(trial, method, task.seed)
-            yield delayed(_numbered_trial)(task, method, trial.number, parameters)
+            yield delayed(_numbered_trial)(trial.number, task, method, parameters, _limits(study) if prune else None)
 
 
-def _numbered_trial(task: Task, method: str, number: int, parameters: Mapping[str, Any]) -> tuple[str, int, Outcome]:
-    return method, number, run_trial(task, method, parameters)
+def _numbered_trial(
+    number: int, task: Task, method: str, parameters: Mapping[str, Any], limits: Mapping[str, float] | None
+) -> tuple[str, int, Outcome]:
+    return method, number, run_trial(task, method, parameters, limits)
 
 
-def _check_env_is_free(task: Task, storage: BaseStorage) -> None:
-    # Configurations know tables by their environment: two of one's own would have the same block.
-    for study in get_all_study_summaries(storage):
-        other = study.user_attrs.get("task", {"env": None})
+def _limits(study: Study) -> dict[str, float]:
+    """Medians of what trials so far had come to when they were looked at, of each term or of their sum."""
+    middles = [middle for trial in study.get_trials(deepcopy=False) if (middle := trial.user_attrs.get("middle"))]
+    table = pd.DataFrame(middles if len(middles) >= N_RANDOM else [])
+    if len(study.directions) == 1 and len(table):
+        table = table.sum(axis=1).to_frame("criterion")
+    return {str(name): float(median) for name, median in table.median().items()}
+
+
+def _check_folder(task: Task, objectives: Sequence[str], storage: BaseStorage) -> None:
+    others = [study.user_attrs["task"] for study in get_all_study_summaries(storage) if "task" in study.user_attrs]
+    for other in others:
+        # Configurations know tables by their environment: two of one's own would have the same block.
         if other["env"] == task.env and other["table"] != task.table:
             raise ValueError(
                 f"The folder holds the search of another {task.env}, {other['table']}. Choose another folder with -o."
             )
+        if (minimised := other.get("objectives", [])) != list(objectives):
+            raise ValueError(
+                f"The folder holds a search that minimises {_named(minimised)}, asked for is {_named(objectives)}. "
+                "Choose another folder with -o."
+            )
 
 
-def _open_study(task: Task, method: str, storage: BaseStorage) -> Study:
-    study = create_study(storage=storage, study_name=f"{task.table}/{method}", load_if_exists=True)
+def _named(objectives: Sequence[str]) -> str:
+    return " and ".join(objectives) or "the sum of all terms"
+
+
+def _open_study(task: Task, method: str, storage: BaseStorage, objectives: Sequence[str] = ()) -> Study:
+    directions = [StudyDirection.MINIMIZE] * max(1, len(objectives))
+    name = f"{task.table}/{method}"
+    study = create_study(storage=storage, study_name=name, directions=directions, load_if_exists=True)
     rows = [fingerprint(task.fit_rows), fingerprint(task.validation_rows)]
     asked = {"table": task.table, "env": task.env, "method": method, "seed": task.seed, "rows": rows}
     found = study.user_attrs.get("task")
     if found is None:
-        study.set_user_attr("task", asked)
+        study.set_user_attr("task", asked | {"objectives": list(objectives)})
     elif differs := [name for name, value in asked.items() if found[name] != value]:
         raise ValueError(
             f"The folder holds trials of {study.study_name} with another {' and '.join(differs)}. Choose another "
@@ -250,11 +211,26 @@ def _propose(trial: Trial, method: str, seed: int) -> dict[str, Any]:
 def _keep(study: Study, trial: Trial, outcome: Outcome) -> None:
     trial.set_user_attr("seconds", outcome.seconds)
     trial.set_user_attr("parts", dict(outcome.parts))
+    if outcome.middle:
+        trial.set_user_attr("middle", dict(outcome.middle))
     if outcome.error:
         trial.set_user_attr("error", outcome.error)
         study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+    elif outcome.is_pruned:
+        study.tell(trial, state=TrialState.PRUNED, skip_if_finished=True)
     else:
-        study.tell(trial, sum(outcome.parts.values()), skip_if_finished=True)
+        terms = [OBJECTIVES[name] for name in study.user_attrs["task"].get("objectives", [])]
+        values = [outcome.parts[term] for term in terms] or [sum(outcome.parts.values())]
+        study.tell(trial, values, skip_if_finished=True)
+
+
+def _show(folder: Path, method: str, attributes: Mapping[str, Any], outcome: Outcome) -> None:
+    index, metrics = attributes["index"], outcome.metrics
+    scores = pd.DataFrame({"metric": list(metrics), "value": list(metrics.values())})
+    # The defaults are written out, else no line of theirs would be among the parallel coordinates. A trial is one
+    # point; at its place, the curves are those of the search.
+    parameters = attributes["parameters"] or default_parameters(method)
+    write_outcome(folder / f"trial_{index}", parameters, scores, index)
 
 
 def _take_back(study: Study, trial: Trial | FrozenTrial) -> None:

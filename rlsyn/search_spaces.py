@@ -1,13 +1,26 @@
-"""What the search tries of each method: around its defaults and the spaces of arXiv:2512.21395, at about their cost."""
+"""What the search tries of each method, around its defaults and the spaces of arXiv:2512.21395, at about their cost.
+
+And what it tries it for.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from inspect import signature
 from typing import TYPE_CHECKING, Any
+
+from rlsyn.methods import method_class
 
 if TYPE_CHECKING:
     from optuna.trial import BaseTrial  # only the search itself needs Optuna
 
+OBJECTIVES = {
+    "s2r": "utility loss",
+    "membership": "membership",
+    "association": "association",
+    "detection": "detection",
+}
+"""What may be minimised side by side instead of the sum of all, and the term of the criterion that each is."""
 SCALINGS = ["range", "uniform", "normal"]
 
 
@@ -20,12 +33,18 @@ def _rlsyn(trial: BaseTrial) -> dict[str, Any]:
     return {
         "n_levels": trial.suggest_categorical("n_levels", [24, 32, 48]),
         "kl_coef": _log(trial, "kl_coef", 0.03, 0.5),
-        "ppo_kwargs": {"learning_rate": _log(trial, "ppo_rate", 1e-4, 1e-3)},
-        "warm_start_kwargs": {"dropout": round(trial.suggest_float("cloning_dropout", 0.2, 0.7), 2)},
+        "algo_kwargs": {"learning_rate": _log(trial, "ppo_rate", 1e-4, 1e-3)},
+        "warm_start_kwargs": {
+            "dropout": round(trial.suggest_float("cloning_dropout", 0.2, 0.7), 2),
+            "n_epochs": trial.suggest_int("cloning_epochs", 5, 300, log=True),
+        },
         "discriminator_kwargs": {
             "r1_gamma": _log(trial, "r1_gamma", 1.0, 30.0),
             "learning_rate": _log(trial, "discriminator_rate", 1e-4, 1e-3),
         },
+        # The knobs of privacy, as experiments/trade_off.py turns them.
+        "reward_weights": {"privacy": trial.suggest_categorical("privacy", [0.0, 1.0, 3.0])},
+        "temperature": round(trial.suggest_float("temperature", 0.8, 1.1), 2),
     }
 
 
@@ -92,3 +111,54 @@ SPACES: dict[str, Callable[[BaseTrial], dict[str, Any]]] = {
     "ehrdiff": _ehrdiff,
 }
 """Constructor arguments of each method that has any to choose, by what an Optuna trial proposes."""
+
+
+def default_parameters(method: str) -> dict[str, Any]:
+    """What the method's defaults are of all that is searched, groups as groups.
+
+    Example:
+        >>> default_parameters("sequential_trees")
+        {'min_samples_leaf': 5, 'smoothing': False}
+    """
+    searched = SPACES[method](_AnyTrial())  # type: ignore[arg-type]  # only its three methods are called
+    groups = _groups() if method == "rlsyn" else {}
+    return _defaults(searched, _of_constructor(method_class(method)) | groups)
+
+
+def _defaults(searched: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        name: _defaults(value, defaults[name]) if isinstance(value, Mapping) else defaults[name]
+        for name, value in searched.items()
+    }
+
+
+def _groups() -> dict[str, Any]:
+    """Defaults in the groups of arguments that RLSyn hands on."""
+    from rlsyn.algorithms.table import algorithm
+    from rlsyn.discriminator import Discriminator  # torch takes seconds to import
+    from rlsyn.rewards.weights import DEFAULT_WEIGHTS
+    from rlsyn.warm_start import behaviour_clone
+
+    return {
+        "algo_kwargs": algorithm("ppo").defaults,
+        "discriminator_kwargs": _of_constructor(Discriminator),
+        "warm_start_kwargs": _of_constructor(behaviour_clone),
+        "reward_weights": DEFAULT_WEIGHTS,
+    }
+
+
+def _of_constructor(function: Callable[..., Any]) -> dict[str, Any]:
+    return {name: parameter.default for name, parameter in signature(function).parameters.items()}
+
+
+class _AnyTrial:
+    """Proposes something, to see what a space asks for."""
+
+    def suggest_float(self, name: str, low: float, high: float, **_: Any) -> float:
+        return low
+
+    def suggest_int(self, name: str, low: int, high: int, **_: Any) -> int:
+        return low
+
+    def suggest_categorical(self, name: str, choices: list[Any]) -> Any:
+        return choices[0]

@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
+import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import torch
 import yaml
-from stable_baselines3 import PPO
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
+from rlsyn.algorithms.making import Making
+from rlsyn.algorithms.table import algorithm, fast_names
 from rlsyn.calibration import calibrate_marginals
-from rlsyn.callbacks import CheckpointCallback, DiscriminatorCallback, MonitorCallback, RewardCallback
+from rlsyn.callbacks import CheckpointCallback, DiscriminatorCallback, MonitorCallback
 from rlsyn.checkpoints import read_checkpoint, write_checkpoint
 from rlsyn.device import torch_device
 from rlsyn.discriminator import Discriminator, DiscriminatorTrainer
 from rlsyn.encoding import Encoding
 from rlsyn.files import latest_checkpoint, plain, write_whole
-from rlsyn.parameters import PPO_DEFAULTS, check_parameters, check_timesteps, validation_share
+from rlsyn.parameters import check_parameters, check_timesteps, resolved, validation_share
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.randomness import global_seed
 from rlsyn.rewards.assembly import assemble_reward
@@ -35,8 +35,7 @@ from rlsyn.rewards.weights import merge_weights
 from rlsyn.sampling import Rules, draw_table
 from rlsyn.schema import Schema, given_or_inferred
 from rlsyn.selection import Criterion, Selected, suffices
-from rlsyn.trained_actors import TrainedActors
-from rlsyn.training import learn, make_ppo, restore_training, training_state
+from rlsyn.training import Training
 from rlsyn.warm_start import WarmStartResult, behaviour_clone, choose_people
 
 _log = logging.getLogger(__name__)
@@ -49,18 +48,23 @@ class RLSyn:
     """Synthetic records by reinforcement learning: a policy fills in records, a discriminator rewards it.
 
     Training clones the real records (`warm_start`), trains a discriminator against the cloned policy, and then lets
-    PPO improve the policy by the discriminator's reward, held to the warm start by a KL penalty.
+    PPO improve the policy by the discriminator's reward, held to the warm start by a KL penalty. Other algorithms take
+    PPO's place by name (`algo`); those with a policy of their own start from scratch, and are not selected.
 
     Args:
         n_levels: Levels of a finely valued column; the rest of a value is drawn inside its level.
         order: Order in which attributes are filled in: `"label_first"`, `"label_last"`, `"table"`, `"information"`
             (each tells most about one before it), `"random"`, or names of columns that come first (conditions on them
             are exact, see `sample`).
+        algo: One of `rlsyn.algorithms.table.ALGORITHMS`.
+        algo_kwargs: Arguments of its class, over the `defaults` of its entry there.
         total_timesteps: Environment steps of PPO (records x attributes); by default 150 rollouts; 0 for none.
+        max_seconds: Seconds of a fit after which no rollout begins any more; then a fit cannot be repeated exactly.
         n_records: Records per rollout.
         batch_records: Records per minibatch of PPO.
-        warm_start: Whether to clone the real records first.
-        kl_coef: Weight of KL(policy || warm start) per step, in the place of an entropy bonus.
+        warm_start: Whether to clone the real records first; by default where the algorithm can.
+        kl_coef: Weight of KL(policy || warm start) per step, in the place of an entropy bonus. Algorithms that start
+            from scratch have it as weight of the entropy or temperature of the draws, where they have one.
         reward: `"logit"`, `"sigmoid"` or `"log_sigmoid"` of the discriminator.
         rewards: Reward terms of your own: functions of a table of decoded records that return a number for each, high
             = good; their names stand for them in `reward_weights`, in curves and in a saved model.
@@ -69,10 +73,10 @@ class RLSyn:
         n_discriminator_steps: Discriminator steps per rollout.
         n_discriminator_warm_up: Discriminator steps before PPO begins.
         discriminator_batch_size: Rows per discriminator step, real and synthetic each.
-        policy_kwargs: Arguments of `AutoregressivePolicy`.
+        policy_kwargs: Arguments of `AutoregressivePolicy`, or of the algorithm's own policy.
         discriminator_kwargs: Arguments of `Discriminator`.
         warm_start_kwargs: Arguments of `behaviour_clone`.
-        ppo_kwargs: Arguments of Stable-Baselines3's `PPO`, over `PPO_DEFAULTS`.
+        ppo_kwargs: The former name of `algo_kwargs`, for PPO.
         rollout_buffer_kwargs: Arguments of `RecordRolloutBuffer`.
         average_decay: Share of the old weights in the average of the policy over rollouts; 0 for the last weights.
         select: Whether to keep the policy that the cloning's validation people speak best of, whom the discriminator
@@ -99,10 +103,13 @@ class RLSyn:
         *,
         n_levels: int = 32,
         order: str | Sequence[str] = "label_first",
+        algo: str = "ppo",
+        algo_kwargs: Mapping[str, Any] | None = None,
         total_timesteps: int | None = None,
+        max_seconds: float | None = None,
         n_records: int = 1024,
         batch_records: int = 512,
-        warm_start: bool = True,
+        warm_start: bool | None = None,
         kl_coef: float = 0.1,
         reward: RewardForm = "logit",
         rewards: Sequence[OwnTerm | str] | None = None,
@@ -121,29 +128,26 @@ class RLSyn:
         seed: int = 0,
         device: str = "auto",
     ) -> None:
-        self.parameters = {name: value for name, value in locals().items() if name != "self"}
-        check_parameters(RLSyn, self.parameters)
-        self.parameters["ppo_kwargs"] = PPO_DEFAULTS | dict(ppo_kwargs or {})
+        given = {name: value for name, value in locals().items() if name != "self"}
+        check_parameters(RLSyn, given)
+        self.parameters, self.algorithm = resolved(given), algorithm(algo)
         own = name_terms(rewards or ())
         self.reward_weights = merge_weights(reward_weights, own)
         self.rewards = {name: term for name, term in own.items() if self.reward_weights[name]}
         self.parameters |= {"rewards": list(own), "reward_weights": self.reward_weights}
         self.n_levels, self.order, self.total_timesteps, self.seed = n_levels, order, total_timesteps, seed
         self.n_records, self.batch_records, self.kl_coef, self.reward = n_records, batch_records, kl_coef, reward
-        self.warm_start, self.n_discriminator_steps, self.temperature = warm_start, n_discriminator_steps, temperature
+        self.warm_start, self.algo_kwargs = self.parameters["warm_start"], self.parameters["algo_kwargs"]
+        self.n_discriminator_steps, self.temperature, self.max_seconds = n_discriminator_steps, temperature, max_seconds
         self.n_discriminator_warm_up, self.discriminator_batch_size = n_discriminator_warm_up, discriminator_batch_size
         self.policy_kwargs, self.discriminator_kwargs = dict(policy_kwargs or {}), dict(discriminator_kwargs or {})
-        self.warm_start_kwargs, self.ppo_kwargs = dict(warm_start_kwargs or {}), self.parameters["ppo_kwargs"]
-        self.rollout_buffer_kwargs, self.average_decay = dict(rollout_buffer_kwargs or {}), average_decay
-        self.select, self.device = select, torch_device(device)
+        self.warm_start_kwargs, self.average_decay = dict(warm_start_kwargs or {}), average_decay
+        self.rollout_buffer_kwargs, self.select = dict(rollout_buffer_kwargs or {}), select
+        self.device = torch_device(device)
         self.warm_start_result: WarmStartResult | None = None
         self.acceptance_rate = self.rule_acceptance = 1.0
         self._encoding: Encoding | None = None
-        self._model: PPO | None = None
-        self._trainer: DiscriminatorTrainer | None = None
-        self._pool: DiscriminatorCallback | None = None
-        self._trees: TreesReward | None = None
-        self._actors: TrainedActors | None = None
+        self._training: Training | None = None
 
     @property
     def encoding(self) -> Encoding:
@@ -162,24 +166,26 @@ class RLSyn:
         return self.encoding.schema
 
     @property
-    def model(self) -> PPO:
-        """The Stable-Baselines3 algorithm; raises RuntimeError before `fit`."""
-        if self._model is None:
+    def training(self) -> Training:
+        """The algorithm and all that learned beside it; raises RuntimeError before `fit`."""
+        if self._training is None:
             raise RuntimeError("The model has not been fitted. Call fit() or RLSyn.load() first.")
-        return self._model
+        return self._training
+
+    @property
+    def model(self) -> BaseAlgorithm:
+        """The Stable-Baselines3 algorithm; raises RuntimeError before `fit`."""
+        return self.training.model
 
     @property
     def policy(self) -> AutoregressivePolicy:
-        """The policy; raises RuntimeError before `fit`."""
-        policy = self.model.policy
-        assert isinstance(policy, AutoregressivePolicy)
-        return policy
+        """The fast policy; raises RuntimeError before `fit`, TypeError where the algorithm has one of its own."""
+        return self.training.policy
 
     @property
     def selected(self) -> Selected:
         """What selection scored, and chose; raises RuntimeError before `fit`."""
-        assert self.model is not None and self._actors is not None
-        return self._actors.selected
+        return self.training.actors.selected
 
     def fit(
         self,
@@ -214,6 +220,7 @@ class RLSyn:
             ValueError: The table cannot be learned from (see `rlsyn.schema.infer_schema`), or `total_timesteps` is
                 smaller than one rollout, or a reward term of your own does not return a finite number for each record.
         """
+        deadline = None if self.max_seconds is None else time.monotonic() + self.max_seconds
         schema = given_or_inferred(train, label, group, schema)
         encoding = self.prepare(train, schema)
         for doubt in encoding.repair.doubts(train):
@@ -222,7 +229,8 @@ class RLSyn:
         people = train[schema.group].to_numpy() if schema.group else np.arange(len(train))
         share = validation_share(self.warm_start_kwargs)
         is_validation = choose_people(people, share, np.random.default_rng(self.seed))
-        selects = suffices(people[is_validation]) and not self.rewards if self.select is None else self.select
+        can_select = self.algorithm.is_fast and suffices(people[is_validation]) and not self.rewards
+        selects = can_select if self.select is None else self.select
         # What validates in the end is to be unknown to every part of the reward.
         seen = ~is_validation if selects else np.full(len(train), True)
         with global_seed(self.seed):
@@ -235,11 +243,14 @@ class RLSyn:
                 self._load_state(read_checkpoint(checkpoint, self.device))
             elif self.warm_start:
                 self._clone(records, people)
-            callbacks = [RewardCallback(reward), *self._callbacks(train, criterion, run_dir, title, callback)]
+            elif not self.algorithm.is_fast:
+                _log.info("%s starts from scratch: a warm start needs %s.", self.algorithm.name, fast_names())
+            callbacks = self.training.callbacks(reward)
+            callbacks += self._callbacks(train, criterion, run_dir, title, callback)
             if checkpoint is None and self._total_timesteps():
-                self._warm_up_discriminator()
+                self.training.warm_up(self.n_discriminator_warm_up)
             try:
-                self._learn(callbacks, run_dir, progress_bar)
+                self._learn(callbacks, run_dir, deadline, progress_bar)
             finally:
                 # An interrupt must not lose the run.
                 if run_dir is not None:
@@ -300,10 +311,8 @@ class RLSyn:
         if temperature is not None and not temperature > 0:
             raise ValueError(f"temperature must be above 0, got {temperature}.")
         rng = np.random.default_rng(self.seed if seed is None else seed)
-        generator = torch.Generator(device=self.policy.device).manual_seed(int(rng.integers(2**62)))
-        actor = self._parts()[-1].named(policy)
-        heat = temperature or self.temperature
-        draw = partial(self.policy.sample, generator=generator, actor=actor, temperature=heat)
+        actors, heat = self.training.actors, temperature or self.temperature
+        draw = actors.draw_fn(policy, int(rng.integers(2**62)), heat)
         draws = draw_table(draw, self.encoding, n, rng, where, rules, max_draws)
         self.acceptance_rate, self.rule_acceptance = draws.acceptance_rate, draws.rule_acceptance
         return draws.table(n)
@@ -346,15 +355,12 @@ class RLSyn:
         return model
 
     def _build(self, encoding: Encoding, records: np.ndarray) -> None:
-        """Environment, discriminator and an unmodified PPO; nothing of an earlier fit stays."""
+        """Environment, discriminator and an unmodified algorithm; nothing of an earlier fit stays."""
         self._encoding, self.warm_start_result = encoding, None
         discriminator = Discriminator(encoding, **self.discriminator_kwargs)
-        self._trainer = DiscriminatorTrainer(
-            discriminator, records, self.discriminator_batch_size, self.device, self.seed
-        )
-        self._pool = DiscriminatorCallback(self._trainer, self.n_discriminator_steps)
-        self._trees = TreesReward(encoding, records, self.seed)
-        self._model = make_ppo(
+        trainer = DiscriminatorTrainer(discriminator, records, self.discriminator_batch_size, self.device, self.seed)
+        trees = TreesReward(encoding, records, self.seed)
+        making = Making(
             encoding,
             RealismReward(discriminator, self.reward),
             n_records=self.n_records,
@@ -362,16 +368,17 @@ class RLSyn:
             kl_coef=self.kl_coef,
             policy_kwargs=self.policy_kwargs,
             buffer_kwargs=self.rollout_buffer_kwargs,
-            ppo_kwargs=self.ppo_kwargs,
+            algo_kwargs=self.algo_kwargs,
             device=self.device,
         )
-        self._actors = TrainedActors(self.policy, self.average_decay)
+        learner = DiscriminatorCallback(trainer, self.n_discriminator_steps)
+        self._training = Training(self.algorithm, making, trainer, learner, trees, self.average_decay)
 
     def _set_reward(self, records: np.ndarray, people: np.ndarray) -> TotalReward:
-        assert self._trainer is not None and self._trees is not None and self.model.env is not None
-        realism = RealismReward(self._trainer.discriminator, self.reward)
+        assert self.model.env is not None
+        realism = RealismReward(self.training.trainer.discriminator, self.reward)
         terms = (self.reward_weights, self.rewards)
-        reward = assemble_reward(realism, self._trees, self.encoding, *terms, records, people)
+        reward = assemble_reward(realism, self.training.trees, self.encoding, *terms, records, people)
         self.model.env.set_attr("reward_fn", reward)
         return reward
 
@@ -391,13 +398,6 @@ class RLSyn:
             self.warm_start_result.log_likelihood_marginals,
         )
 
-    def _warm_up_discriminator(self) -> None:
-        """A reward that knows nothing would undo the warm start, so the discriminator learns first."""
-        assert self._trainer is not None and self._pool is not None
-        records = self.policy.sample(2 * self.n_records).cpu().numpy()
-        self._pool.pool.append(records.astype(np.int16))
-        self._trainer.train(records, self.n_discriminator_warm_up)
-
     def _callbacks(
         self,
         train: pd.DataFrame,
@@ -406,24 +406,25 @@ class RLSyn:
         title: str,
         callback: BaseCallback | None,
     ) -> list[BaseCallback]:
-        assert self._pool is not None and self._actors is not None
-        callbacks = [self._pool, *self._actors.callbacks(criterion)]
+        callbacks = self.training.actors.callbacks(criterion)
         if run_dir is not None:
             folder = Path(run_dir)
             callbacks.append(MonitorCallback(self.encoding, train, title=title, seed=self.seed))
             callbacks.append(CheckpointCallback(lambda n_steps: self._save_state(folder, n_steps)))
         return callbacks + ([callback] if callback is not None else [])
 
-    def _learn(self, callbacks: list[BaseCallback], run_dir: str | Path | None, progress_bar: bool) -> None:
-        assert self._actors is not None
-        self._actors.is_finished &= self._total_timesteps() <= self.model.num_timesteps
-        if self._actors.is_finished:
+    def _learn(
+        self, callbacks: list[BaseCallback], run_dir: str | Path | None, deadline: float | None, progress_bar: bool
+    ) -> None:
+        actors = self.training.actors
+        actors.is_finished &= self._total_timesteps() <= self.model.num_timesteps
+        if actors.is_finished:
             return
-        learn(self.model, self._total_timesteps(), callbacks, run_dir, progress_bar)
+        self.training.run(self._total_timesteps(), callbacks, run_dir, deadline, progress_bar)
         # Terms of the user's own may be meant to move marginals.
         if not self.rewards:
-            self._actors.calibrate(self.encoding.marginals())
-        self._actors.is_finished = True
+            actors.calibrate(self.encoding.marginals())
+        actors.is_finished = True
 
     def _write_config(self, folder: Path) -> None:
         config = {"method": self.method, "parameters": plain(self.parameters)}
@@ -432,17 +433,12 @@ class RLSyn:
 
     def _save_state(self, folder: Path, n_steps: int, keep: int = 2) -> None:
         # An interrupted rollout does not count: no update has seen it.
-        n_steps -= n_steps % (self.n_records * len(self.encoding.levels))
+        n_steps -= n_steps % self.training.rollout
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         if not (folder / "config.yaml").exists():
             self._write_config(folder)
         self.encoding.write(folder / "checkpoints" / "encoding.json")
-        state = training_state(*self._parts(), self.warm_start_result, n_steps)
-        write_checkpoint(folder, state, n_steps, keep)
+        write_checkpoint(folder, self.training.state(self.warm_start_result, n_steps), n_steps, keep)
 
     def _load_state(self, state: dict[str, Any]) -> None:
-        self.warm_start_result = restore_training(state, *self._parts())
-
-    def _parts(self) -> tuple[PPO, DiscriminatorTrainer, deque[np.ndarray], TreesReward, TrainedActors]:
-        assert self._trainer and self._pool and self._trees and self._actors
-        return self.model, self._trainer, self._pool.pool, self._trees, self._actors
+        self.warm_start_result = self.training.restore(state)

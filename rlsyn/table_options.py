@@ -2,17 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import argparse
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from rlsyn.datasets import DATASETS
+from rlsyn.datasets import COHORTS, DATASETS
+from rlsyn.datasets.reader_options import PROTOCOL, add_options, option_names
 from rlsyn.names import unknown_name
 
 ENVIRONMENTS = DATASETS[:-1]
 """Ids that bring their own rows."""
 OWN_TABLE = DATASETS[-1]
 """The id of all others."""
+READER_OPTIONS = {env: reader.options for env, reader in COHORTS.items()}
+"""By cohort what may be asked of the reader of its release."""
+
+
+def add_tables(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that name tables to compare on: `--env`, `--csv` and the options of the readers."""
+    envs = f"environments: {', '.join(ENVIRONMENTS)}; with the folder of the release for a real cohort"
+    parser.add_argument("--env", metavar="ID[:DIR]", nargs="+", default=[], help=envs)
+    parser.add_argument("--csv", metavar="FILE:LABEL[:GROUP]", nargs="+", default=[], help="tables of your own")
+    add_options(parser, READER_OPTIONS)
+
+
+def given_reader_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What the command line asks of the readers of releases, by name; folders as absolute paths."""
+    given = {name: getattr(arguments, name, None) for name in (PROTOCOL, *option_names(READER_OPTIONS))}
+    return {
+        name: str(value.absolute()) if isinstance(value, Path) else value
+        for name, value in given.items()
+        if value is not None
+    }
 
 
 def check_seeds(seeds: Sequence[int]) -> None:
@@ -27,30 +49,49 @@ def check_seeds(seeds: Sequence[int]) -> None:
         raise ValueError(f"Seeds must be different, each given once, got {list(seeds)}.")
 
 
-def named_tables(envs: Sequence[str], csvs: Sequence[str]) -> dict[str, dict[str, Any]]:
+def named_tables(
+    envs: Sequence[str], csvs: Sequence[str], reader_options: Mapping[str, Any] | None = None
+) -> dict[str, dict[str, Any]]:
     """By name of a table its options, environments first (see `options_of_env` and `options_of_csv`).
 
     Raises:
-        ValueError: There are none, or two of one name, or one that cannot be.
-        FileNotFoundError: A file does not exist.
+        ValueError: There are none, or two of one name, or one that cannot be; or options for readers without a release.
+        FileNotFoundError: A file or folder does not exist.
     """
-    tables = [options_of_env(name) for name in envs] + [options_of_csv(text) for text in csvs]
+    tables = [options_of_env(text, reader_options) for text in envs] + [options_of_csv(text) for text in csvs]
     if not tables:
         raise ValueError(f"Expected --env ID ... or --csv FILE:LABEL ... The ids are: {', '.join(ENVIRONMENTS)}.")
     if len(dict(tables)) < len(tables):
         raise ValueError(f"Tables need names of their own, got {[name for name, _ in tables]}. Rename a file.")
+    used = {name for _, options in tables for name in options.get("reader_options", {})}
+    if unused := [name for name in reader_options or {} if name not in {PROTOCOL, *used}]:
+        raise ValueError(f"--{unused[0].replace('_', '-')} goes with --env ID:DIR, the folder of a release.")
     return dict(tables)
 
 
-def options_of_env(name: str) -> tuple[str, dict[str, Any]]:
-    """The name of an environment's table, and what `rlsyn.runs.load_dataset` takes for it but for the seed.
+def options_of_env(text: str, reader_options: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Any]]:
+    """The name of an environment's table and its options, what `rlsyn.runs.load_dataset` takes for it but for the seed.
+
+    Args:
+        text: ID or ID:DIR.
+        reader_options: Of all readers; those that this one takes are passed on, where there is a folder to read.
 
     Raises:
-        ValueError: There is none of that id.
+        ValueError: There is none of that id, or it has no release.
+        FileNotFoundError: There is no such folder.
     """
+    name, _, folder = text.partition(":")
     if name not in ENVIRONMENTS:
         raise ValueError(unknown_name("environment", name, ENVIRONMENTS))
-    return name, {"env": name, "csv": None, "data_dir": None}
+    if not folder:
+        return name, {"env": name, "csv": None, "data_dir": None}
+    if name not in COHORTS:
+        raise ValueError(f"{name} comes with the project and has no folder, got {text!r}. Leave it out.")
+    if not Path(folder).is_dir():
+        raise FileNotFoundError(f"Expected the folder of a release, found none at {folder}. Check the path.")
+    known = (PROTOCOL, *option_names({name: READER_OPTIONS[name]}))
+    taken = {option: value for option, value in (reader_options or {}).items() if option in known}
+    return name, {"env": name, "csv": None, "data_dir": str(Path(folder).absolute()), "reader_options": taken}
 
 
 def options_of_csv(text: str) -> tuple[str, dict[str, Any]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from rlsyn.calibration import calibrate_marginals
 from rlsyn.policy import Actor, AutoregressivePolicy
+from rlsyn.sampling import DrawLevels
 from rlsyn.selection import Criterion, Selected, SelectionCallback
 
 ACTORS = ("trained", "last", "warm_start")
@@ -57,6 +59,19 @@ class TrainedActors:
         if name == "warm_start":
             return self.policy.reference
         return (self.selected.actor if name == "trained" else None) or self.last
+
+    def draw_fn(self, name: str, seed: int, temperature: float) -> DrawLevels:
+        """Draws levels from the actor of that name: the same seed gives the same ones.
+
+        Raises:
+            ValueError: There is no such actor.
+        """
+        generator = torch.Generator(device=self.policy.device).manual_seed(seed)
+        return partial(self.policy.sample, generator=generator, actor=self.named(name), temperature=temperature)
+
+    def first_records(self, n: int) -> np.ndarray:
+        """Records `(n, n_attributes)` of the policy as it is, drawn with the global generator."""
+        return self.policy.sample(n).cpu().numpy()
 
     def average_in(self, n_steps: int) -> None:
         """Average the present actor in, once for every number of environment steps; the first is the warm start."""

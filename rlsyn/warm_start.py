@@ -44,6 +44,7 @@ def behaviour_clone(
     learning_rate: float = 3e-3,
     fine_tuning_rate: float = 1e-3,
     dropout: float = 0.5,
+    weight_decay: float = 0.0,
     validation_size: float = 0.15,
     seed: int = 0,
 ) -> WarmStartResult:
@@ -69,6 +70,8 @@ def behaviour_clone(
         learning_rate: First rate of gradient descent, for the log-likelihood of a whole record.
         fine_tuning_rate: Of Adam.
         dropout: Share of hidden units dropped in fine-tuning.
+        weight_decay: Of the network's weights in fine-tuning, decoupled from the gradient (Loshchilov and Hutter,
+            2019, arXiv:1711.05101); the biases of levels, which hold the marginals, do not decay.
         validation_size: Share of the people that are validated on.
         seed: Seed of the validation split and of the order of records.
 
@@ -85,7 +88,7 @@ def behaviour_clone(
     train, validation = (
         torch.as_tensor(records[rows], device=policy.device) for rows in (~is_validation, is_validation)
     )
-    cloning = _Cloning(policy, train, validation, batch_size, patience, rng)
+    cloning = _Cloning(policy, train, validation, batch_size, patience, weight_decay, rng)
     start = cloning.log_likelihood()
     cloning.start_at_regressions()
     regressions = deepcopy(policy.actor.state_dict())
@@ -110,6 +113,7 @@ class _Cloning:
     validation: Tensor
     batch_size: int
     patience: int
+    weight_decay: float
     rng: np.random.Generator
 
     @torch.no_grad()
@@ -154,7 +158,9 @@ class _Cloning:
     def fine_tune(self, learning_rate: float, n_epochs: int, dropout: float) -> int:
         """Adam on the whole network; returns the epoch that was kept."""
         actor = self.policy.actor
-        optimizer = torch.optim.Adam(actor.parameters(), learning_rate)
+        decaying = {"params": actor.network.parameters(), "weight_decay": self.weight_decay}
+        others = {"params": actor.heads.parameters(), "weight_decay": 0.0}
+        optimizer = torch.optim.AdamW([others, decaying], learning_rate)
         best, best_epoch, kept = self.log_likelihood(), 0, deepcopy(actor.state_dict())
         for epoch in range(1, n_epochs + 1):
             for records in self._batches():

@@ -9,6 +9,8 @@ import pytest
 
 from rlsyn.ablation import SHOWN, _wide, difference_text, differences, overview, parameters_text, table_of
 from rlsyn.methods import read_variants
+from rlsyn.schema import infer_schema
+from rlsyn.synthesizer import RLSyn
 
 VARIANTS = Path(__file__).parents[1] / "experiments" / "variants" / "ablation.yaml"
 
@@ -71,7 +73,7 @@ def test_variants_are_compared_with_the_baseline_of_their_own_folder():
 
 
 def test_parameters_are_written_as_a_command_line_takes_them():
-    assert parameters_text({"kl_coef": 0.0, "ppo_kwargs": {"n_epochs": 1}}) == "kl_coef:0.0 ppo_kwargs.n_epochs:1"
+    assert parameters_text({"kl_coef": 0.0, "algo_kwargs": {"n_epochs": 1}}) == "kl_coef:0.0 algo_kwargs.n_epochs:1"
 
 
 def test_every_variant_of_the_file_changes_something_of_its_own():
@@ -79,6 +81,16 @@ def test_every_variant_of_the_file_changes_something_of_its_own():
     changes = [str(variant.parameters) for variant in variants]
     assert len(set(changes)) == len(changes) >= 25
     assert all(variant.method == "rlsyn" and variant.from_config and variant.parameters for variant in variants)
+
+
+def test_every_variant_of_the_file_can_be_built(patients):
+    """Names of networks and heads are known to the policy only, which is made when a table is at hand."""
+    schema = infer_schema(patients)
+    for variant in read_variants(VARIANTS):
+        model = RLSyn(**variant.parameters)
+        encoding = model.prepare(patients, schema)
+        model._build(encoding, encoding.encode(patients))
+        assert model.policy.actor.network.n_attributes == len(schema.columns)
 
 
 def test_page_of_a_benchmark_holds_tables_and_commands_that_run(load_script, csv, tmp_path, capsys):

@@ -7,12 +7,13 @@ import pytest
 import yaml
 from stable_baselines3 import PPO
 
+from rlsyn.algorithms.table import ALGORITHMS, algorithm
 from rlsyn.arguments import check_arguments
 from rlsyn.datasets import DATASETS
 from rlsyn.discriminator import Discriminator
 from rlsyn.methods import METHODS, method_class
 from rlsyn.policy import AutoregressivePolicy
-from rlsyn.runs import read_parameters
+from rlsyn.runs import configured_parameters, read_parameters
 from rlsyn.synthesizer import RLSyn
 from rlsyn.warm_start import behaviour_clone
 
@@ -21,6 +22,7 @@ GROUPS: dict[str, Callable] = {
     "policy_kwargs": AutoregressivePolicy,
     "discriminator_kwargs": Discriminator,
     "warm_start_kwargs": behaviour_clone,
+    "algo_kwargs": PPO,
     "ppo_kwargs": PPO,
 }
 FILES = sorted(path for path in CONFIGS.glob("*.yaml") if path.stem != "search")  # what was spent on the search
@@ -56,7 +58,7 @@ def test_constructor_refuses_what_is_no_group(group, value):
         RLSyn(**{group: value})
 
 
-@pytest.mark.parametrize("name", ["kl_coef", "n_levels", "n_records", "batch_records", "warm_start", "seed", "order"])
+@pytest.mark.parametrize("name", ["kl_coef", "n_levels", "n_records", "batch_records", "algo", "seed", "order"])
 def test_constructor_refuses_nothing_where_a_value_is_needed(name):
     with pytest.raises(ValueError, match=f"'{name}' must be .* got None"):
         RLSyn(**{name: None})
@@ -64,3 +66,31 @@ def test_constructor_refuses_nothing_where_a_value_is_needed(name):
 
 def test_there_is_a_config_for_rlsyn():
     assert "rlsyn" in {path.stem for path in FILES}
+
+
+def test_every_algorithm_has_a_config_of_its_name():
+    assert {path.stem for path in (CONFIGS / "algos").iterdir()} == set(ALGORITHMS)
+
+
+@pytest.mark.parametrize("env", DATASETS)
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_config_of_an_algorithm_binds_to_the_constructors(algo, env):
+    own = read_parameters(CONFIGS / "algos" / f"{algo}.yaml", env)
+    check_arguments(algorithm(algo).load_class(), own.get("algo_kwargs") or {}, "", algorithm(algo).reserved_names)
+    model = RLSyn(**{**configured_parameters(CONFIGS, "rlsyn", env, algo), "algo": algo})
+    assert all(model.parameters[name] == value for name, value in own.items() if name != "algo_kwargs")
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_defaults_of_an_algorithm_bind_to_its_class(algo):
+    check_arguments(algorithm(algo).load_class(), algorithm(algo).defaults, "", algorithm(algo).reserved_names)
+
+
+def test_what_is_written_of_ppo_is_not_for_other_algorithms(tmp_path):
+    (tmp_path / "algos").mkdir()
+    (tmp_path / "rlsyn.yaml").write_text("default: {n_levels: 16, algo_kwargs: {n_epochs: 4}}")
+    (tmp_path / "algos" / "sac.yaml").write_text("default: {kl_coef: 1.0}\nDiabetes-v0: {kl_coef: 2.0}")
+    ppo = {"n_levels": 16, "algo_kwargs": {"n_epochs": 4}}
+    assert configured_parameters(tmp_path, "rlsyn", "Diabetes-v0") == ppo
+    assert configured_parameters(tmp_path, "rlsyn", "Diabetes-v0", "ppo") == ppo
+    assert configured_parameters(tmp_path, "rlsyn", "Diabetes-v0", "sac") == {"n_levels": 16, "kl_coef": 2.0}

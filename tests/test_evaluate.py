@@ -61,6 +61,7 @@ def test_three_tables_of_any_generator_leave_scores_figures_and_a_report(files, 
     assert "Traceback" not in result.stderr and "Warning" not in result.stderr
 
 
+@pytest.mark.slow
 def test_a_run_is_scored_by_its_own_split_beside_its_warm_start(script, files, tmp_path):
     run_dir = tmp_path / "run"
     trained = subprocess.run(

@@ -16,17 +16,39 @@ FLOORS = (
     ("rlsyn.constraints.truth",),
     ("rlsyn.constraints.formulas",),
     ("rlsyn.constraints",),
-    ("rlsyn.schema", "rlsyn.files", "rlsyn.checkpoints", "rlsyn.randomness", "rlsyn.device", "rlsyn.schedule"),
-    ("rlsyn.arguments", "rlsyn.levels", "rlsyn.autoregressive", "rlsyn.rollout", "rlsyn.attribute_order"),
-    ("rlsyn.repair",),
+    (
+        *("rlsyn.schema", "rlsyn.files", "rlsyn.checkpoints", "rlsyn.randomness", "rlsyn.device", "rlsyn.schedule"),
+        *("rlsyn.attribute_network", "rlsyn.entropy_target"),
+    ),
+    (
+        *("rlsyn.arguments", "rlsyn.levels", "rlsyn.autoregressive", "rlsyn.rollout", "rlsyn.attribute_order"),
+        *("rlsyn.transformer", "rlsyn.chow_liu"),
+    ),
+    ("rlsyn.repair", "rlsyn.mixture_heads"),
     ("rlsyn.encoding", "rlsyn.level_masks"),
     # Data sets.
+    ("rlsyn.phecode_chapters",),
     (
         *("rlsyn.datasets.dataset", "rlsyn.datasets.split", "rlsyn.datasets.table", "rlsyn.datasets.bundled"),
         *("rlsyn.datasets.simulated_aireadi_tables", "rlsyn.datasets.simulated_mimic_tables"),
     ),
     ("rlsyn.datasets.simulated_aireadi_columns", "rlsyn.datasets.simulated_mimic"),
     ("rlsyn.datasets.simulated_aireadi",),
+    ("rlsyn.datasets.reader_options",),
+    (
+        *("rlsyn.datasets.aireadi.options", "rlsyn.datasets.aireadi.release", "rlsyn.datasets.aireadi.sources"),
+        "rlsyn.datasets.aireadi.grid",
+    ),
+    (
+        *("rlsyn.datasets.aireadi.streams", "rlsyn.datasets.aireadi.measurements", "rlsyn.datasets.aireadi.ecg"),
+        *("rlsyn.datasets.aireadi.conditions", "rlsyn.datasets.aireadi.schema"),
+    ),
+    ("rlsyn.datasets.aireadi.days", "rlsyn.datasets.aireadi.cache"),
+    ("rlsyn.datasets.aireadi.wearables",),
+    ("rlsyn.datasets.aireadi.assembly",),
+    ("rlsyn.datasets.mimic.options", "rlsyn.datasets.mimic.release"),
+    ("rlsyn.datasets.mimic.people", "rlsyn.datasets.mimic.vitals", "rlsyn.datasets.mimic.diagnoses"),
+    ("rlsyn.datasets.mimic.phecodes", "rlsyn.datasets.mimic.assembly"),
     ("rlsyn.datasets.aireadi", "rlsyn.datasets.mimic"),
     ("rlsyn.datasets",),
     # Environments.
@@ -51,7 +73,7 @@ FLOORS = (
     ("rlsyn.evaluation.fidelity", "rlsyn.evaluation.utility", "rlsyn.evaluation.privacy"),
     ("rlsyn.evaluation.score_rows", "rlsyn.evaluation.console", "rlsyn.evaluation.report.shares"),
     ("rlsyn.evaluation.suite",),
-    ("rlsyn.evaluation.report.plots",),
+    ("rlsyn.evaluation.report.plots", "rlsyn.evaluation.report.chapters"),
     ("rlsyn.evaluation.report.panels", "rlsyn.evaluation.report.curves"),
     ("rlsyn.evaluation.report.gallery",),
     ("rlsyn.evaluation.report.report",),
@@ -67,9 +89,18 @@ FLOORS = (
         *("rlsyn.baselines.ctgan", "rlsyn.baselines.tabular_argn"),
     ),
     ("rlsyn.baselines",),
-    # The method.
-    ("rlsyn.rewards.total", "rlsyn.rewards.weights", "rlsyn.rewards.decoder"),
+    # What all algorithms share.
+    ("rlsyn.rewards.total", "rlsyn.rewards.weights", "rlsyn.rewards.decoder", "rlsyn.architectures"),
     ("rlsyn.policy", "rlsyn.discriminator", "rlsyn.sampling"),
+    # The algorithms.
+    ("rlsyn.algorithms", "rlsyn.algorithms.table", "rlsyn.algorithms.one_hot"),
+    (
+        *("rlsyn.algorithms.replay", "rlsyn.algorithms.value_policies", "rlsyn.algorithms.fast_policies"),
+        "rlsyn.algorithms.drawing",
+    ),
+    ("rlsyn.algorithms.linear_policy", "rlsyn.algorithms.population", "rlsyn.algorithms.making"),
+    ("rlsyn.algorithms.running", "rlsyn.algorithms.state"),
+    # The method.
     ("rlsyn.linear_start",),
     (
         *("rlsyn.rewards.realism", "rlsyn.rewards.constraints", "rlsyn.rewards.privacy", "rlsyn.rewards.own"),
@@ -78,15 +109,15 @@ FLOORS = (
     ("rlsyn.rewards.assembly",),
     ("rlsyn.rewards", "rlsyn.parameters"),
     ("rlsyn.selection",),
-    ("rlsyn.trained_actors",),
+    ("rlsyn.trained_actors", "rlsyn.algorithms.stock_actors"),
     ("rlsyn.training",),
     ("rlsyn.synthesizer",),
     ("rlsyn",),  # shows the public class
     # A run.
-    ("rlsyn.runs", "rlsyn.table_options", "rlsyn.search_spaces"),
+    ("rlsyn.runs", "rlsyn.run_summary", "rlsyn.table_options"),
     ("rlsyn.methods", "rlsyn.paper_protocol"),
-    ("rlsyn.benchmark", "rlsyn.benchmark_tables"),
-    ("rlsyn.benchmark_results", "rlsyn.benchmark_figures"),
+    ("rlsyn.benchmark", "rlsyn.benchmark_tables", "rlsyn.search_spaces", "rlsyn.search_trials"),
+    ("rlsyn.benchmark_results", "rlsyn.benchmark_figures", "rlsyn.benchmark_algorithms"),
     ("rlsyn.search", "rlsyn.ablation", "rlsyn.trade_off"),
     ("rlsyn.search_results",),
     (

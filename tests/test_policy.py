@@ -1,6 +1,7 @@
 """AutoregressivePolicy and RecordRolloutBuffer: one distribution, whichever way it is asked for."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from gymnasium import spaces
@@ -8,19 +9,26 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
 
 from envs.record_vec_env import RecordVecEnv
-from rlsyn.autoregressive import LevelHeads, MaskedNetwork
+from rlsyn.architectures import NETWORKS, make_network
+from rlsyn.autoregressive import LevelHeads
 from rlsyn.encoding import Encoding
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.rollout import RecordRolloutBuffer
 from rlsyn.schema import infer_schema
 
+KINDS = [
+    *(("made", "ordinal"), ("plain_made", "ordinal"), ("transformer", "ordinal")),
+    *(("made", "free"), ("made", "mixture"), ("transformer", "mixture")),
+]
+
 
 @pytest.fixture
 def encoding(patients):
-    return Encoding.fit(patients, infer_schema(patients, label="died"), n_levels=8)
+    """With so many levels that heads of quantities differ."""
+    return Encoding.fit(patients, infer_schema(patients, label="died"), n_levels=12)
 
 
-def make_ppo(encoding, n=16, reward_fn=None, **kwargs):
+def make_ppo(encoding, n=16, reward_fn=None, policy_kwargs=None, **kwargs):
     env = RecordVecEnv(encoding.n_levels, n, reward_fn, copy_observations=False)
     d = len(encoding.levels)
     defaults = {"n_steps": d, "batch_size": n * d, "gamma": 1.0, "seed": 0, "device": "cpu", "ent_coef": 0.0}
@@ -28,15 +36,16 @@ def make_ppo(encoding, n=16, reward_fn=None, **kwargs):
         AutoregressivePolicy,
         env,
         rollout_buffer_class=RecordRolloutBuffer,
-        policy_kwargs={"encoding": encoding, "n_hidden": 32},
+        policy_kwargs={"encoding": encoding, "n_hidden": 32, **(policy_kwargs or {})},
         **{**defaults, **kwargs},
     )
 
 
-@pytest.fixture
-def policy(encoding):
-    """A policy with weights that make every attribute depend on all before it."""
-    made = make_ppo(encoding).policy
+@pytest.fixture(params=KINDS, ids="-".join)
+def policy(encoding, request):
+    """A policy of each kind, with weights that make every attribute depend on all before it."""
+    network, head = request.param
+    made = make_ppo(encoding, policy_kwargs={"network": network, "head": head}).policy
     with torch.no_grad():
         for parameter in [*made.actor.network.parameters(), *made.critic.parameters()]:
             parameter.normal_(std=0.1)
@@ -48,16 +57,18 @@ def records(encoding, patients):
     return torch.as_tensor(encoding.encode(patients))
 
 
-def test_untrained_policy_draws_the_marginals(encoding):
-    sampled = make_ppo(encoding).policy.sample(20_000).numpy()
+@pytest.mark.parametrize(("network", "head"), KINDS)
+def test_untrained_policy_draws_the_marginals(encoding, network, head):
+    sampled = make_ppo(encoding, policy_kwargs={"network": network, "head": head}).policy.sample(20_000).numpy()
     for i, marginal in enumerate(encoding.marginals()):
         shares = np.bincount(sampled[:, i], minlength=len(marginal)) / len(sampled)
         assert np.abs(shares - marginal).max() < 0.02
 
 
-def test_outputs_depend_on_earlier_attributes_only():
+@pytest.mark.parametrize("name", NETWORKS)
+def test_outputs_depend_on_earlier_attributes_only(name):
     in_attribute = np.repeat(np.arange(6), 3)
-    network = MaskedNetwork(in_attribute, [2] * 6, n_hidden=40)
+    network = make_network(name, in_attribute, [2] * 6, n_hidden=40)
     with torch.no_grad():
         for parameter in network.parameters():
             parameter.normal_()
@@ -67,6 +78,34 @@ def test_outputs_depend_on_earlier_attributes_only():
         (gradient,) = torch.autograd.grad(outputs[:, attribute].sum(), vectors, retain_graph=True)
         reached = gradient.abs().sum(0).view(6, 3).sum(1) > 0
         assert reached.tolist() == [earlier < attribute for earlier in range(6)]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_steps_give_the_outputs_of_one_pass(name):
+    """Attributes of 2, 0 (constant), 3 and 1 entries, with 0, 4, 1 and 2 outputs."""
+    network = make_network(name, np.array([0, 0, 2, 2, 2, 3]), [0, 4, 1, 2], n_hidden=8)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.normal_()
+        vectors = torch.randn(5, 6)
+        expected = network(vectors).split([0, 4, 1, 2], dim=1)
+        memory, known = network.start(5), torch.zeros_like(vectors)
+        for attribute in range(4):
+            assert torch.allclose(network.step(known, memory, attribute), expected[attribute], atol=1e-4)
+            entries = slice(network.n_inputs(attribute), network.n_inputs(attribute + 1) if attribute < 3 else 6)
+            known[:, entries] = vectors[:, entries]
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_hidden_layers_are_silent_at_first(name):
+    """Else a regression on the direct path would not be what a policy begins with."""
+    network = make_network(name, np.arange(4), [2] * 4, n_hidden=8)
+    vectors = torch.randn(5, 4)
+    assert torch.equal(network(vectors), torch.zeros(5, 8))
+    weights = torch.randn(2, 3)
+    network.set_linear(3, 0, weights)
+    assert torch.allclose(network(vectors)[:, 6:], vectors[:, :3] @ weights.T, atol=1e-6)
+    assert torch.equal(network(vectors), network.linear(vectors))
 
 
 def test_stepwise_and_whole_record_log_probabilities_agree(policy, encoding, records):
@@ -107,13 +146,19 @@ def test_single_steps_are_evaluated_as_whole_records_are(policy, records):
     assert torch.allclose(negative, whole[2][rows, position], atol=1e-4)
 
 
+def test_policy_is_made_again_from_its_constructor_parameters(policy, records):
+    again = AutoregressivePolicy(**policy._get_constructor_parameters())
+    again.load_state_dict(policy.state_dict())
+    assert torch.equal(again.log_probabilities(records), policy.log_probabilities(records))
+
+
 def test_forward_notices_when_observations_do_not_follow_from_its_last_step(policy, records):
     half = records.shape[1] // 2
     for rows in (records[:8], records[8:16]):
         observations = rows + 1
         observations[:, half:] = 0
         _, _, log_probability = policy(observations, deterministic=True)
-        expected = torch.log_softmax(policy._logits(observations - 1, policy.actor), dim=-1).max(1).values
+        expected = torch.log_softmax(policy._logits(observations - 1, policy.actor), dim=-1).amax(1)
         assert torch.allclose(log_probability, expected, atol=1e-5)
 
 
@@ -124,12 +169,12 @@ def test_forward_refuses_records_filled_in_unequally(policy, records):
         policy(observations)
 
 
-def test_probabilities_of_all_records_sum_to_one():
-    import pandas as pd
-
-    table = pd.DataFrame({"a": [0, 1] * 20, "b": ["x", "y", "z", "x"] * 10, "c": [1, 2, 3, 4, 5] * 8})
+@pytest.mark.parametrize(("network", "head"), KINDS)
+def test_probabilities_of_all_records_sum_to_one(network, head):
+    values = [float(i) for i in range(9)] + [np.nan]
+    table = pd.DataFrame({"a": [0, 1] * 20, "b": ["x", "y", "z", "x"] * 10, "c": values * 4})
     encoding = Encoding.fit(table, infer_schema(table))
-    made = make_ppo(encoding).policy
+    made = make_ppo(encoding, policy_kwargs={"network": network, "head": head}).policy
     with torch.no_grad():
         for parameter in made.actor.network.parameters():
             parameter.normal_()
@@ -196,13 +241,15 @@ def test_buffer_returns_are_the_terminal_reward(encoding):
     assert np.allclose(buffer._by_record(buffer.returns), expected, atol=1e-5)
 
 
-def test_unmodified_ppo_learns_a_joint_that_marginals_cannot(encoding):
+@pytest.mark.parametrize("network", NETWORKS)
+def test_unmodified_ppo_learns_a_joint_that_marginals_cannot(encoding, network):
     """Reward 1 where the first two attributes agree; independent marginals reach about one half."""
 
     def agree(records):
         return (records[:, 0] == np.minimum(records[:, 1], 1)).astype(float)
 
-    model = make_ppo(encoding, n=128, reward_fn=agree, learning_rate=1e-2, n_epochs=4)
+    options = {"learning_rate": 1e-2, "n_epochs": 4, "policy_kwargs": {"network": network}}
+    model = make_ppo(encoding, n=128, reward_fn=agree, **options)
     start = agree(model.policy.sample(2_000).numpy()).mean()
     model.learn(30 * 128 * len(encoding.levels))
     assert start < 0.75

@@ -25,7 +25,7 @@ TINY = {
     "warm_start_kwargs": {"n_epochs": 1, "n_linear_epochs": 1},
     "select": False,  # selection does not know what a term pays for
 }
-EAGER = {"kl_coef": 0.01, "ppo_kwargs": {"learning_rate": 1e-2, "n_epochs": 3}}
+EAGER = {"kl_coef": 0.01, "algo_kwargs": {"learning_rate": 1e-2, "n_epochs": 3}}
 
 
 def is_female(table):
@@ -162,8 +162,7 @@ def test_saved_model_holds_no_training_row(tmp_path):
     train = pd.DataFrame(rng.normal(size=(N_TRAIN, 3)) * [1, 30, 1_000], columns=["low", "high", "sum"])
     model = tiny(2, reward_weights={"privacy": 1}).fit(train)
     model.save(tmp_path)
-    assert model._trees is not None
-    features = model._trees._redrawn[1].transform(train)
+    features = model.training.trees._redrawn[1].transform(train)
     lone = np.unique(np.float32(np.concatenate([train.to_numpy().ravel(), np.ravel(features)])))
 
     def parts(value):

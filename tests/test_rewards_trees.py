@@ -186,9 +186,8 @@ def test_each_rollout_is_scored_once_by_a_forest_of_earlier_rollouts(related, mo
 def test_rewards_have_a_curve_of_their_own_and_at_weight_zero_nothing_is_learned(related, tmp_path):
     for name, weight in (("with", 1), ("without", 0)):
         model = tiny(related, 2, reward_weights={"trees": weight}).fit(related, run_dir=tmp_path / name)
-        assert model._trees is not None
-        assert model._trees.n_learned == 2 * weight
-        assert (model._trees.forest is None) == (weight == 0)
+        assert model.training.trees.n_learned == 2 * weight
+        assert (model.training.trees.forest is None) == (weight == 0)
     events = {name: EventAccumulator(str(tmp_path / name)).Reload() for name in ("with", "without")}
     assert "reward/trees" not in events["without"].Tags()["scalars"]
     first, second = (event.value for event in events["with"].Scalars("reward/trees"))
@@ -208,17 +207,14 @@ def test_forest_does_not_see_the_validation_people(related):
     people = np.arange(300) // 3
     model = tiny(related, 1, select=True).fit(related.assign(person=people), group="person")
     is_validation = choose_people(people, 0.15, np.random.default_rng(0))
-    assert model._trees is not None
-    assert np.array_equal(model._trees.real, model.encoding.encode(related)[~is_validation])
+    assert np.array_equal(model.training.trees.real, model.encoding.encode(related)[~is_validation])
 
 
 def test_resumed_run_has_the_forest_of_before(related, tmp_path):
     first = tiny(related, 2).fit(related, run_dir=tmp_path)
-    assert first._trees is not None
     (path,) = (tmp_path / "checkpoints").glob("*.pt")
     state = torch.load(path, weights_only=True)
-    assert state["trees"]["forest"] == first._trees.state_dict()["forest"]
+    assert state["trees"]["forest"] == first.training.trees.state_dict()["forest"]
     resumed = tiny(related, 3).fit(related, run_dir=tmp_path, resume=True)
-    assert resumed._trees is not None
-    assert resumed._trees.n_learned == 3
-    assert resumed._trees.state_dict()["forest"] == first._trees.state_dict()["forest"]
+    assert resumed.training.trees.n_learned == 3
+    assert resumed.training.trees.state_dict()["forest"] == first.training.trees.state_dict()["forest"]

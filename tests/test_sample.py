@@ -28,6 +28,7 @@ def saved(make_patients, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_same_seed_draws_the_same_file_and_conditions_hold(saved, tmp_path):
     first, second, other = tmp_path / "1.csv", tmp_path / "2.csv", tmp_path / "3.csv"
     result = call("sample.py", saved, "-n", 50, "-o", first, "--where", "died=1", "site=Bern", "smoker=")

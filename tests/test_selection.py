@@ -159,16 +159,14 @@ def test_selected_policy_stays_when_a_resumed_run_gets_worse(patients, tmp_path,
     assert list(model.selected.scores) == [0, rollout, 2 * rollout]
     assert model.selected.n_steps == rollout
     pd.testing.assert_frame_equal(model.sample(50, policy="warm_start"), first.sample(50, policy="warm_start"))
-    actors = model._actors
-    assert actors is not None
+    actors = model.training.actors
     kept, last = (actors.named(name).state_dict() for name in ("trained", "last"))
     assert any(not torch.equal(kept[name], last[name]) for name in last)
 
 
 def test_discriminator_does_not_see_the_validation_people(patients):
     model = tiny(patients, 1).fit(patients.assign(person=np.arange(200) // 4), label="died", group="person")
-    assert model._trainer is not None
-    seen = {tuple(record) for record in model._trainer._real.tolist()}
+    seen = {tuple(record) for record in model.training.trainer._real.tolist()}
     records = model.encoding.encode(patients)
     is_validation = choose_people(np.arange(200) // 4, 0.15, np.random.default_rng(0))
     assert is_validation.sum() == 32  # 8 of 50 people
@@ -205,7 +203,7 @@ def test_interrupt_after_the_last_rollout_is_made_good_by_a_resume(patients, tmp
         resumed = tiny(patients, 1).fit(patients, label="died", run_dir=tmp_path, resume=True)
         assert list(resumed.selected.scores) == [0, 32 * patients.shape[1]]
         assert calls == [1]
-        assert RLSyn.load(tmp_path)._parts()[-1].is_finished
+        assert RLSyn.load(tmp_path).training.actors.is_finished
 
 
 def test_average_is_exponential_and_is_what_is_sampled(patients, tmp_path):
@@ -268,7 +266,7 @@ def test_impossible_options_raise(kwargs, message):
 @pytest.mark.parametrize(
     "kwargs",
     [
-        {"rollout_buffer_kwargs": {"baseline": "mean"}, "ppo_kwargs": {"vf_coef": 0.0}},
+        {"rollout_buffer_kwargs": {"baseline": "mean"}, "algo_kwargs": {"vf_coef": 0.0}},
         {"rollout_buffer_kwargs": {"per_attribute": True}},
         {"discriminator_kwargs": {"n_networks": 2, "n_packed": 2}},
         {"order": "information"},

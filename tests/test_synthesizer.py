@@ -123,6 +123,12 @@ def test_condition_that_is_too_rare_raises_with_the_share_found(fitted):
         ({"reward": "linear"}, "log_sigmoid"),
         ({"device": "tpu"}, "auto"),
         ({"discriminator_kwargs": {"r1_gama": 1}}, "r1_gamma"),
+        (
+            {"policy_kwargs": {"network": "transfromer"}},
+            "Unknown network 'transfromer'. Did you mean 'transformer'",
+        ),
+        ({"policy_kwargs": {"head": "free_levels"}}, "Unknown head 'free_levels'. Did you mean 'free'"),
+        ({"policy_kwargs": {"entropy_target": 0.9}, "kl_coef": 0}, "in units of kl_coef, which must then be above 0"),
         ({"ppo_kwargs": {"n_epoch": 1}}, "n_epochs"),
         ({"ppo_kwargs": {"ent_coef": 1}}, "Unknown parameter"),
         ({"policy_kwargs": {"n_hidden": "wide"}}, "n_hidden"),

@@ -17,12 +17,14 @@ pytest.importorskip("optuna")
 from optuna.trial import TrialState
 
 from rlsyn import search as searching
+from rlsyn import search_trials
 from rlsyn.datasets import from_table
 from rlsyn.methods import METHODS, make_method
 from rlsyn.runs import read_parameters
-from rlsyn.search import Outcome, criterion_parts, make_task, open_journal, search
+from rlsyn.search import open_journal, search
 from rlsyn.search_results import collect_trials, summarise_trials, write_results
 from rlsyn.search_spaces import SPACES
+from rlsyn.search_trials import Outcome, criterion_parts, make_task
 
 
 @pytest.fixture(scope="module")
@@ -40,13 +42,15 @@ def task(patients):
 def scorer(monkeypatch):
     """Trials that take no time and are better the nearer to `kl_coef` 0.3; `calls` tells which were run."""
 
-    def run_trial(task, method, parameters):
+    def run_trial(task, method, parameters, limits=None):
         scorer.calls.append((method, dict(parameters)))
         scorer.before(len(scorer.calls))
+        scorer.limits.append(limits)
         distance = abs(np.log(parameters.get("kl_coef", 0.1) / 0.3))
-        return Outcome(1.5, {"utility loss": distance, "association": 0.1, "detection": 0.2, "membership": 0.0})
+        parts = {"utility loss": distance, "association": 0.1, "detection": 0.2, "membership": 0.0}
+        return scorer.outcome(len(scorer.calls), Outcome(1.5, parts))
 
-    scorer = SimpleNamespace(calls=[], before=lambda n_calls: None)
+    scorer = SimpleNamespace(calls=[], limits=[], before=lambda n_calls: None, outcome=lambda n_calls, outcome: outcome)
     monkeypatch.setattr(searching, "run_trial", run_trial)
     return scorer
 
@@ -192,7 +196,7 @@ def test_a_trial_that_fails_is_told_and_does_not_stop_the_rest(script, csv, tmp_
     def fail_by_default(method, parameters):
         raise ValueError(f"no {'default' if set(parameters) == {'seed'} else 'luck'}\nat all")
 
-    monkeypatch.setattr(searching, "make_method", fail_by_default)
+    monkeypatch.setattr(search_trials, "make_method", fail_by_default)
     output = tmp_path / "out"
     command = ["--csv", f"{csv}:died", "--methods", "ehrdiff", "rlsyn", "--trials", "2", "-o", str(output)]
     assert script.main(command) == 1

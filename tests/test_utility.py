@@ -114,12 +114,34 @@ def test_multiclass_score_is_macro_one_versus_rest(train, test):
     assert utility.score(predictions[test["stage"] != "II"], test[test["stage"] != "II"], STAGES) > expected
 
 
+@pytest.mark.parametrize(("n_people", "has_a_say"), [(1, False), (4, False), (5, True)])
+def test_a_class_of_few_people_has_no_say(train, test, n_people, has_a_say):
+    rare = test.replace({"stage": {"II": "I"}})
+    is_rare = rare["person"].isin(rare["person"].unique()[:n_people])  # three rows each
+    rare.loc[is_rare, "stage"] = "II"
+    predictions = predict(train, rare, STAGES)
+    score = utility.score(predictions, rare, STAGES)
+    codes = rare["stage"].map({name: i for i, name in enumerate(STAGES["stage"].categories)}).to_numpy()
+    by_hand = {one: roc_auc_score(codes == one, predictions[:, one]) for one in np.unique(codes)}
+    ii = STAGES["stage"].categories.index("II")
+    assert score == pytest.approx(np.mean([auc for one, auc in by_hand.items() if has_a_say or one != ii]))
+    left_out = "a label of fewer than 5 people to score on left out of the mean"
+    assert (utility.note(train, rare, STAGES) == left_out) is not has_a_say
+    lacking = train.replace({"stage": {"II": "I"}})
+    absent = "label II absent from the rows to fit on: AUC 0.5 for it"
+    assert utility.note(lacking, rare, STAGES) == (absent if has_a_say else left_out)
+
+
+def test_classes_that_are_all_rare_are_all_scored(train, test):
+    few = test[test["person"].isin([test.loc[test["stage"] == stage, "person"].iloc[0] for stage in ("I", "II")])]
+    assert few["stage"].nunique() >= 2
+    assert 0 <= utility.score(predict(train, few, STAGES), few, STAGES) <= 1
+
+
 @pytest.mark.parametrize(("n_people", "named"), [(1, False), (2, False), (3, True)])
-def test_a_note_names_no_class_that_one_or_two_people_have(train, test, n_people, named):
-    lacking, rare = train.replace({"stage": {"II": "I"}}), test.replace({"stage": {"II": "I"}})
+def test_a_note_tells_no_number_of_rows_of_one_or_two_people(train, test, n_people, named):
+    rare = test.replace({"stage": {"II": "I"}})
     rare.loc[rare["person"].isin(rare["person"].unique()[:n_people]), "stage"] = "II"  # three rows each
-    name = "label II" if named else "a rare label"
-    assert utility.note(lacking, rare, STAGES) == f"{name} absent from the rows to fit on: AUC 0.5 for it"
     unlabelled = test.assign(stage=test["stage"].mask(rare["stage"] == "II"))
     n_rows = 3 * n_people if named else "a few"
     assert f"{n_rows} rows to score on without a valid label" in utility.note(train, unlabelled, STAGES)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rlsyn.phecode_chapters import CHAPTERS as PHECODE_CHAPTERS
+
 Loadings = dict[str, float]
 
 FACTORS = (
@@ -37,7 +39,7 @@ class Phecode:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A range of phecodes, as in ICD-9 on which they are built: their common cause and their relation to age."""
+    """A chapter of phecodes: the common cause of its diseases and their relation to age."""
 
     first: int
     last: int
@@ -45,22 +47,29 @@ class Chapter:
     age: float
 
 
-CHAPTERS: tuple[Chapter, ...] = (
-    Chapter(8, 139, "infection", 0.05),
-    Chapter(140, 239, "oncologic", 0.25),
-    Chapter(240, 279, "metabolic", 0.20),
-    Chapter(280, 289, "oncologic", 0.15),
-    Chapter(290, 319, "psychiatric", -0.15),
-    Chapter(320, 389, "neurologic", 0.20),
-    Chapter(390, 459, "cardiac", 0.35),
-    Chapter(460, 519, "respiratory", 0.15),
-    Chapter(520, 579, "digestive", 0.10),
-    Chapter(580, 629, "renal", 0.15),
-    Chapter(630, 679, "pregnancy", 0.0),
-    Chapter(680, 709, "infection", 0.05),
-    Chapter(710, 759, "musculoskeletal", 0.25),
-    Chapter(760, 799, "infection", 0.10),
-    Chapter(800, 999, "injury", -0.05),
+_CAUSES: dict[str, tuple[str, float]] = {
+    "infectious diseases": ("infection", 0.05),
+    "neoplasms": ("oncologic", 0.25),
+    "endocrine/metabolic": ("metabolic", 0.20),
+    "hematopoietic": ("oncologic", 0.15),
+    "mental disorders": ("psychiatric", -0.15),
+    "neurological": ("neurologic", 0.20),
+    "sense organs": ("neurologic", 0.20),
+    "circulatory system": ("cardiac", 0.35),
+    "respiratory": ("respiratory", 0.15),
+    "digestive": ("digestive", 0.10),
+    "genitourinary": ("renal", 0.15),
+    "pregnancy complications": ("pregnancy", 0.0),
+    "dermatologic": ("infection", 0.05),
+    "musculoskeletal": ("musculoskeletal", 0.25),
+    "congenital anomalies": ("musculoskeletal", 0.25),
+    "symptoms": ("infection", 0.10),
+    "injuries & poisonings": ("injury", -0.05),
+}
+CHAPTERS = tuple(
+    Chapter(chapter.first, chapter.last, *_CAUSES[chapter.name])
+    for chapter in PHECODE_CHAPTERS
+    if chapter.name in _CAUSES
 )
 
 MALE_PHECODES = ((185, 187), (600, 609))

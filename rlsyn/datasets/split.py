@@ -18,12 +18,13 @@ def split_rows(
     for AI-READI. Without `stratified` they are drawn plainly, as in the paper for MIMIC-IV.
 
     Raises:
-        ValueError: Fewer than two groups, so that no side can be left non-empty.
+        ValueError: Fewer than two groups (rows, where the schema has no group), so that no side can be left non-empty.
     """
     groups = table[schema.group].to_numpy() if schema.group else np.arange(len(table))
     members = pd.Series(np.arange(len(table))).groupby(groups, sort=True).agg(list)
     if len(members) < 2:
-        raise ValueError(f"At least two groups are needed to split the rows, got {len(members)} in {schema.group!r}.")
+        needed = f"groups in column {schema.group!r}" if schema.group else "rows"
+        raise ValueError(f"At least two {needed} are needed to part train from test, got {len(members)}.")
     codes = _strata(table, schema) if stratified else np.zeros(len(table), dtype=np.int64)
     strata = np.array([codes[rows].max() for rows in members])
     rng = np.random.default_rng(seed)

@@ -35,6 +35,7 @@ class Evaluation:
         title: Name of the data set.
         source: Where it comes from, in a sentence.
         simulated: Whether the "real" rows are simulated.
+        licence: Terms that bind whoever uses the rows or what is derived from them; empty for none.
         seed: The seed.
         fast: Whether metrics were left out or thinned for speed.
         seconds: How long it took.
@@ -50,6 +51,7 @@ class Evaluation:
     title: str = ""
     source: str = ""
     simulated: bool = False
+    licence: str = ""
     seed: int = 0
     fast: bool = False
     seconds: float = 0.0

@@ -43,6 +43,7 @@ def evaluate(
     title: str = "",
     source: str = "",
     simulated: bool = False,
+    licence: str = "",
 ) -> Evaluation:
     """Judge synthetic rows by fidelity, utility, privacy and the schema's constraints.
 
@@ -73,6 +74,7 @@ def evaluate(
         title: Name of the data set, for the report.
         source: Where it comes from, for the report.
         simulated: Whether its rows are simulated, for the report.
+        licence: Terms that bind whoever uses its rows or what is derived from them, for the report.
 
     Raises:
         ValueError: Unknown references or none, a table without rows or without a column of the schema, text or infinity
@@ -101,7 +103,8 @@ def evaluate(
     remarks = _remarks(tables)
     seconds = time.perf_counter() - start
     return Evaluation(
-        scores, details, train, test, synthetic, schema, title, source, simulated, seed, fast, seconds, remarks
+        *(scores, details, train, test, synthetic, schema, title, source, simulated, licence, seed, fast, seconds),
+        remarks,
     )
 
 

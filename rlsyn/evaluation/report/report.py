@@ -16,6 +16,7 @@ from jinja2 import Environment, StrictUndefined
 from rlsyn.evaluation.disclosure import MIN_PEOPLE, hidden_columns
 from rlsyn.evaluation.evaluation import REFERENCES, Evaluation
 from rlsyn.evaluation.features import row_groups
+from rlsyn.evaluation.report.chapters import phecode_chapters
 from rlsyn.evaluation.report.gallery import Picture, find, make_pictures, save_pictures
 from rlsyn.evaluation.report.panels import HEIGHT, MAX_NUMBERED, NAME_WIDTH, WIDTH, column_panels
 from rlsyn.evaluation.report.plots import column_distances, marginals_figure, worst_first
@@ -88,6 +89,8 @@ def write_report(
         undrawn=undrawn,
         gallery=_gallery(pictures),
         worst_pairs=_worst_pairs(evaluation),
+        chapters=phecode_chapters(evaluation.train, evaluation.test, evaluation.synthetic, evaluation.schema),
+        share=_share,
         rules=_rules(evaluation),
         min_people=MIN_PEOPLE,
         command=command,

@@ -26,7 +26,8 @@ from rlsyn.schema import Schema
 FAST = ("logistic_regression", "ridge", "lightgbm")
 """Models that take a second."""
 MIN_PEOPLE = 5
-"""Fewer people than these are not shown as a point of the calibration curve."""
+"""Fewer people than these are not shown as a point of the calibration curve, and a class of a label with more than two
+has no AUC of its own: that of one person is as good as drawn by lot, and would weigh as much as that of a thousand."""
 PAPER_SETTING = "LightGBM in the setting of arXiv:2512.21395 for MIMIC-IV"
 MAX_ROC_POINTS = 200
 
@@ -68,9 +69,10 @@ def metrics(schema: Schema, fast: bool) -> tuple[Metric, ...]:
 def score(predictions: np.ndarray, table: pd.DataFrame, schema: Schema) -> float:
     """The AUC or R^2 of predictions for the rows of a table; rows without a valid label are left out.
 
-    Binary labels: the AUC of the scores of the second category. Categorical labels: the mean over the classes present
-    in the table of the AUC of one class against the rest; a class with the same score in every row has AUC 0.5. Range
-    0 to 1, goal maximise. Numeric and integer labels: R^2, at most 1, goal maximise.
+    Binary labels: the AUC of the scores of the second category. Categorical labels: the mean over the classes that at
+    least `MIN_PEOPLE` people of the table have (over all that it has, if none is so frequent) of the AUC of one class
+    against the rest; a class with the same score in every row has AUC 0.5. Range 0 to 1, goal maximise. Numeric and
+    integer labels: R^2, at most 1, goal maximise.
 
     Args:
         predictions: As `fit_and_predict` gives them, a row for each row of the table.
@@ -82,7 +84,7 @@ def score(predictions: np.ndarray, table: pd.DataFrame, schema: Schema) -> float
         ValueError: Predictions of another number of rows.
     """
     is_known, labels = _labels_to_score(table, schema, predictions)
-    return _score(labels, predictions[is_known], _is_regression(schema))
+    return _score(labels, predictions[is_known], _scored_classes(table[is_known], labels, schema))
 
 
 def brier(predictions: np.ndarray, table: pd.DataFrame, schema: Schema) -> float:
@@ -134,8 +136,10 @@ def estimate(
         is_known, labels = _labels_to_score(table, schema, values)
         known[model] = values[is_known]
 
+    classes = _scored_classes(table[is_known], labels, schema)
+
     def scores(rows: np.ndarray) -> dict[str, float]:
-        return _scores_by_key(labels[rows], {model: values[rows] for model, values in known.items()}, schema)
+        return _scores_by_key(labels[rows], {model: values[rows] for model, values in known.items()}, classes)
 
     values_by_key = scores(np.arange(len(labels)))
     if not with_interval:
@@ -169,12 +173,16 @@ def note(fitted: pd.DataFrame, scored: pd.DataFrame, schema: Schema, fast: bool 
         consequence = "every AUC is 0.5" if label.is_discrete else "the label cannot be learned"
         notes.append(f"one label value only in the rows to fit on: {consequence}")
     elif label.is_discrete:
-        absent = np.setdiff1d(scored_labels, labels)
+        absent = np.setdiff1d(_with_a_say(scored[scored_known], scored_labels, schema), labels)
         rare = [position for position in absent if is_few(persons[scored_known][scored_labels == position])]
         shown = [f"label {label.categories[position]}" for position in absent if position not in rare]
         shown += [f"{len(rare)} rare labels" if len(rare) > 1 else "a rare label"] if rare else []
         if shown:
             notes.append(f"{', '.join(shown)} absent from the rows to fit on: AUC 0.5 for it")
+    if label.is_discrete:
+        n_rare = len(np.setdiff1d(scored_labels, _with_a_say(scored[scored_known], scored_labels, schema)))
+        which = "a label" if n_rare == 1 else f"{n_rare} labels"
+        notes += [f"{which} of fewer than {MIN_PEOPLE} people to score on left out of the mean"] if n_rare else []
     for model in models(schema, fast):
         if len(labels) > MAX_ROWS[model]:
             notes.append(f"{model} fitted on {MAX_ROWS[model]:,} of {len(labels):,} rows")
@@ -280,12 +288,29 @@ def _are_probabilities(predictions: np.ndarray) -> bool:
     return predictions.ndim == 2 and bool(np.allclose(predictions.sum(axis=1), 1) and predictions.min() >= 0)
 
 
-def _scores_by_key(labels: np.ndarray, predictions: dict[str, np.ndarray], schema: Schema) -> dict[str, float]:
+def _scored_classes(table: pd.DataFrame, labels: np.ndarray, schema: Schema) -> np.ndarray | None:
+    """Classes whose AUC counts; None for a quantity. `labels` are those of the rows of `table`."""
+    if _is_regression(schema):
+        return None
+    return np.array([1]) if label_column(schema).kind == "binary" else _with_a_say(table, labels, schema)
+
+
+def _with_a_say(table: pd.DataFrame, labels: np.ndarray, schema: Schema) -> np.ndarray:
+    """Classes among `labels` that enough people have, or all; of two classes both."""
+    present, persons = np.unique(labels), row_groups(table, schema)
+    if len(label_column(schema).categories) <= 2:
+        return present
+    frequent = [one for one in present if len(np.unique(persons[labels == one])) >= MIN_PEOPLE]
+    return np.array(frequent) if frequent else present
+
+
+def _scores_by_key(
+    labels: np.ndarray, predictions: dict[str, np.ndarray], classes: np.ndarray | None
+) -> dict[str, float]:
     # NaN where the jackknife has left out all people of the other class.
-    is_regression, varies = _is_regression(schema), len(labels) > 0 and np.ptp(labels) > 0
-    unit = "R2" if is_regression else "AUC"
+    unit, varies = "R2" if classes is None else "AUC", len(labels) > 0 and np.ptp(labels) > 0
     by_model = {
-        f"{unit} ({model})": _score(labels, values, is_regression) if varies else float("nan")
+        f"{unit} ({model})": _score(labels, values, classes) if varies else float("nan")
         for model, values in predictions.items()
     }
     found = {unit: float(np.mean(list(by_model.values()))), **by_model}
@@ -293,12 +318,12 @@ def _scores_by_key(labels: np.ndarray, predictions: dict[str, np.ndarray], schem
     return {**found, "Brier": float(np.mean(briers))} if briers else found
 
 
-def _score(labels: np.ndarray, predictions: np.ndarray, is_regression: bool) -> float:
-    if is_regression:
+def _score(labels: np.ndarray, predictions: np.ndarray, classes: np.ndarray | None) -> float:
+    if classes is None:
         return float(r2_score(labels, predictions))
     # scikit-learn's own macro average refuses classes that are absent from the labels.
-    classes = np.unique(labels) if predictions.shape[1] > 2 else [1]
-    return float(np.mean([roc_auc_score(labels == one, predictions[:, one]) for one in classes]))
+    present = [one for one in classes if (labels == one).any()]
+    return float(np.mean([roc_auc_score(labels == one, predictions[:, one]) for one in present]))
 
 
 def _brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
