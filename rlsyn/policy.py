@@ -200,7 +200,7 @@ class AutoregressivePolicy(ActorCriticPolicy):
         logits = self.masks.of_step(logits, prefix.position)
         values = self.critic.step(prefix.vectors, prefix.critic, prefix.position)
         log_probabilities = torch.log_softmax(logits, dim=-1)
-        levels = log_probabilities.argmax(-1) if deterministic else _draw(log_probabilities)
+        levels = log_probabilities.argmax(-1) if deterministic else draw_levels(log_probabilities)
         self._fill(prefix, levels)
         return levels, values, log_probabilities.gather(1, levels.unsqueeze(1)).squeeze(1)
 
@@ -244,7 +244,7 @@ class AutoregressivePolicy(ActorCriticPolicy):
             if given is not None and attribute in given:
                 levels = torch.full((n,), given[attribute], dtype=torch.int64, device=self.device)
             else:
-                levels = _draw(torch.log_softmax(self.masks.of_step(logits, attribute), dim=-1), generator)
+                levels = draw_levels(torch.log_softmax(self.masks.of_step(logits, attribute), dim=-1), generator)
             self._fill(prefix, levels)
         return prefix.observations.long() - 1
 
@@ -321,7 +321,7 @@ def _positions(records: Tensor) -> Tensor:
     return (records >= 0).sum(1)
 
 
-def _draw(log_probabilities: Tensor, generator: torch.Generator | None = None) -> Tensor:
+def draw_levels(log_probabilities: Tensor, generator: torch.Generator | None = None) -> Tensor:
     """Levels drawn by the Gumbel trick, which needs neither a cumulative sum nor a synchronisation with the host."""
     uniform = torch.rand(log_probabilities.shape, generator=generator, device=log_probabilities.device)
     return (log_probabilities - torch.log(-torch.log(uniform.clamp(1e-12, 1 - 1e-7)))).argmax(-1)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +11,7 @@ import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.noise import NormalActionNoise
 
+from envs.record_env import RewardFn
 from envs.record_vec_env import RecordVecEnv
 from rlsyn.algorithms.drawing import engine_arguments
 from rlsyn.algorithms.one_hot import OneHotExtractor
@@ -24,8 +25,6 @@ from rlsyn.schedule import scheduled
 KEPT_ROLLOUTS = 10
 """Rollouts that a replay buffer holds, unless `buffer_size` says otherwise: all their records are scored again after
 each rollout."""
-
-RewardFn = Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)

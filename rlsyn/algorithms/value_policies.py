@@ -11,8 +11,8 @@ from stable_baselines3.common.type_aliases import PyTorchObs
 from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 from torch import Tensor, nn
 
-IMPOSSIBLE = -1e4
-"""The value of a level that the attribute lacks: never the best one, and finite, as 0 times it must be 0."""
+from rlsyn.autoregressive import IMPOSSIBLE
+from rlsyn.policy import draw_levels
 
 
 class LevelPrior(nn.Module):
@@ -34,11 +34,10 @@ class LevelPrior(nn.Module):
         self.register_buffer("is_possible", torch.as_tensor(padded > 0), persistent=False)
 
     def draw(self, scores: Tensor, observations: Tensor) -> Tensor:
-        """Levels `(n,)` drawn in proportion to share x exp(score), by the Gumbel trick."""
+        """Levels `(n,)` drawn in proportion to share x exp(score)."""
         position = positions(observations)
         logits = (scores + self.log_shares[position]).masked_fill(~self.is_possible[position], -torch.inf)
-        uniform = torch.rand(logits.shape, device=logits.device).clamp(1e-12, 1 - 1e-7)
-        return (logits - torch.log(-torch.log(uniform))).argmax(1)
+        return draw_levels(logits)
 
     def possible(self, observations: Tensor) -> Tensor:
         """Which actions `(n, n_actions)` bool are levels of the attribute at hand."""
@@ -58,6 +57,7 @@ class _DrawingQNetwork(QNetwork):
     def forward(self, obs: PyTorchObs) -> Tensor:
         assert isinstance(obs, Tensor)
         values: Tensor = super().forward(obs)
+        # Never the best one, and finite, as 0 times it must be 0.
         return values.masked_fill(~self.prior.possible(obs), IMPOSSIBLE)
 
     def _predict(self, observation: PyTorchObs, deterministic: bool = True) -> Tensor:
