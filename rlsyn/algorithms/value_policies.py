@@ -49,11 +49,19 @@ def positions(observations: Tensor) -> Tensor:
     return (observations > 0).sum(1)
 
 
-class _DrawingQNetwork(QNetwork):
+class _DrawingNetwork(nn.Module):
+    """What the networks of both policies have beside those of the libraries: a prior, and draws in the place of bests."""
+
     def __init__(self, shares: np.ndarray, temperature: float, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.prior, self.temperature = LevelPrior(shares), temperature
 
+    def _choose(self, values: Tensor, observation: PyTorchObs, deterministic: bool) -> Tensor:
+        assert isinstance(observation, Tensor)
+        return values.argmax(1) if deterministic else self.prior.draw(values / self.temperature, observation)
+
+
+class _DrawingQNetwork(_DrawingNetwork, QNetwork):
     def forward(self, obs: PyTorchObs) -> Tensor:
         assert isinstance(obs, Tensor)
         values: Tensor = super().forward(obs)
@@ -61,25 +69,17 @@ class _DrawingQNetwork(QNetwork):
         return values.masked_fill(~self.prior.possible(obs), IMPOSSIBLE)
 
     def _predict(self, observation: PyTorchObs, deterministic: bool = True) -> Tensor:
-        assert isinstance(observation, Tensor)
-        values = self(observation)
-        return values.argmax(1) if deterministic else self.prior.draw(values / self.temperature, observation)
+        return self._choose(self(observation), observation, deterministic)
 
 
-class _DrawingQuantileNetwork(QuantileNetwork):
-    def __init__(self, shares: np.ndarray, temperature: float, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.prior, self.temperature = LevelPrior(shares), temperature
-
+class _DrawingQuantileNetwork(_DrawingNetwork, QuantileNetwork):
     def forward(self, obs: PyTorchObs) -> Tensor:
         assert isinstance(obs, Tensor)
         quantiles: Tensor = super().forward(obs)
         return quantiles.masked_fill(~self.prior.possible(obs).unsqueeze(1), IMPOSSIBLE)
 
     def _predict(self, observation: PyTorchObs, deterministic: bool = True) -> Tensor:
-        assert isinstance(observation, Tensor)
-        values = self(observation).mean(1)
-        return values.argmax(1) if deterministic else self.prior.draw(values / self.temperature, observation)
+        return self._choose(self(observation).mean(1), observation, deterministic)
 
 
 class DrawingDQNPolicy(DQNPolicy):
