@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,11 +15,9 @@ from envs.record_env import RewardFn
 from envs.record_vec_env import RecordVecEnv
 from rlsyn.algorithms.drawing import engine_arguments
 from rlsyn.algorithms.one_hot import OneHotExtractor
-from rlsyn.algorithms.replay import RecordReplayBuffer
-from rlsyn.algorithms.table import Algorithm, load_object
+from rlsyn.algorithms.options import candidate_records
+from rlsyn.algorithms.table import Algorithm, Family, load_object
 from rlsyn.encoding import Encoding
-from rlsyn.policy import AutoregressivePolicy
-from rlsyn.rollout import RecordRolloutBuffer
 from rlsyn.schedule import scheduled
 
 KEPT_ROLLOUTS = 10
@@ -58,105 +56,80 @@ def make_algorithm(how: Algorithm, making: Making) -> BaseAlgorithm:
     Raises:
         ValueError: The records of a rollout cannot be shared out among ARS's candidates.
     """
-    made = how.load_class()
+    return how.load_class()(
+        policy=how.load_policy(),
+        env=_environment(how, making),
+        device=making.device,
+        **_ARGUMENTS[how.family](how, making),
+    )
+
+
+def _environment(how: Algorithm, making: Making) -> RecordVecEnv:
+    n_records = candidate_records(how, making.n_records, making.algo_kwargs)
     if how.is_fast:
-        return made(**_fast(how, making))
-    if how.is_off_policy:
-        return made(**_off_policy(how, making))
-    return made(**(_recurrent(how, making) if how.family == "on_policy" else _evolution(how, making)))
+        n_levels, allowed = making.encoding.n_levels, making.encoding.repair.allowed_levels()
+        return RecordVecEnv(n_levels, n_records, making.reward_fn, copy_observations=False, allowed=allowed)
+    return RecordVecEnv(num_envs=n_records, reward_fn=making.reward_fn, **engine_arguments(making.encoding, how))
 
 
-def _fast(how: Algorithm, making: Making) -> dict[str, Any]:
-    policy: type[AutoregressivePolicy] = AutoregressivePolicy
-    buffer: type[RecordRolloutBuffer] = RecordRolloutBuffer
-    if how.name == "trpo":
-        policy = load_object("rlsyn.algorithms.fast_policies.WholeRecordPolicy")
-    if how.name == "maskable_ppo":
-        policy = load_object("rlsyn.algorithms.fast_policies.MaskedPolicy")
-        buffer = load_object("rlsyn.algorithms.fast_policies.MaskedRolloutBuffer")
-    n_levels, allowed = making.encoding.n_levels, making.encoding.repair.allowed_levels()
-    return {
-        "policy": policy,
-        "env": RecordVecEnv(n_levels, making.n_records, making.reward_fn, copy_observations=False, allowed=allowed),
-        "n_steps": making.n_attributes,
-        **({} if how.name == "a2c" else {"batch_size": making.batch_size}),
-        "gamma": 1.0,
-        **({"ent_coef": making.kl_coef} if how.has_temperature else {}),
-        "rollout_buffer_class": buffer,
-        "rollout_buffer_kwargs": dict(making.buffer_kwargs),
-        "policy_kwargs": {"encoding": making.encoding, **making.policy_kwargs},
-        "device": making.device,
-        **_with_schedule(making.algo_kwargs),
-    }
-
-
-def _recurrent(how: Algorithm, making: Making) -> dict[str, Any]:
-    return {
-        **_stock(how, making, making.n_records),
-        "n_steps": making.n_attributes,
-        "batch_size": making.batch_size,
-        "gamma": 1.0,
-        "ent_coef": making.kl_coef,
-        **_with_schedule(making.algo_kwargs),
-    }
-
-
-def _off_policy(how: Algorithm, making: Making) -> dict[str, Any]:
-    arguments = dict(making.algo_kwargs)
-    rollout = making.n_records * making.n_attributes
-    if isinstance(arguments.get("action_noise"), (int, float)):
-        arguments["action_noise"] = NormalActionNoise(np.zeros(1), np.full(1, float(arguments["action_noise"])))
-    if how.family == "value":
-        # Between rollouts, as often as the networks themselves change.
-        arguments.setdefault("target_update_interval", rollout)
-        # Draws are by the policy. SB3's epsilon makes the whole batch random at once, or none of it.
-        arguments |= {"exploration_initial_eps": 0.0, "exploration_final_eps": 0.0}
-    elif how.has_temperature:
+def _on_policy(how: Algorithm, making: Making) -> dict[str, Any]:
+    own = {"encoding": making.encoding} if how.is_fast else {"features_extractor_class": OneHotExtractor}
+    arguments = {"n_steps": making.n_attributes, "gamma": 1.0, "policy_kwargs": {**own, **making.policy_kwargs}}
+    if "batch_records" not in how.without_effect:
+        arguments["batch_size"] = making.batch_size
+    if how.has_temperature:
         arguments["ent_coef"] = making.kl_coef
-    n_steps = arguments.pop("n_steps", 1)
+    if how.buffer_name:
+        arguments["rollout_buffer_class"] = load_object(how.buffer_name)
+        arguments["rollout_buffer_kwargs"] = dict(making.buffer_kwargs)
+    if "learning_rate" in making.algo_kwargs:
+        return {**arguments, **making.algo_kwargs, "learning_rate": scheduled(making.algo_kwargs["learning_rate"])}
+    return {**arguments, **making.algo_kwargs}
+
+
+def _value(how: Algorithm, making: Making) -> dict[str, Any]:
+    own = {"shares": level_shares(making.encoding), "temperature": max(making.kl_coef, 1e-6)}
+    arguments = {
+        # Between rollouts, as often as the networks themselves change.
+        "target_update_interval": making.n_records * making.n_attributes,
+        # Draws are by the policy. SB3's epsilon makes the whole batch random at once, or none of it.
+        "exploration_initial_eps": 0.0,
+        "exploration_final_eps": 0.0,
+    }
+    return {**arguments, **_replaying(how, making, own)}
+
+
+def _actor_critic(how: Algorithm, making: Making) -> dict[str, Any]:
+    arguments = _replaying(how, making, {})
+    if (deviation := arguments.get("action_noise")) is not None:
+        arguments["action_noise"] = NormalActionNoise(np.zeros(1), np.full(1, float(deviation)))
+    return {**arguments, **({"ent_coef": making.kl_coef} if how.has_temperature else {})}
+
+
+def _replaying(how: Algorithm, making: Making, policy_kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    arguments = dict(making.algo_kwargs)
     return {
-        **_stock(how, making, making.n_records),
         "train_freq": making.n_attributes,
         "learning_starts": 0,
         "gamma": 1.0,
-        "buffer_size": KEPT_ROLLOUTS * rollout,
-        "replay_buffer_class": RecordReplayBuffer,
-        "replay_buffer_kwargs": {"n_steps": n_steps},
+        "buffer_size": KEPT_ROLLOUTS * making.n_records * making.n_attributes,
+        "replay_buffer_class": load_object(how.buffer_name),
+        "replay_buffer_kwargs": {"n_steps": arguments.pop("n_steps", 1)},
+        "policy_kwargs": {"features_extractor_class": OneHotExtractor, **policy_kwargs, **making.policy_kwargs},
         **arguments,
     }
 
 
 def _evolution(how: Algorithm, making: Making) -> dict[str, Any]:
-    n_candidates = 2 * int(making.algo_kwargs["n_delta"])
-    if making.n_records % n_candidates:
-        raise ValueError(
-            f"n_records must be a multiple of {how.name}'s {n_candidates} candidates (twice n_delta), each of which "
-            f"fills in its share of a rollout, got {making.n_records}."
-        )
-    return {**_stock(how, making, making.n_records // n_candidates), **making.algo_kwargs}
+    return {"policy_kwargs": {"shares": level_shares(making.encoding), **making.policy_kwargs}, **making.algo_kwargs}
 
 
-def _stock(how: Algorithm, making: Making, n_envs: int) -> dict[str, Any]:
-    own: dict[str, Any] = {}
-    if how.family in ("value", "evolution"):
-        own["shares"] = level_shares(making.encoding)
-    if how.family == "value":
-        own["temperature"] = max(making.kl_coef, 1e-6)
-    if how.family != "evolution":
-        own["features_extractor_class"] = OneHotExtractor
-    is_own = "." in how.policy_name
-    return {
-        "policy": load_object(how.policy_name) if is_own else how.policy_name,
-        "env": RecordVecEnv(num_envs=n_envs, reward_fn=making.reward_fn, **engine_arguments(making.encoding, how)),
-        "policy_kwargs": {**own, **making.policy_kwargs},
-        "device": making.device,
-    }
-
-
-def _with_schedule(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    if "learning_rate" not in arguments:
-        return dict(arguments)
-    return {**arguments, "learning_rate": scheduled(arguments["learning_rate"])}
+_ARGUMENTS: dict[Family, Callable[[Algorithm, Making], dict[str, Any]]] = {
+    "on_policy": _on_policy,
+    "value": _value,
+    "actor_critic": _actor_critic,
+    "evolution": _evolution,
+}
 
 
 def level_shares(encoding: Encoding) -> np.ndarray:

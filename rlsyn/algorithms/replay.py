@@ -30,6 +30,8 @@ class RecordReplayBuffer(ReplayBuffer):
         n_envs: Records filled in at once.
         n_steps: Steps over which a return is summed before the value of an observation stands for the rest
             (uncorrected, as SB3's `NStepReplayBuffer` does); at least the number of attributes for the whole record.
+            Algorithms that pay for entropy (SAC, TQC, CrossQ) see that of the present step and of every n-th one to
+            come; that of the steps between drops out, as no probabilities are stored (so it is in SB3's, too).
         kwargs: Further arguments of SB3's `ReplayBuffer`, which record episodes have no use for.
     """
 

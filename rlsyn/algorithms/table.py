@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from rlsyn.names import unknown_name
 
@@ -17,6 +17,15 @@ Family = Literal["on_policy", "value", "actor_critic", "evolution"]
 from the mean rewards of perturbed policies."""
 
 
+class NoEffect(NamedTuple):
+    """Why an option of RLSyn has no say in an algorithm."""
+
+    reason: str
+    """What follows the algorithm's name."""
+    instead: str = ""
+    """What has a say; empty where only another algorithm helps."""
+
+
 @dataclass(frozen=True)
 class Algorithm:
     """One of Stable-Baselines3's or sb3-contrib's algorithms on record episodes.
@@ -25,26 +34,33 @@ class Algorithm:
         name: As `RLSyn(algo=...)` takes it.
         class_name: Where it is, `module.Class`.
         family: How it learns.
-        policy_name: `"fast"`: an `AutoregressivePolicy` over a `RecordRolloutBuffer`, which can clone real records
-            first; else where its policy is: a name that the algorithm knows, or `module.Class` of the project's own
-            form of that policy, where the one of the library would fill in the same record always.
+        policy_name: A name that the algorithm knows, or `module.Class` of the project's own policy: an
+            `AutoregressivePolicy`, or the library's policy where that would fill in the same record always.
+        buffer_name: `module.Class` of the project's buffer that takes the place of the library's, if any.
         defaults: Arguments of the class where the project departs from the library's defaults, or wants them in sight.
         reserved: Further arguments of the class that follow from records or from RLSyn's own.
-        has_temperature: Whether `kl_coef` has a say in it.
+        without_effect: Options that it would take in silence, `name` or `group.name` as RLSyn has them; see
+            `rlsyn.algorithms.options`.
     """
 
     name: str
     class_name: str
     family: Family
     policy_name: str
+    buffer_name: str = ""
     defaults: Mapping[str, Any] = field(default_factory=dict)
     reserved: tuple[str, ...] = ()
-    has_temperature: bool = True
+    without_effect: Mapping[str, NoEffect] = field(default_factory=dict)
 
     @property
     def is_fast(self) -> bool:
         """Whether it takes the project's policy and rollout buffer, and so can start warm."""
-        return self.policy_name == "fast"
+        return self.family == "on_policy" and bool(self.buffer_name)
+
+    @property
+    def has_temperature(self) -> bool:
+        """Whether `kl_coef` has a say in it."""
+        return "kl_coef" not in self.without_effect
 
     @property
     def is_off_policy(self) -> bool:
@@ -64,6 +80,10 @@ class Algorithm:
     def load_class(self) -> Callable[..., BaseAlgorithm]:
         """The class, imported now."""
         return load_object(self.class_name)
+
+    def load_policy(self) -> Any:
+        """What its class takes for `policy`."""
+        return load_object(self.policy_name) if "." in self.policy_name else self.policy_name
 
     def load_stock_policy(self) -> Callable[..., Any]:
         """The library's policy, whose arguments `policy_kwargs` are where the policy is not the fast one."""
@@ -122,52 +142,127 @@ _PPO: dict[str, Any] = {
 # hear of it after as many updates as there are attributes, were it not for returns over several steps.
 _REPLAY: dict[str, Any] = {"gradient_steps": 100, "batch_size": 512, "n_steps": 8}
 _VALUE = _REPLAY | {"learning_rate": 3e-4}
+_NOISE = _REPLAY | {"action_noise": 0.5}
+
+
+_CLONED = "real records are cloned by the project's own policy"
+_STOCK = {
+    "warm_start": NoEffect(f"cannot start warm: {_CLONED}"),
+    "warm_start_kwargs": NoEffect(f"has no warm start: {_CLONED}"),
+    "select": NoEffect("cannot select: only the project's own policy is scored on validation people"),
+    "average_decay": NoEffect("cannot average its policy: only the project's own is"),
+    "rollout_buffer_kwargs": NoEffect("has no RecordRolloutBuffer"),
+    "temperature": NoEffect("samples at temperature 1"),
+    "policy_kwargs.normalize_images": NoEffect("sees no images", "Leave it out"),
+}
+"""Of all algorithms without the fast policy."""
+_STOCK |= {
+    f"policy_kwargs.{name}": NoEffect("has no state-dependent exploration", "Leave it out")
+    for name in ("log_std_init", "full_std", "use_expln", "clip_mean", "squash_output")
+}
+_REPLAYING = _STOCK | {
+    "batch_records": NoEffect("draws its minibatches from a replay buffer", "Set algo_kwargs.batch_size, in steps"),
+}
+_SOFT = _REPLAYING | {
+    "algo_kwargs.target_entropy": NoEffect("pays for entropy at a fixed rate", "Set kl_coef, which is that rate"),
+}
+_NOISY = _REPLAYING | {
+    "kl_coef": NoEffect(
+        "has neither a KL penalty nor an entropy bonus",
+        "Set algo_kwargs.action_noise, which its records differ by, or take sac",
+    ),
+}
+_EVOLVING = _STOCK | {
+    "kl_coef": NoEffect(
+        "has neither a KL penalty nor an entropy bonus", "Set algo_kwargs.learning_rate or delta_std, or take ppo"
+    ),
+    "batch_records": NoEffect("has no minibatches", "Set n_records, or algo_kwargs.n_delta"),
+}
+_TRUST_REGION = {
+    "kl_coef": NoEffect("has a trust region in the place of the KL penalty", "Set algo_kwargs.target_kl, or take ppo"),
+    "policy_kwargs.entropy_target": NoEffect("pays for no entropy"),
+}
+_WHOLE_ROLLOUT = {
+    "batch_records": NoEffect("takes one step on a whole rollout, without minibatches", "Set n_records"),
+}
 
 _SB3, _CONTRIB, _OWN = "stable_baselines3", "sb3_contrib", "rlsyn.algorithms"
+_POLICY, _ROLLOUT = "rlsyn.policy.AutoregressivePolicy", "rlsyn.rollout.RecordRolloutBuffer"
+_REPLAYED = f"{_OWN}.replay.RecordReplayBuffer"
 
 ALGORITHMS: dict[str, Algorithm] = {
     one.name: one
     for one in (
-        Algorithm("ppo", f"{_SB3}.PPO", "on_policy", "fast", _PPO),
-        # RMSprop's first steps would undo the warm start.
+        Algorithm("ppo", f"{_SB3}.PPO", "on_policy", _POLICY, _ROLLOUT, _PPO),
         Algorithm(
             "a2c",
             f"{_SB3}.A2C",
             "on_policy",
-            "fast",
+            _POLICY,
+            _ROLLOUT,
+            # RMSprop's first steps would undo the warm start.
             {"learning_rate": 3e-4, "use_rms_prop": False, "normalize_advantage": True},
+            without_effect=_WHOLE_ROLLOUT,
         ),
-        # It would pair every k-th record with every k-th step.
         Algorithm(
             "trpo",
             f"{_CONTRIB}.TRPO",
             "on_policy",
-            "fast",
+            f"{_OWN}.fast_policies.WholeRecordPolicy",
+            _ROLLOUT,
             {"gae_lambda": 1.0, "target_kl": 0.001, "cg_max_steps": 10, "n_critic_updates": 2},
+            # It would pair every k-th record with every k-th step.
             ("sub_sampling_factor",),
-            has_temperature=False,
+            _TRUST_REGION,
         ),
-        Algorithm("recurrent_ppo", f"{_CONTRIB}.RecurrentPPO", "on_policy", "MlpLstmPolicy", _PPO),
-        Algorithm("maskable_ppo", f"{_CONTRIB}.MaskablePPO", "on_policy", "fast", _PPO),
-        Algorithm("dqn", f"{_SB3}.DQN", "value", f"{_OWN}.value_policies.DrawingDQNPolicy", _VALUE),
-        Algorithm("qrdqn", f"{_CONTRIB}.QRDQN", "value", f"{_OWN}.value_policies.DrawingQRDQNPolicy", _VALUE),
+        Algorithm(
+            "recurrent_ppo",
+            f"{_CONTRIB}.RecurrentPPO",
+            "on_policy",
+            "MlpLstmPolicy",
+            defaults=_PPO,
+            without_effect=_STOCK,
+        ),
+        Algorithm(
+            "maskable_ppo",
+            f"{_CONTRIB}.MaskablePPO",
+            "on_policy",
+            f"{_OWN}.fast_policies.MaskedPolicy",
+            f"{_OWN}.fast_policies.MaskedRolloutBuffer",
+            _PPO,
+        ),
+        *(
+            Algorithm(
+                name,
+                f"{package}.{name.upper()}",
+                "value",
+                f"{_OWN}.value_policies.Drawing{name.upper()}Policy",
+                _REPLAYED,
+                _VALUE,
+                without_effect=_REPLAYING,
+            )
+            for name, package in (("dqn", _SB3), ("qrdqn", _CONTRIB))
+        ),
         Algorithm(
             "ars",
             f"{_CONTRIB}.ARS",
             "evolution",
             f"{_OWN}.linear_policy.DrawingLinearPolicy",
-            {"n_delta": 8, "learning_rate": 0.02, "delta_std": 0.05},
-            has_temperature=False,
+            defaults={"n_delta": 8, "learning_rate": 0.02, "delta_std": 0.05},
+            without_effect=_EVOLVING,
         ),
-        Algorithm("sac", f"{_SB3}.SAC", "actor_critic", "MlpPolicy", _REPLAY),
-        Algorithm(
-            "td3", f"{_SB3}.TD3", "actor_critic", "MlpPolicy", _REPLAY | {"action_noise": 0.5}, has_temperature=False
+        *(
+            Algorithm(
+                name.lower(), f"{package}.{name}", "actor_critic", "MlpPolicy", _REPLAYED, defaults, (), without_effect
+            )
+            for name, package, defaults, without_effect in (
+                ("SAC", _SB3, _REPLAY, _SOFT),
+                ("TD3", _SB3, _NOISE, _NOISY),
+                ("DDPG", _SB3, _NOISE, _NOISY),
+                ("TQC", _CONTRIB, _REPLAY, _SOFT),
+                ("CrossQ", _CONTRIB, _REPLAY, _SOFT),
+            )
         ),
-        Algorithm(
-            "ddpg", f"{_SB3}.DDPG", "actor_critic", "MlpPolicy", _REPLAY | {"action_noise": 0.5}, has_temperature=False
-        ),
-        Algorithm("tqc", f"{_CONTRIB}.TQC", "actor_critic", "MlpPolicy", _REPLAY),
-        Algorithm("crossq", f"{_CONTRIB}.CrossQ", "actor_critic", "MlpPolicy", _REPLAY),
     )
 }
 """All that there are, by name."""

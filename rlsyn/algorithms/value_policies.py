@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 from sb3_contrib.qrdqn.policies import QRDQNPolicy, QuantileNetwork
+from stable_baselines3.common.policies import BasePolicy
 from stable_baselines3.common.type_aliases import PyTorchObs
 from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 from torch import Tensor, nn
@@ -82,7 +84,31 @@ class _DrawingQuantileNetwork(_DrawingNetwork, QuantileNetwork):
         return self._choose(self(observation).mean(1), observation, deterministic)
 
 
-class DrawingDQNPolicy(DQNPolicy):
+class _DrawingPolicy(BasePolicy):
+    """What both policies have beside those of the libraries: networks that know the levels of each attribute.
+
+    Args:
+        args: Of the library's policy: spaces and schedule.
+        shares: See `LevelPrior`.
+        temperature: Of the draws.
+        kwargs: Further arguments of the library's policy.
+    """
+
+    net_args: dict[str, Any]
+
+    def __init__(self, *args: Any, shares: np.ndarray, temperature: float, **kwargs: Any) -> None:
+        self._own: dict[str, Any] = {"shares": shares, "temperature": temperature}
+        super().__init__(*args, **kwargs)
+
+    def _network(self, made: Callable[..., _DrawingNetwork]) -> Any:
+        arguments = self._update_features_extractor(self.net_args, features_extractor=None)
+        return made(**self._own, **arguments).to(self.device)
+
+    def _get_constructor_parameters(self) -> dict[str, Any]:
+        return super()._get_constructor_parameters() | self._own
+
+
+class DrawingDQNPolicy(_DrawingPolicy, DQNPolicy):
     """SB3's policy of DQN, but for its draws: a level has the probability share x exp(value / temperature).
 
     The share is that among the training records, so a network that knows nothing draws independent attributes. Levels
@@ -92,45 +118,18 @@ class DrawingDQNPolicy(DQNPolicy):
     References:
         Haarnoja, Tang, Abbeel, Levine: Reinforcement learning with deep energy-based policies, 2017, arXiv:1702.08165,
         eq. 5 (draws in proportion to exp(value / temperature), there with soft values as targets).
-
-    Args:
-        args: Of SB3's policy: spaces and schedule.
-        shares: See `LevelPrior`.
-        temperature: Of the draws.
-        kwargs: Further arguments of SB3's policy.
     """
-
-    def __init__(self, *args: Any, shares: np.ndarray, temperature: float, **kwargs: Any) -> None:
-        self._own: dict[str, Any] = {"shares": shares, "temperature": temperature}
-        super().__init__(*args, **kwargs)
 
     def make_q_net(self) -> QNetwork:
         """The network of values, which knows the levels of each attribute."""
-        arguments = self._update_features_extractor(self.net_args, features_extractor=None)
-        return _DrawingQNetwork(**self._own, **arguments).to(self.device)
-
-    def _get_constructor_parameters(self) -> dict[str, Any]:
-        return super()._get_constructor_parameters() | self._own
+        network: QNetwork = self._network(_DrawingQNetwork)
+        return network
 
 
-class DrawingQRDQNPolicy(QRDQNPolicy):
-    """sb3-contrib's policy of QR-DQN, drawing as `DrawingDQNPolicy` does, by the means of the quantiles.
-
-    Args:
-        args: Of sb3-contrib's policy: spaces and schedule.
-        shares: See `LevelPrior`.
-        temperature: Of the draws.
-        kwargs: Further arguments of sb3-contrib's policy.
-    """
-
-    def __init__(self, *args: Any, shares: np.ndarray, temperature: float, **kwargs: Any) -> None:
-        self._own: dict[str, Any] = {"shares": shares, "temperature": temperature}
-        super().__init__(*args, **kwargs)
+class DrawingQRDQNPolicy(_DrawingPolicy, QRDQNPolicy):
+    """sb3-contrib's policy of QR-DQN, drawing as `DrawingDQNPolicy` does, by the means of the quantiles."""
 
     def make_quantile_net(self) -> QuantileNetwork:
         """The network of quantiles, which knows the levels of each attribute."""
-        arguments = self._update_features_extractor(self.net_args, features_extractor=None)
-        return _DrawingQuantileNetwork(**self._own, **arguments).to(self.device)
-
-    def _get_constructor_parameters(self) -> dict[str, Any]:
-        return super()._get_constructor_parameters() | self._own
+        network: QuantileNetwork = self._network(_DrawingQuantileNetwork)
+        return network
