@@ -4,14 +4,55 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-Memory = tuple[Tensor, Tensor]
-"""What a network has computed of records being filled in, of its own making; `AttributeNetwork.step` writes into it."""
+BLOCK = 64
+"""Inputs that become known one after the other and are then multiplied at once."""
+
+
+class KnownProducts:
+    """Products of linear layers with inputs that become known from left to right.
+
+    Of a wide record, thin products of all known inputs with the weights of one attribute leave a processor waiting for
+    memory. So as soon as a block of inputs is known, it is multiplied with all weights that will ask for it, at once.
+    """
+
+    def __init__(self) -> None:
+        self._n_done: dict[nn.Linear, int] = {}
+        self._totals: dict[nn.Linear, Tensor] = {}
+
+    def __call__(self, layer: nn.Linear, known: Tensor, rows: slice) -> Tensor:
+        """`known @ weight.T` `(n, len(rows))` of outputs that see the first inputs `known` `(n, k)`, without bias.
+
+        From call to call the inputs grow, and the rows move on: no later row may see less than an earlier one.
+        """
+        n_done, n_known = self._n_done.get(layer, 0), known.shape[1]
+        if n_known - n_done >= BLOCK:
+            if n_done == 0:
+                self._totals[layer] = known.new_zeros((len(known), layer.out_features))
+            later = self._totals[layer][:, rows.start :]
+            later.addmm_(known[:, n_done:], layer.weight[rows.start :, n_done:n_known].T)
+            self._n_done[layer] = n_done = n_known
+        product = F.linear(known[:, n_done:], layer.weight[rows, n_done:n_known])
+        return product + self._totals[layer][:, rows] if n_done > 0 else product
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What a network has computed of records being filled in; `AttributeNetwork.step` writes into it.
+
+    Args:
+        states: Of the network's own making.
+        products: Of its linear layers.
+    """
+
+    states: tuple[Tensor, Tensor]
+    products: KnownProducts = field(default_factory=KnownProducts)
 
 
 class AttributeNetwork(nn.Module, ABC):
@@ -22,7 +63,7 @@ class AttributeNetwork(nn.Module, ABC):
     on those before it (`rlsyn.linear_start`) can be where any of them begins.
 
     A subclass builds its hidden layers and then calls `_add_direct_path`. Its forward pass adds `_direct(vectors)`, its
-    steps `_direct_step(vectors, attribute)`.
+    steps `_direct_step(vectors, memory, attribute)`.
 
     Args:
         in_attribute: The attribute that each entry of the input vector belongs to, ascending, `(width,)`.
@@ -84,9 +125,8 @@ class AttributeNetwork(nn.Module, ABC):
     def _direct(self, vectors: Tensor) -> Tensor:
         return self._linear("direct", vectors)
 
-    def _direct_step(self, vectors: Tensor, attribute: int) -> Tensor:
-        n_inputs = self._n_inputs[attribute]
-        return F.linear(vectors[:, :n_inputs], self.direct.weight[self._outputs(attribute), :n_inputs])
+    def _direct_step(self, vectors: Tensor, memory: Memory, attribute: int) -> Tensor:
+        return memory.products(self.direct, vectors[:, : self._n_inputs[attribute]], self._outputs(attribute))
 
     def _outputs(self, attribute: int) -> slice:
         return slice(self._n_outputs[attribute], self._n_outputs[attribute + 1])

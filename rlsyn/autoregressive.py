@@ -65,25 +65,21 @@ class MaskedNetwork(AttributeNetwork):
     def start(self, n: int) -> Memory:
         """Empty hidden layers, each `(n, n_hidden)`."""
         shape = n, self.first.out_features
-        return self.first.weight.new_empty(shape), self.first.weight.new_empty(shape)
+        return Memory((self.first.weight.new_empty(shape), self.first.weight.new_empty(shape)))
 
     def step(self, vectors: Tensor, memory: Memory, attribute: int) -> Tensor:
         """Outputs `(n, out_sizes[attribute])`; fills in the hidden units that became final."""
-        first, second = memory
-        n_inputs, before, now = (
-            self._n_inputs[attribute],
-            self._n_units[max(attribute - 1, 0)],
-            self._n_units[attribute],
-        )
+        (first, second), product = memory.states, memory.products
+        before, now = self._n_units[max(attribute - 1, 0)], self._n_units[attribute]
         if now > before:
-            rows = slice(before, now)
-            known = vectors[:, :n_inputs]
-            first[:, rows] = F.silu(F.linear(known, self.first.weight[rows, :n_inputs], self.first.bias[rows]))
-            update = F.silu(F.linear(first[:, :now], self.second.weight[rows, :now], self.second.bias[rows]))
-            second[:, rows] = update + first[:, rows] if self.is_residual else update
+            units = slice(before, now)
+            known = vectors[:, : self._n_inputs[attribute]]
+            first[:, units] = F.silu(product(self.first, known, units) + self.first.bias[units])
+            update = F.silu(product(self.second, first[:, :now], units) + self.second.bias[units])
+            second[:, units] = update + first[:, units] if self.is_residual else update
         rows = self._outputs(attribute)
-        outputs = F.linear(second[:, :now], self.last.weight[rows, :now], self.last.bias[rows])
-        return outputs + self._direct_step(vectors, attribute)
+        outputs = product(self.last, second[:, :now], rows) + self.last.bias[rows]
+        return outputs + self._direct_step(vectors, memory, attribute)
 
 
 @dataclass(frozen=True)

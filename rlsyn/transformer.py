@@ -82,11 +82,11 @@ class CausalTransformer(AttributeNetwork):
         """Empty keys and values, each `(n_layers, n, n_heads, n_attributes, n_hidden / n_heads)`."""
         n_hidden = self.attributes.shape[1]
         shape = N_LAYERS, n, N_HEADS, self.n_attributes, n_hidden // N_HEADS
-        return self.attributes.new_empty(shape), self.attributes.new_empty(shape)
+        return Memory((self.attributes.new_empty(shape), self.attributes.new_empty(shape)))
 
     def step(self, vectors: Tensor, memory: Memory, attribute: int) -> Tensor:
         """Outputs `(n, out_sizes[attribute])`; adds the keys and values of its position."""
-        keys, values = memory
+        keys, values = memory.states
         token = self.attributes[attribute].expand(len(vectors), -1)
         if attribute > 0:
             entries = slice(self._n_inputs[attribute - 1], self._n_inputs[attribute])
@@ -96,7 +96,7 @@ class CausalTransformer(AttributeNetwork):
             token = block.step(token, keys[layer], values[layer], attribute)
         rows = self._outputs(attribute)
         outputs = F.linear(self.norm(token), self.last.weight[rows], self.last.bias[rows])
-        return outputs + self._direct_step(vectors, attribute)
+        return outputs + self._direct_step(vectors, memory, attribute)
 
     def _tokens(self, vectors: Tensor) -> Tensor:
         """Tokens `(n, n_attributes, n_hidden)`."""
