@@ -2,6 +2,7 @@
 
 import importlib.util
 import random
+import sys
 from pathlib import Path
 
 import evaluation_tables
@@ -79,6 +80,21 @@ def load_script():
         return module
 
     return load
+
+
+@pytest.fixture
+def call_script(load_script, monkeypatch):
+    """Calls a command line inside this process, where all is imported; returns the exit code: `call_script("tune")`."""
+
+    def call(name: str, *arguments: object) -> int:
+        script = load_script(name)
+        monkeypatch.setattr(sys, "argv", [f"{name}.py"])
+        try:
+            return script.main([str(argument) for argument in arguments])
+        except SystemExit as error:  # of argparse
+            return error.code
+
+    return call
 
 
 @pytest.fixture(scope="session")

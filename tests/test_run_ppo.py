@@ -1,6 +1,6 @@
 """The command line, as a person calls it: wrong input is refused in one line, a run is complete and can be repeated.
 
-Each test starts Python anew, so what can be checked inside one process is checked in the tests of the files below.
+A process of its own takes seconds to import: only what a process alone can show (its terminal, its signals) has one.
 """
 
 import os
@@ -59,12 +59,6 @@ def train(
 ) -> subprocess.CompletedProcess:
     n_steps = 64 * n_columns * n_rollouts
     return run(*arguments, "-n", n_steps, "--run-dir", run_dir, *TINY, "-params", *TINY_PARAMETERS)
-
-
-@pytest.fixture
-def csv(patients, tmp_path) -> Path:
-    patients.to_csv(tmp_path / "patients.csv", index=False)
-    return tmp_path / "patients.csv"
 
 
 def with_column(values):
@@ -128,7 +122,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize(("spoil", "arguments", "message"), REFUSED.values(), ids=REFUSED)
-def test_wrong_input_is_refused_in_one_line(patients, tmp_path, spoil, arguments, message):
+def test_wrong_input_is_refused_in_one_line(call_script, patients, tmp_path, capfd, spoil, arguments, message):
     table = patients if spoil is None else spoil(patients)
     folder = tmp_path / "folder"
     folder.mkdir()
@@ -143,11 +137,16 @@ def test_wrong_input_is_refused_in_one_line(patients, tmp_path, spoil, arguments
     arguments = [text.replace("CSV", str(folder / "t.csv")).replace("DIR", str(folder)) for text in arguments]
     if "--run-dir" not in arguments:
         arguments += ["--log-dir", str(tmp_path / "runs")]
-    result = run(*arguments, "--config", tmp_path / "tiny.yaml")
-    assert result.returncode == 2, result.stderr
-    assert len(result.stderr.splitlines()) == 1 and message in result.stderr, result.stderr
-    assert result.stderr.startswith("run_ppo.py: error: ")
+    assert call_script("run_ppo", *arguments, "--config", tmp_path / "tiny.yaml") == 2
+    error = capfd.readouterr().err
+    assert error.count("\n") == 1 and message in error and error.startswith("run_ppo.py: error: "), error
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+def test_a_refusal_is_the_one_line_of_its_process(csv, tmp_path):
+    result = run("--csv", csv, "--label", "dead", "--log-dir", tmp_path / "runs")
+    assert result.returncode == 2 and result.stdout == ""
+    assert result.stderr.startswith("run_ppo.py: error: ") and result.stderr.count("\n") == 1, result.stderr
 
 
 def test_bundled_table_leaves_a_complete_run(tmp_path):
@@ -202,6 +201,7 @@ def test_own_table_comes_back_with_its_kinds_categories_decimals_and_missing(csv
     arguments = ["--csv", csv, "--label", "died", "--n-samples", 500]
     result = train(tmp_path / "run", *arguments)
     assert result.returncode == 0, result.stderr
+    assert result.stderr.startswith("Warm start: ") and result.stderr.count("\n") == 1, result.stderr  # no warning
     table, synthetic = pd.read_csv(csv), pd.read_csv(tmp_path / "run" / "synthetic.csv")
     assert list(synthetic.columns) == list(table.columns) and len(synthetic) == 500
     assert [dtype.kind for dtype in synthetic.dtypes] == [dtype.kind for dtype in table.dtypes]
@@ -226,7 +226,7 @@ def test_a_seed_makes_a_run_repeatable_to_the_byte(csv, tmp_path):
 
 
 def test_policy_for_comparison_that_gives_too_few_records_does_not_lose_the_run(
-    csv, tmp_path, load_script, monkeypatch, capsys
+    call_script, csv, tmp_path, monkeypatch, capsys
 ):
     sample = RLSyn.sample
 
@@ -238,8 +238,8 @@ def test_policy_for_comparison_that_gives_too_few_records_does_not_lose_the_run(
     monkeypatch.setattr(RLSyn, "sample", scarce)
     monkeypatch.setattr(signal, "signal", lambda *_: None)
     run_dir = tmp_path / "run"
-    arguments = ["--csv", str(csv), "--label", "died", "-n", str(ROLLOUT), "--run-dir", str(run_dir), *TINY]
-    assert load_script("run_ppo").main([*arguments, "-params", *TINY_PARAMETERS]) == 0
+    arguments = ["--csv", csv, "--label", "died", "-n", ROLLOUT, "--run-dir", run_dir, *TINY]
+    assert call_script("run_ppo", *arguments, "-params", *TINY_PARAMETERS) == 0
     assert "'warm_start' is left out of the comparison. Only 3 of 200" in capsys.readouterr().out
     assert "warm_start" not in pd.read_csv(run_dir / "metrics.csv")
     assert (run_dir / "synthetic.csv").is_file()
@@ -264,7 +264,7 @@ def test_simulated_cohort_says_that_it_is_simulated(tmp_path):
     assert synthetic.shape == (200, 108) and "participant_id" not in synthetic
 
 
-def test_interrupted_run_can_be_resumed_with_the_same_table_only(csv, patients, tmp_path):
+def test_interrupted_run_can_be_resumed_with_the_same_table_only(call_script, csv, patients, tmp_path, capfd):
     run_dir = tmp_path / "run"
     arguments = ["--csv", csv, "--label", "died", "-n", 100_000 * ROLLOUT, "--run-dir", run_dir, *TINY]
     process = start(*arguments, "-params", *TINY_PARAMETERS)
@@ -283,10 +283,11 @@ def test_interrupted_run_can_be_resumed_with_the_same_table_only(csv, patients, 
 
     before = {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()}
     patients.rename(columns={"age": "years"}).to_csv(csv, index=False)
-    result = run("--resume", run_dir, "-params", "kl_coef:1")
-    assert result.returncode == 2 and "--params cannot be changed" in result.stderr
-    result = run("--resume", run_dir)
-    assert result.returncode == 2 and "another schema" in result.stderr and len(result.stderr.splitlines()) == 1
+    assert call_script("run_ppo", "--resume", run_dir, "-params", "kl_coef:1") == 2
+    assert "--params cannot be changed" in capfd.readouterr().err
+    assert call_script("run_ppo", "--resume", run_dir) == 2
+    error = capfd.readouterr().err
+    assert "another schema" in error and error.count("\n") == 1
     assert {path: path.read_bytes() for path in run_dir.rglob("*") if path.is_file()} == before
 
     patients.to_csv(csv, index=False)

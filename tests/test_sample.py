@@ -42,11 +42,11 @@ def test_same_seed_draws_the_same_file_and_conditions_hold(saved, tmp_path):
     assert (table["died"] == 1).all() and (table["site"] == "Bern").all() and table["smoker"].isna().all()
 
 
-def test_policy_and_temperature_are_those_that_are_asked_for(saved, tmp_path, load_script, monkeypatch, capsys):
+def test_policy_and_temperature_are_those_that_are_asked_for(call_script, saved, tmp_path, monkeypatch):
     sample, found = RLSyn.sample, []
     monkeypatch.setattr(RLSyn, "sample", lambda *args, **kwargs: found.append(kwargs) or sample(*args, **kwargs))
-    script, more = load_script("sample"), ["--policy", "warm_start", "--temperature", "0.01"]
-    assert script.main([str(saved), "-n", "50", "-o", str(tmp_path / "cold.csv"), *more]) == 0
+    more = ["--policy", "warm_start", "--temperature", "0.01"]
+    assert call_script("sample", saved, "-n", "50", "-o", tmp_path / "cold.csv", *more) == 0
     assert (found[0]["policy"], found[0]["temperature"]) == ("warm_start", 0.01)
     assert len(set(pd.read_csv(tmp_path / "cold.csv")["died"])) == 1  # cold as it is, the likeliest alone
 
@@ -65,17 +65,22 @@ def test_policy_and_temperature_are_those_that_are_asked_for(saved, tmp_path, lo
     ],
     ids=["column", "form", "number", "none", "temperature", "policy", "folder", "text"],
 )
-def test_wrong_input_is_refused_in_one_line(saved, tmp_path, arguments, message):
-    result = call("sample.py", saved, "-o", tmp_path / "more.csv", *arguments)
-    assert result.returncode == 2
-    assert message in result.stderr and len(result.stderr.splitlines()) == 1, result.stderr
+def test_wrong_input_is_refused_in_one_line(call_script, saved, tmp_path, capfd, arguments, message):
+    assert call_script("sample", saved, "-o", tmp_path / "more.csv", *arguments) == 2
+    error = capfd.readouterr().err
+    assert message in error and error.count("\n") == 1, error
     assert not list(tmp_path.iterdir())
 
 
-def test_folder_without_a_run_is_refused(tmp_path):
-    result = call("sample.py", tmp_path, "-o", tmp_path / "more.csv")
-    assert result.returncode == 2
-    assert "Expected a run directory" in result.stderr
+def test_a_refusal_is_the_one_line_of_its_process(saved, tmp_path):
+    result = call("sample.py", saved, "-o", tmp_path / "more.csv", "--where", "sight=Bern")
+    assert result.returncode == 2 and result.stdout == ""
+    assert "Did you mean 'site'" in result.stderr and result.stderr.count("\n") == 1, result.stderr
+
+
+def test_folder_without_a_run_is_refused(call_script, tmp_path, capfd):
+    assert call_script("sample", tmp_path, "-o", tmp_path / "more.csv") == 2
+    assert "Expected a run directory" in capfd.readouterr().err
 
 
 @pytest.mark.slow
