@@ -64,13 +64,15 @@ def start_at_regressions(policy: AutoregressivePolicy, train: np.ndarray, valida
         train: Real records `(n, n_attributes)`.
         validation: Others, which choose the penalties of the logistic regressions.
     """
+    is_smooth = [isinstance(levels, QuantileLevels) and levels.is_smooth for levels in policy.encoding.levels]
+    n_entries = len(train) * policy.actor.network.direct.in_features / 2
+    regresses, chooses = n_entries * sum(is_smooth) <= MOST_ENTRIES, n_entries * len(is_smooth) <= MOST_ENTRIES
+    if not (regresses or chooses):
+        return
     vectors = [
         policy.vectors(torch.as_tensor(rows, device=policy.device)).cpu().double().numpy()
         for rows in (train, validation)
     ]
-    is_smooth = [isinstance(levels, QuantileLevels) and levels.is_smooth for levels in policy.encoding.levels]
-    n_entries = vectors[0].size / 2
-    regresses, chooses = n_entries * sum(is_smooth) <= MOST_ENTRIES, n_entries * len(is_smooth) <= MOST_ENTRIES
     shifts = [np.zeros(levels.n_levels) for levels in policy.encoding.levels]
     for attribute, levels in enumerate(policy.encoding.levels):
         n_inputs = policy.actor.network.n_inputs(attribute)

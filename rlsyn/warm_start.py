@@ -16,6 +16,10 @@ LADDER = (1.0, 3.0, 10.0)
 """Learning rates of gradient descent, as multiples of the first: attributes that follow from others climb on."""
 MAX_GRAD_NORM = 100.0
 """Only a step gone astray is cut."""
+MOST_STEPS = 128
+"""Of an epoch: of more rows each epoch takes others. What has to be learned, and so the time, does not grow with rows."""
+MOST_VALIDATION = 8_192
+"""Validation records at most: more would not see a likelihood any better, and cost as much as the steps between."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,8 @@ def behaviour_clone(
     one that nothing predicts after an epoch, a ratio of two others after a hundred. That is ridge regression with a
     penalty of its own for every attribute; on few rows, or many attributes, it gains more than Adam does.
 
+    Of very many rows an epoch is `MOST_STEPS` batches of them, so the time is bounded whatever their number.
+
     Args:
         policy: A new policy, trained in place.
         records: Real records `(n, n_attributes)`.
@@ -88,6 +94,8 @@ def behaviour_clone(
     train, validation = (
         torch.as_tensor(records[rows], device=policy.device) for rows in (~is_validation, is_validation)
     )
+    if len(validation) > MOST_VALIDATION:
+        validation = validation[torch.as_tensor(rng.permutation(len(validation))[:MOST_VALIDATION])]
     cloning = _Cloning(policy, train, validation, batch_size, patience, weight_decay, rng)
     start = cloning.log_likelihood()
     cloning.start_at_regressions()
@@ -175,7 +183,7 @@ class _Cloning:
 
     def _batches(self) -> tuple[Tensor, ...]:
         order = torch.as_tensor(self.rng.permutation(len(self.train)), device=self.train.device)
-        return self.train[order].split(self.batch_size)
+        return self.train[order[: MOST_STEPS * self.batch_size]].split(self.batch_size)
 
     def _step(self, optimizer: torch.optim.Optimizer, log_probabilities: Tensor) -> None:
         optimizer.zero_grad(set_to_none=True)

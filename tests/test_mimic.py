@@ -11,12 +11,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from mimic_release import write_release
+from scipy import sparse
 
 from rlsyn.datasets import load
 from rlsyn.datasets.mimic import MimicOptions, read_mimic, simulated_mimic
-from rlsyn.datasets.mimic.diagnoses import IcdCode
+from rlsyn.datasets.mimic.diagnoses import Diagnoses, IcdCode
 from rlsyn.datasets.mimic.people import races
-from rlsyn.datasets.mimic.phecodes import read_phecode_map
+from rlsyn.datasets.mimic.phecodes import PhecodeMap, coverage, read_phecode_map
 from rlsyn.datasets.mimic.release import Release
 from rlsyn.datasets.reader_options import resolve
 from rlsyn.encoding import Encoding
@@ -133,7 +134,19 @@ def test_cohort_is_people_who_left_hospital_alive_after_their_last_admission(rel
     assert cohort.table["RACE"].tolist() == ["WHITE", "BLACK", "OTHER", "UN", "HISPANIC"]
     assert cohort.table["DIE_1y"].tolist() == [0, 1, 0, 1, 0]
     assert "7 people, 6 with an admission, 5 left hospital alive" in caplog.text
-    assert "91 % of the ICD codes of people have a phecode; commonest without: ICD-10 ZZZZ." in caplog.text
+    # Too few people have ZZZZ for a log to name it.
+    assert (
+        "91 % of the ICD codes of people have a phecode; commonest without: none of ten people or more." in caplog.text
+    )
+
+
+def test_commonest_codes_without_a_phecode_are_named_where_ten_people_have_them():
+    codes = [IcdCode(10, text) for text in ("A000", "Z998", "Z999")]
+    presence = sparse.csr_matrix(np.repeat([[1, 0, 0], [1, 1, 0], [1, 1, 1]], [1, 10, 9], axis=0))
+    diagnoses = Diagnoses(presence, codes)
+    share, without = coverage(diagnoses, PhecodeMap({codes[0]: ("008",)}, {}, {}, frozenset()))
+    assert share == pytest.approx(20 / 48)
+    assert without == [codes[1]]  # nine people have the other
 
 
 def test_vitals_are_the_latest_and_the_implausible_ones_missing(release):

@@ -216,3 +216,25 @@ def test_a_column_and_its_copy_give_finite_weights():
     result = behaviour_clone(policy, records)
     assert result.log_likelihood > result.log_likelihood_marginals + 1
     assert float(policy.actor.network.direct.weight.detach().abs().max()) < 1e4
+
+
+def test_time_of_an_epoch_does_not_grow_with_rows(monkeypatch):
+    """Of more rows than an epoch takes each one takes others, and no more than so many validate."""
+    monkeypatch.setattr("rlsyn.warm_start.MOST_STEPS", 3)
+    monkeypatch.setattr("rlsyn.warm_start.MOST_VALIDATION", 20)
+    seen, validated = [], []
+    linear = _Cloning._linear_log_probabilities
+    monkeypatch.setattr(
+        _Cloning,
+        "_linear_log_probabilities",
+        lambda self, rows: (
+            (seen if rows.shape != self.validation.shape else validated).append(rows) or linear(self, rows)
+        ),
+    )
+    policy, records = make_policy(correlated(400))
+    records[:, 0] = np.arange(400) % policy.encoding.levels[0].n_levels
+    behaviour_clone(policy, records, n_linear_epochs=4, n_epochs=1, batch_size=16)
+    assert {rows.shape for rows in seen} == {(16, 6)}
+    assert {rows.shape for rows in validated} == {(20, 6)}
+    assert len(seen) <= 3 * 3 * 4
+    assert not torch.equal(seen[0].sort(0).values, seen[3].sort(0).values)

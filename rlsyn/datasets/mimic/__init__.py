@@ -82,7 +82,7 @@ def _as_columns(
         return as_categories(diagnoses)
     presence, names = as_phecodes(diagnoses, phecodes, options)
     share, without = coverage(diagnoses, phecodes)
-    commonest = ", ".join(f"ICD-{code.version} {code.text}" for code in without) or "none"
+    commonest = ", ".join(f"ICD-{code.version} {code.text}" for code in without) or "none of ten people or more"
     logger.info("%.0f %% of the ICD codes of people have a phecode; commonest without: %s.", 100 * share, commonest)
     return presence, [f"{PREFIX}{name}" for name in names]
 

@@ -121,17 +121,21 @@ def as_categories(diagnoses: Diagnoses) -> tuple[sparse.csc_matrix, list[str]]:
     return _gathered(diagnoses, targets)
 
 
-def coverage(diagnoses: Diagnoses, phecodes: PhecodeMap, n_codes: int = 5) -> tuple[float, list[IcdCode]]:
+def coverage(
+    diagnoses: Diagnoses, phecodes: PhecodeMap, n_codes: int = 5, min_people: int = 10
+) -> tuple[float, list[IcdCode]]:
     """Share of the distinct codes of people, each counted with each person, that have a phecode; the commonest without.
 
     Args:
         diagnoses: Who has which ICD code.
         phecodes: The map.
         n_codes: How many of the commonest codes without a phecode.
+        min_people: Codes of fewer people are not named: logs are shared.
     """
     n_people = np.asarray(diagnoses.presence.sum(axis=0)).ravel()
     is_mapped = np.array([bool(phecodes.look_up(code)) for code in diagnoses.codes], dtype=bool)
-    without = [(-int(n_people[place]), diagnoses.codes[place]) for place in np.flatnonzero(~is_mapped)]
+    shown = np.flatnonzero(~is_mapped & (n_people >= min_people))
+    without = [(-int(n_people[place]), diagnoses.codes[place]) for place in shown]
     commonest = [code for _, code in sorted(without)[:n_codes]]
     return float(n_people[is_mapped].sum() / max(n_people.sum(), 1)), commonest
 
