@@ -55,7 +55,7 @@ def with_effect(how: Algorithm, parameters: Mapping[str, Any], source: str) -> d
     """
     kept = dict(parameters)
     for path, value in _without_effect(how, parameters).items():
-        _log.warning("%s: %s is left out: %s", source, path, _complaint(how, path, value))
+        _log.warning("%s: %s is ignored: %s", source, path, _complaint(how, path, value))
         group, _, name = path.rpartition(".")
         if group:
             kept[group] = {other: given for other, given in kept[group].items() if other != name}

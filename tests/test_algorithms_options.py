@@ -1,0 +1,84 @@
+"""Options that an algorithm would take in silence are refused, or left out of files that others share."""
+
+from inspect import signature
+
+import pytest
+
+from rlsyn.algorithms.options import candidate_records, refuse_without_effect, with_effect
+from rlsyn.algorithms.table import ALGORITHMS, algorithm
+from rlsyn.synthesizer import RLSyn
+
+DEFAULTS = {name: parameter.default for name, parameter in signature(RLSyn).parameters.items()}
+
+
+def refuse(algo, **given):
+    refuse_without_effect(algorithm(algo), {**DEFAULTS, **given}, DEFAULTS)
+
+
+@pytest.mark.parametrize(
+    ("algo", "given", "message"),
+    [
+        ("ars", {"kl_coef": 0.3}, r"ars has neither a KL penalty .*, got kl_coef 0.3. Set algo_kwargs.learning_rate"),
+        ("td3", {"kl_coef": 0.3}, r"td3 has neither .* got kl_coef 0.3. Set algo_kwargs.action_noise.* or take sac"),
+        ("ddpg", {"kl_coef": 0.3}, r"ddpg has neither .* got kl_coef 0.3"),
+        ("trpo", {"kl_coef": 0.3}, r"trpo has a trust region .* got kl_coef 0.3. Set algo_kwargs.target_kl, or take"),
+        ("a2c", {"batch_records": 64}, r"a2c takes one step on a whole rollout.* got batch_records 64. Set n_records"),
+        ("dqn", {"batch_records": 64}, r"dqn .*replay buffer, got batch_records 64. Set algo_kwargs.batch_size"),
+        ("crossq", {"batch_records": 64}, r"crossq .*replay buffer"),
+        ("ars", {"batch_records": 64}, r"ars has no minibatches.*n_delta"),
+        ("sac", {"algo_kwargs": {"target_entropy": -3.0}}, r"got algo_kwargs.target_entropy -3.0. Set kl_coef"),
+        ("sac", {"warm_start_kwargs": {"n_epochs": 3}}, r"sac has no warm start.*the nearest is ppo"),
+        ("tqc", {"policy_kwargs": {"log_std_init": -2.0}}, r"no state-dependent exploration.* Leave it out"),
+        ("dqn", {"select": True}, r"dqn cannot select.*the nearest is maskable_ppo"),
+        ("td3", {"temperature": 0.5}, r"td3 samples at temperature 1, got temperature 0.5"),
+        ("trpo", {"policy_kwargs": {"entropy_target": 0.9}}, r"trpo pays for no entropy.*Take ppo"),
+    ],
+)
+def test_option_without_effect_is_refused_with_what_has_one(algo, given, message):
+    with pytest.raises(ValueError, match=message):
+        refuse(algo, **given)
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_defaults_and_what_is_switched_off_are_no_complaint(algo):
+    refuse(algo)
+    refuse(algo, kl_coef=0, average_decay=0.0, select=False, warm_start=False, warm_start_kwargs={}, policy_kwargs=None)
+
+
+@pytest.mark.parametrize(
+    ("algo", "given"),
+    [("a2c", {"kl_coef": 0.3}), ("sac", {"kl_coef": 0.3}), ("dqn", {"kl_coef": 0.3}), ("trpo", {"batch_records": 64})],
+)
+def test_option_with_an_effect_is_taken(algo, given):
+    refuse(algo, **given)
+
+
+def test_shared_file_loses_what_has_no_effect_and_a_line_tells_of_it(caplog):
+    shared = {"kl_coef": 0.3, "n_levels": 16, "policy_kwargs": {"clip_mean": 1.0, "n_critics": 3}}
+    assert with_effect(algorithm("td3"), shared, "rlsyn.yaml") == {"n_levels": 16, "policy_kwargs": {"n_critics": 3}}
+    assert shared["kl_coef"] == 0.3 and "clip_mean" in shared["policy_kwargs"]
+    of_clip, of_kl = caplog.messages
+    assert of_kl.startswith("rlsyn.yaml: kl_coef is ignored: td3 has neither a KL penalty")
+    assert "policy_kwargs.clip_mean" in of_clip and "\n" not in of_kl + of_clip
+
+
+@pytest.mark.parametrize("algo", ALGORITHMS)
+def test_every_option_of_the_table_is_one_of_rlsyn(algo):
+    for path in algorithm(algo).without_effect:
+        group, _, name = path.rpartition(".")
+        assert (group or name) in DEFAULTS, path
+        if group == "algo_kwargs":
+            assert name in signature(algorithm(algo).load_class()).parameters
+
+
+@pytest.mark.parametrize(("n_records", "algo_kwargs", "expected"), [(1024, {}, 64), (40, {"n_delta": 4}, 5)])
+def test_candidates_share_the_records_of_a_rollout(n_records, algo_kwargs, expected):
+    assert candidate_records(algorithm("ars"), n_records, algo_kwargs) == expected
+    assert candidate_records(algorithm("ppo"), n_records, {}) == n_records
+
+
+def test_records_that_candidates_cannot_share_are_refused():
+    with pytest.raises(ValueError, match=r"multiple of ars's 16 candidates .* got 40"):
+        refuse("ars", n_records=40)
+    with pytest.raises(ValueError, match="multiple of ars's 10 candidates"):
+        refuse("ars", algo_kwargs={"n_delta": 5})
