@@ -90,7 +90,8 @@ class _Bucket:
     basis: Tensor
     outputs: Tensor
     is_level: Tensor
-    is_apart: Tensor
+    apart: Tensor
+    has_apart: Tensor
 
 
 class LevelHeads(nn.Module):
@@ -106,6 +107,8 @@ class LevelHeads(nn.Module):
             and narrows a quantity would change how often it is missing, too.
     """
 
+    _position: Tensor
+
     def __init__(
         self, bases: Sequence[np.ndarray], marginals: Sequence[np.ndarray], missing_apart: Sequence[bool] | None = None
     ) -> None:
@@ -120,8 +123,12 @@ class LevelHeads(nn.Module):
         self.n_buckets = 0
         self.bucket_of: list[tuple[int, int]] = [(0, 0)] * len(bases)
         self.biases = nn.ParameterList()
-        for power in np.unique(powers):
-            self._add_bucket(np.flatnonzero(powers == power), bases, marginals, starts)
+        buckets = [np.flatnonzero(powers == power) for power in np.unique(powers)]
+        for chosen in buckets:
+            self._add_bucket(chosen, bases, marginals, starts)
+        self._any_apart = [any(self.missing_apart[j] for j in chosen) for chosen in buckets]
+        position = np.argsort(np.concatenate(buckets))
+        self.register_buffer("_position", torch.as_tensor(position), persistent=False)
 
     def _add_bucket(
         self, chosen: np.ndarray, bases: Sequence[np.ndarray], marginals: Sequence[np.ndarray], starts: np.ndarray
@@ -130,14 +137,12 @@ class LevelHeads(nn.Module):
         basis = np.zeros((len(chosen), n_functions, n_levels), dtype=np.float32)
         outputs = np.full((len(chosen), n_functions), starts[-1])
         bias = np.full((len(chosen), n_levels), IMPOSSIBLE, dtype=np.float32)
-        is_apart = np.zeros((len(chosen), n_levels), dtype=bool)
         for row, j in enumerate(chosen):
             levels, functions = bases[j].shape
             basis[row, :functions, :levels] = bases[j].T
             outputs[row, :functions] = starts[j] + np.arange(functions)
             bias[row, :levels] = np.log(np.maximum(marginals[j], 1e-6))
             if self.missing_apart[j]:
-                is_apart[row, levels - 1] = True
                 bias[row, levels - 1] -= np.log1p(-min(marginals[j][-1], 1 - 1e-6))
             self.bucket_of[j] = (self.n_buckets, row)
         for name, value in (
@@ -145,7 +150,8 @@ class LevelHeads(nn.Module):
             ("basis", torch.as_tensor(basis)),
             ("outputs", torch.as_tensor(outputs)),
             ("is_level", torch.as_tensor(bias > IMPOSSIBLE / 2)),
-            ("is_apart", torch.as_tensor(is_apart)),
+            ("apart", torch.as_tensor([[len(bases[j]) - 1] for j in chosen])),
+            ("has_apart", torch.as_tensor([[self.missing_apart[j]] for j in chosen])),
         ):
             self.register_buffer(f"_{name}_{self.n_buckets}", value, persistent=False)
         self.biases.append(nn.Parameter(torch.as_tensor(bias)))
@@ -160,9 +166,10 @@ class LevelHeads(nn.Module):
         result = []
         for i in range(self.n_buckets):
             bucket = self._bucket(i)
-            weights = padded[:, bucket.outputs.flatten()].view(len(outputs), *bucket.outputs.shape).transpose(0, 1)
-            logits = self._bucket_logits(i, weights)
-            result.append(torch.log_softmax(_apart(logits, bucket.is_apart.unsqueeze(1)), dim=-1))
+            # Unlike with plain indices, the gradient of this is quick, too.
+            weights = padded.index_select(1, bucket.outputs.flatten()).view(len(outputs), *bucket.outputs.shape)
+            logits = self._bucket_logits(i, weights.transpose(0, 1))
+            result.append(_log_softmax_apart(logits, bucket) if self._any_apart[i] else logits.log_softmax(-1))
         return result
 
     def _bucket_logits(self, i: int, weights: Tensor) -> Tensor:
@@ -174,22 +181,19 @@ class LevelHeads(nn.Module):
 
     def chosen(self, log_probabilities: list[Tensor], records: Tensor) -> Tensor:
         """Log-probabilities `(n, n_attributes)` of the levels of records."""
-        result = torch.empty(records.shape, dtype=log_probabilities[0].dtype, device=records.device)
-        for i, values in enumerate(log_probabilities):
-            attributes = self._bucket(i).attributes
-            index = records[:, attributes].T.unsqueeze(-1)
-            result[:, attributes] = values.gather(-1, index).squeeze(-1).T
-        return result
+        levels = [records[:, self._bucket(i).attributes].T.unsqueeze(-1) for i in range(self.n_buckets)]
+        return self._in_order(
+            [values.gather(-1, index).squeeze(-1) for values, index in zip(log_probabilities, levels, strict=True)]
+        )
 
     def relative_entropy(self, log_probabilities: list[Tensor], reference: list[Tensor]) -> Tensor:
         """KL(policy || reference) `(n, n_attributes)` in nats, summed over the levels of each attribute."""
-        n = log_probabilities[0].shape[1]
-        result = torch.empty(
-            (n, len(self.bucket_of)), dtype=log_probabilities[0].dtype, device=log_probabilities[0].device
-        )
-        for i, (values, others) in enumerate(zip(log_probabilities, reference, strict=True)):
-            result[:, self._bucket(i).attributes] = (values.exp() * (values - others)).sum(-1).T
-        return result
+        pairs = zip(log_probabilities, reference, strict=True)
+        return self._in_order([(values.exp() * (values - others)).sum(-1) for values, others in pairs])
+
+    def _in_order(self, by_bucket: list[Tensor]) -> Tensor:
+        """A number for each attribute `(n, n_attributes)` of those `(n_attributes of the bucket, n)` by bucket."""
+        return torch.cat(by_bucket).index_select(0, self._position).T
 
     def entropy(self, log_probabilities: list[Tensor]) -> Tensor:
         """Entropies `(n, n_attributes)` in nats."""
@@ -215,12 +219,11 @@ class LevelHeads(nn.Module):
 
     def step_logits(self, outputs: Tensor, attribute: int, temperature: float = 1.0) -> Tensor:
         """Logits `(n, n_levels)` of one attribute from its own outputs; a temperature leaves alone what is missing apart."""
-        i, row = self.bucket_of[attribute]
         logits = self._attribute_logits(attribute, outputs)
         if not self.missing_apart[attribute]:
             return logits / temperature
-        is_apart = self._bucket(i).is_apart[row, : logits.shape[1]]
-        return _apart(torch.where(is_apart, logits, logits / temperature), is_apart)
+        others, own = torch.log_softmax(logits[:, :-1] / temperature, dim=-1), logits[:, -1:]
+        return torch.cat([others + F.logsigmoid(-own), F.logsigmoid(own)], dim=-1)
 
     def _attribute_logits(self, attribute: int, outputs: Tensor) -> Tensor:
         """Logits `(n, n_levels)` of one attribute from its own outputs `(n, n_functions)`."""
@@ -230,7 +233,10 @@ class LevelHeads(nn.Module):
         return torch.addmm(self.biases[i][row, :n_levels], outputs, basis)
 
 
-def _apart(logits: Tensor, is_apart: Tensor) -> Tensor:
-    """Logits whose softmax gives a level that is apart the probability sigmoid(its logit), whatever the others'."""
-    others = logits.masked_fill(is_apart, IMPOSSIBLE).logsumexp(-1, keepdim=True)
-    return torch.where(is_apart, logits, logits - others)
+def _log_softmax_apart(logits: Tensor, bucket: _Bucket) -> Tensor:
+    """Log-probabilities of a bucket; a level that is apart has sigmoid(its logit), whatever the others'."""
+    index, has_apart = bucket.apart[:, None].expand(*logits.shape[:2], 1), bucket.has_apart[:, None]
+    own = logits.gather(-1, index)
+    others = torch.log_softmax(logits.scatter(-1, index, torch.where(has_apart, IMPOSSIBLE, own)), dim=-1)
+    value = torch.where(has_apart, F.logsigmoid(own), others.gather(-1, index))
+    return (others + torch.where(has_apart, F.logsigmoid(-own), 0.0)).scatter(-1, index, value)
