@@ -155,6 +155,7 @@ def test_bundled_table_leaves_a_complete_run(tmp_path):
     config_file.write_text("default: {kl_coef: 0.2, n_records: 32}\nBreastCancer-v0: {kl_coef: 4e-1}\n")
     result = train(run_dir, "--env", "BreastCancer-v0", "--config", config_file, n_rollouts=1, n_columns=31)
     assert result.returncode == 0, result.stderr
+    assert result.stderr.startswith("Warm start: ") and result.stderr.count("\n") == 1, result.stderr  # no warning
     names = {path.name for path in run_dir.iterdir()}
     assert names >= {
         "config.yaml",
@@ -197,11 +198,10 @@ def test_bundled_table_leaves_a_complete_run(tmp_path):
     assert "SIMULATED" not in result.stdout and str(run_dir / "synthetic.csv") in result.stdout.replace("\n", "")
 
 
-def test_own_table_comes_back_with_its_kinds_categories_decimals_and_missing(csv, patients, tmp_path):
-    arguments = ["--csv", csv, "--label", "died", "--n-samples", 500]
-    result = train(tmp_path / "run", *arguments)
-    assert result.returncode == 0, result.stderr
-    assert result.stderr.startswith("Warm start: ") and result.stderr.count("\n") == 1, result.stderr  # no warning
+def test_own_table_comes_back_with_its_kinds_categories_decimals_and_missing(call_script, csv, tmp_path, monkeypatch):
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    arguments = ["--csv", csv, "--label", "died", "--n-samples", 500, "-n", ROLLOUT, "--run-dir", tmp_path / "run"]
+    assert call_script("run_ppo", *arguments, *TINY, "-params", *TINY_PARAMETERS) == 0
     table, synthetic = pd.read_csv(csv), pd.read_csv(tmp_path / "run" / "synthetic.csv")
     assert list(synthetic.columns) == list(table.columns) and len(synthetic) == 500
     assert [dtype.kind for dtype in synthetic.dtypes] == [dtype.kind for dtype in table.dtypes]

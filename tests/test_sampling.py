@@ -1,11 +1,7 @@
 """Sampled tables obey every declared rule, meet conditions, and say what that cost."""
 
-import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -18,7 +14,6 @@ from rlsyn.constraints import constraints_from
 from rlsyn.sampling import TooFewRecords, draw_table
 from rlsyn.synthesizer import RLSyn
 
-ROOT = Path(__file__).parents[1]
 TINY = {
     "n_records": 32,
     "total_timesteps": 0,
@@ -164,17 +159,14 @@ def test_doubtful_rule_is_told_once_and_still_kept_to(caplog):
     assert (model.sample(100)["age"] > 60).all()
 
 
-def test_command_line_keeps_to_the_rules_and_shows_the_policy_when_asked(fitted, tmp_path, load_script, capsys):
+def test_command_line_keeps_to_the_rules_and_shows_the_policy_when_asked(fitted, tmp_path, call_script, capfd):
     fitted.save(tmp_path / "model")
-
-    arguments = ["sample.py", tmp_path / "model", "-n", 80, "-o"]
-    obeying = subprocess.run(
-        [sys.executable, *map(str, [ROOT / "experiments" / arguments[0], *arguments[1:], tmp_path / "obey.csv"])],
-        capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=True,
-    )  # fmt: skip
-    assert "All obey the declared rules" in obeying.stdout and not obeying.stderr
-    load_script("sample").main([*map(str, arguments[1:]), str(tmp_path / "keep.csv"), "--rules", "keep"])
-    assert "Records that break a declared rule: " in capsys.readouterr().out
+    arguments = [tmp_path / "model", "-n", 80, "-o"]
+    assert call_script("sample", *arguments, tmp_path / "obey.csv") == 0
+    told = capfd.readouterr()
+    assert "All obey the declared rules" in told.out and not told.err
+    assert call_script("sample", *arguments, tmp_path / "keep.csv", "--rules", "keep") == 0
+    assert "Records that break a declared rule: " in capfd.readouterr().out
     broken = [
         sum(rule.is_broken_by(pd.read_csv(tmp_path / name)).sum() for rule in RULES)
         for name in ("obey.csv", "keep.csv")
@@ -182,17 +174,17 @@ def test_command_line_keeps_to_the_rules_and_shows_the_policy_when_asked(fitted,
     assert broken[0] == 0 < broken[1]
 
 
-def test_run_whose_policy_breaks_a_rule_always_ends_with_one_line_and_keeps_the_policy(tmp_path, load_script, capsys):
+def test_run_whose_policy_breaks_a_rule_always_ends_with_one_line_and_keeps_the_policy(
+    tmp_path, call_script, capsys, monkeypatch
+):
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
     table = make_table(100)[["systolic", "diastolic", "died"]]
     table.to_csv(tmp_path / "table.csv", index=False)
     (tmp_path / "rules.yaml").write_text("- {name: never, expression: systolic > diastolic + 1000}", encoding="utf-8")
-    run_dir, handler = tmp_path / "run", signal.getsignal(signal.SIGTERM)
+    run_dir = tmp_path / "run"
     data = ["--csv", tmp_path / "table.csv", "--label", "died", "--constraints", tmp_path / "rules.yaml"]
     small = ["--no-report", "--device", "cpu", "-n", 0, "-params", "n_records:16", "warm_start_kwargs.n_epochs:1"]
-    try:
-        code = load_script("run_ppo").main([*map(str, [*data, "--run-dir", run_dir, *small])])
-    finally:
-        signal.signal(signal.SIGTERM, handler)
+    assert call_script("run_ppo", *data, "--run-dir", run_dir, *small) == 2
     error = capsys.readouterr().err
-    assert code == 2 and "'never', by 100.0%" in error and f"The trained policy is in {run_dir}" in error
+    assert "'never', by 100.0%" in error and f"The trained policy is in {run_dir}" in error
     assert len(RLSyn.load(run_dir).sample(5, rules="keep")) == 5

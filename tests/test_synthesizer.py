@@ -12,7 +12,8 @@ from rlsyn.synthesizer import RLSyn
 
 TINY = {
     "n_records": 32,
-    "warm_start_kwargs": {"n_epochs": 5, "n_linear_epochs": 5},
+    "warm_start_kwargs": {"n_epochs": 2, "n_linear_epochs": 2},
+    "policy_kwargs": {"n_hidden": 32},
     "n_discriminator_warm_up": 10,
     "batch_records": 32,
 }
@@ -162,7 +163,7 @@ def test_second_fit_forgets_the_first(patients):
 
 
 def test_saving_over_a_model_that_was_trained_longer_keeps_nothing_of_it(patients, tmp_path):
-    longer, shorter = (tiny(patients, n).fit(patients, label="died") for n in (3, 1))
+    longer, shorter = (tiny(patients, n).fit(patients, label="died") for n in (2, 1))
     for model in (longer, shorter):
         model.save(tmp_path)
     assert len(list((tmp_path / "checkpoints").glob("*.pt"))) == 1
@@ -175,11 +176,6 @@ def test_damaged_checkpoint_is_named(fitted, tmp_path):
     path.write_bytes(path.read_bytes()[:1000])
     with pytest.raises(ValueError, match="damaged"):
         RLSyn.load(tmp_path)
-
-
-def test_run_directory_can_be_loaded(patients, tmp_path):
-    model = tiny(patients, 1).fit(patients, label="died", run_dir=tmp_path / "new" / "run")
-    pd.testing.assert_frame_equal(RLSyn.load(tmp_path / "new" / "run").sample(20), model.sample(20))
 
 
 def test_schema_and_label_together_raise(patients, fitted):
@@ -197,9 +193,11 @@ def test_load_of_something_else_raises(tmp_path):
         RLSyn.load(tmp_path)
 
 
-def test_run_directory_has_curves_figures_and_checkpoints(patients, tmp_path):
-    tiny(patients, 3).fit(patients, label="died", run_dir=tmp_path)
-    events = EventAccumulator(str(tmp_path)).Reload()
+def test_run_directory_has_curves_figures_and_checkpoints_and_can_be_loaded(patients, tmp_path):
+    run_dir = tmp_path / "new" / "run"
+    model = tiny(patients, 3).fit(patients, label="died", run_dir=run_dir)
+    pd.testing.assert_frame_equal(RLSyn.load(run_dir).sample(20), model.sample(20))
+    events = EventAccumulator(str(run_dir)).Reload()
     scalars, images = set(events.Tags()["scalars"]), set(events.Tags()["images"])
     assert {"rollout/ep_rew_mean", "train/approx_kl", "time/fps", "policy/entropy", "policy/kl_to_reference"} <= scalars
     assert {
@@ -209,8 +207,8 @@ def test_run_directory_has_curves_figures_and_checkpoints(patients, tmp_path):
     assert images == {"fidelity/marginals", "fidelity/association"}
     rollout = 32 * patients.shape[1]
     assert [event.step for event in events.Scalars("policy/entropy")] == [rollout, 2 * rollout, 3 * rollout]
-    assert len(pd.read_csv(tmp_path / "progress.csv")) == 3
-    assert (tmp_path / "checkpoints" / "encoding.json").is_file()
+    assert len(pd.read_csv(run_dir / "progress.csv")) == 3
+    assert (run_dir / "checkpoints" / "encoding.json").is_file()
 
 
 def test_resumed_fit_goes_on_from_the_checkpoint(patients, tmp_path):
