@@ -96,7 +96,7 @@ FLOORS = (
     ("rlsyn.algorithms", "rlsyn.algorithms.table", "rlsyn.algorithms.one_hot"),
     (
         *("rlsyn.algorithms.replay", "rlsyn.algorithms.value_policies", "rlsyn.algorithms.fast_policies"),
-        *("rlsyn.algorithms.drawing", "rlsyn.algorithms.options"),
+        *("rlsyn.algorithms.drawing", "rlsyn.algorithms.options", "rlsyn.algorithms.interrupts"),
     ),
     ("rlsyn.algorithms.linear_policy", "rlsyn.algorithms.population", "rlsyn.algorithms.making"),
     ("rlsyn.algorithms.running", "rlsyn.algorithms.state"),

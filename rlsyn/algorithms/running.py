@@ -13,9 +13,11 @@ from stable_baselines3.common.callbacks import BaseCallback, CallbackList, Progr
 
 from envs.record_env import RecordEngine
 from rlsyn.algorithms.drawing import engine_arguments
+from rlsyn.algorithms.interrupts import InterruptCallback
 from rlsyn.algorithms.replay import RecordReplayBuffer
 from rlsyn.algorithms.table import Algorithm
 from rlsyn.encoding import Encoding
+from rlsyn.randomness import random_state, set_random_state
 
 
 class RelabelCallback(BaseCallback):
@@ -57,12 +59,28 @@ class LogCallback(BaseCallback):
         self.model.dump_logs()
 
 
-class _LearningCallbacks(CallbackList):
-    """Callbacks that may train networks: ARS calls them where torch keeps no gradients."""
+class _PopulationCallbacks(CallbackList):
+    """Callbacks of ARS, told of rollouts as those of other algorithms are.
+
+    They may train networks at its end, where ARS keeps no gradients. At its start, where states are saved, ARS has
+    drawn the candidates: callbacks find the random generators as they were before, so that a run that is resumed draws
+    the same ones.
+    """
+
+    def _on_training_start(self) -> None:
+        super()._on_training_start()
+        self._generators = random_state()
+
+    def _on_rollout_start(self) -> None:
+        drawn = random_state()
+        set_random_state(self._generators)
+        super()._on_rollout_start()
+        set_random_state(drawn)
 
     def _on_rollout_end(self) -> None:
         with torch.enable_grad():
             super()._on_rollout_end()
+        self._generators = random_state()
 
 
 class _OutOfTime(Exception):
@@ -97,6 +115,8 @@ def run_algorithm(
 ) -> None:
     """Train for `n_steps` environment steps more, or until no rollout may begin any more.
 
+    An interrupt waits for the end of a rollout, see `InterruptCallback`.
+
     Args:
         model: The algorithm, its logger set.
         how: Its entry in the table.
@@ -106,17 +126,20 @@ def run_algorithm(
         deadline: Of `time.monotonic`.
         progress_bar: Whether to show one.
     """
-    first: list[BaseCallback] = [] if deadline is None else [_Deadline(deadline)]
+    interrupts = InterruptCallback()
+    first: list[BaseCallback] = [interrupts, *([] if deadline is None else [_Deadline(deadline)])]
     last: list[BaseCallback] = [LogCallback()] if how.is_off_policy else []
     last += [ProgressBarCallback()] if progress_bar else []
-    whole = _LearningCallbacks([*first, *callbacks, *last])
+    together = _PopulationCallbacks if how.family == "evolution" else CallbackList
+    whole = together([*first, *callbacks, *last])
     arguments: dict[str, Any] = {"log_interval": None if how.is_off_policy else 1}
     if how.family == "evolution":
         from rlsyn.algorithms.population import PopulationEvaluation
 
         engine = RecordEngine(n=model.n_envs, **engine_arguments(encoding, how))
         arguments["async_eval"] = PopulationEvaluation(model, engine, whole)  # type: ignore[arg-type]  # it is ARS
-    try:
-        model.learn(n_steps, whole, reset_num_timesteps=False, **arguments)
-    except _OutOfTime:
-        whole.on_training_end()
+    with interrupts.listening():
+        try:
+            model.learn(n_steps, whole, reset_num_timesteps=False, **arguments)
+        except _OutOfTime:
+            whole.on_training_end()
