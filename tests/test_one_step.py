@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 import torch
 from scipy import stats
+from torch.nn.utils import parameters_to_vector
 
 from rlsyn.baselines.one_step import OneStep, OneStepTraining
-from rlsyn.baselines.one_step_networks import RecordDiscriminator, RecordPolicy
+from rlsyn.baselines.one_step_networks import RecordDiscriminator, RecordPolicy, flatten
 from rlsyn.baselines.table_vectors import TableVectors
 from rlsyn.schema import infer_schema
 
@@ -33,7 +34,7 @@ def test_log_probability_is_that_of_scipy_but_for_a_constant_of_the_action(mixed
         outputs = policy(torch.randn(50, 8))
         actions = policy.draw(outputs)
         found = policy.log_prob(outputs, actions).value
-    means, taken = policy.restore(outputs[:, :-1]).double().numpy(), policy.restore(actions).numpy()
+    means, taken = policy.restore(outputs).double().numpy(), policy.restore(actions).numpy()
     expected, sigmas = np.zeros(50), iter(policy.log_sigma.detach().exp().numpy())
     for block in vectors.blocks:
         entries = slice(block.start, block.stop)
@@ -71,7 +72,7 @@ def test_draws_follow_the_policy(mixed):
     vectors, _, policy = mixed
     with torch.no_grad():
         outputs = policy(torch.randn(1, 8)).expand(20_000, -1)
-        actions, one = policy.restore(policy.draw(outputs)), policy.restore(outputs[:1, :-1])
+        actions, one = policy.restore(policy.draw(outputs)), policy.restore(outputs[:1])
     for block in vectors.blocks:
         entries = slice(block.start, block.stop)
         expected = one[0, entries]
@@ -110,10 +111,10 @@ def test_penalty_is_that_of_differentiating_twice():
     bce = torch.nn.functional.binary_cross_entropy_with_logits
     expected = bce(logits, torch.ones(20)) + bce(discriminator(synthetic), torch.zeros(20))
     expected = expected + gamma / 2 * gradient.square().sum(1).mean()
-    torch.testing.assert_close(discriminator.backward(real, synthetic, gamma), expected)
-    weights = list(discriminator.parameters())
-    for weight, wanted in zip(weights, torch.autograd.grad(expected, weights), strict=True):
-        torch.testing.assert_close(weight.grad, wanted)
+    wanted = parameters_to_vector(torch.autograd.grad(expected, list(discriminator.parameters())))
+    loss, found = discriminator.gradient(real, synthetic, gamma)
+    torch.testing.assert_close(loss, expected)
+    torch.testing.assert_close(found, wanted)
 
 
 def test_start_at_marginals_draws_every_column_as_it_is(mixed, patients):
@@ -177,17 +178,39 @@ def test_gradients_of_the_policy_are_those_of_the_loss_of_ppo(value_weight):
         actions = policy.draw(outputs)
         before = policy.log_prob(outputs, actions).value + 0.3 * torch.randn(200)
     advantages, rewards = torch.randn(200), torch.rand(200)
-    outputs = policy(noise)
-    normal = torch.distributions.Normal(outputs[:, :-1], policy.log_sigma.exp())
+    layers = policy.layers(noise)
+    outputs, value = layers.outputs, policy.value(layers)
+    normal = torch.distributions.Normal(outputs, policy.log_sigma.exp())
     log_prob = normal.log_prob(actions).sum(1) + 2 * np.log(2 * np.pi)
     ratio = (log_prob - before).exp()
     assert 0.2 < ((ratio - 1).abs() > 0.1).float().mean() < 0.95
     loss = -torch.minimum(ratio * advantages, ratio.clamp(0.9, 1.1) * advantages).mean() + 1e-3 * log_prob.mean()
-    loss = loss + value_weight * (outputs[:, -1] - rewards).square().mean()
+    loss = loss + value_weight * (value - rewards).square().mean()
     wanted = torch.autograd.grad(loss, list(policy.parameters()))
-    training._set_policy_gradients(policy(noise), actions, before, advantages, rewards)
-    for weight, gradient in zip(policy.parameters(), wanted, strict=True):
-        torch.testing.assert_close(weight.grad, gradient, atol=1e-5, rtol=1e-4)
+    with torch.no_grad():
+        layers = policy.layers(noise)
+        now = policy.log_prob(layers.outputs, actions)
+        found = training._policy_gradient(layers, now, before, advantages, rewards)
+    torch.testing.assert_close(found, parameters_to_vector(wanted), atol=1e-5, rtol=1e-4)
+
+
+def test_a_step_moves_the_networks_as_adam_on_each_of_their_parameters_does():
+    network = RecordDiscriminator(6, 16)
+    apart = RecordDiscriminator(6, 16)
+    apart.load_state_dict(network.state_dict())
+    vector = flatten(network)
+    together, each = torch.optim.Adam([vector], 1e-2, fused=True), torch.optim.Adam(apart.parameters(), 1e-2)
+    for _ in range(3):
+        real, synthetic = torch.rand(20, 6), torch.rand(20, 6)
+        OneStepTraining._step(together, network.gradient(real, synthetic, 5.0)[1])
+        found = apart.gradient(real, synthetic, 5.0)[1]
+        for weight, gradient in zip(
+            apart.parameters(), found.split([w.numel() for w in apart.parameters()]), strict=True
+        ):
+            weight.grad = gradient.view_as(weight)
+        each.step()
+    for moved, expected in zip(network.parameters(), apart.parameters(), strict=True):
+        torch.testing.assert_close(moved, expected)
 
 
 @pytest.mark.parametrize("published", [OneStep.PUBLISHED, OneStep.PUBLISHED_MIMIC])

@@ -12,7 +12,7 @@ from lightning import LightningModule
 from torch import Tensor
 
 from rlsyn.baselines.baseline import Baseline, check_at_least, check_counts, check_positive
-from rlsyn.baselines.one_step_networks import RecordDiscriminator, RecordPolicy
+from rlsyn.baselines.one_step_networks import Layers, LogProb, RecordDiscriminator, RecordPolicy, flatten
 from rlsyn.baselines.table_vectors import Scaling, TableVectors, check_scaling
 from rlsyn.baselines.training import train as train_network
 from rlsyn.randomness import global_seed
@@ -189,9 +189,8 @@ class OneStepTraining(LightningModule):
 
     def configure_optimizers(self) -> list[torch.optim.Optimizer]:
         """Adam for each."""
-        networks = self.policy, self.discriminator
-        rates = self.learning_rates(0)
-        return [torch.optim.Adam(net.parameters(), rate, fused=True) for net, rate in zip(networks, rates, strict=True)]
+        networks = zip((self.policy, self.discriminator), self.learning_rates(0), strict=True)
+        return [torch.optim.Adam([flatten(network)], rate, fused=True) for network, rate in networks]
 
     def learning_rates(self, n_done: int) -> tuple[float, float]:
         """Of policy and discriminator after `n_done` iterations."""
@@ -210,49 +209,53 @@ class OneStepTraining(LightningModule):
         if batch_idx % _LOG_EVERY == 0:
             self.log_dict({"reward": reward, "discriminator_loss": loss}, batch_size=1)
 
+    @torch.no_grad()
     def _improve_policy(self, optimizer: Any) -> Tensor:
         config, policy = self._config, self.policy
         noise = torch.randn(config.batch_size, config.n_noise, device=self.device)
-        outputs = policy(noise)
-        with torch.no_grad():
-            actions = policy.draw(outputs)
-            rewards = self.discriminator(policy.records(actions)).sigmoid()
-            advantages = rewards - outputs[:, -1] if config.value_weight else rewards
-            advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
-        before = policy.log_prob(outputs, actions).value
+        layers = policy.layers(noise)
+        actions = policy.draw(layers.outputs)
+        rewards = self.discriminator(policy.records(actions)).sigmoid()
+        advantages = rewards - policy.value(layers) if config.value_weight else rewards
+        advantages = (advantages - advantages.mean()) / (advantages.std() + 1e-8)
+        log_prob = policy.log_prob(layers.outputs, actions)
+        before = log_prob.value
         for epoch in range(config.n_inner_epochs):
-            outputs = policy(noise) if epoch else outputs  # nothing has changed before the first step
-            optimizer.zero_grad()
-            self._set_policy_gradients(outputs, actions, before, advantages, rewards)
-            optimizer.step()
+            if epoch:  # nothing has changed before the first step
+                layers = policy.layers(noise)
+                log_prob = policy.log_prob(layers.outputs, actions)
+            self._step(optimizer, self._policy_gradient(layers, log_prob, before, advantages, rewards))
         return rewards.mean()
 
-    def _set_policy_gradients(
-        self, outputs: Tensor, actions: Tensor, before: Tensor, advantages: Tensor, rewards: Tensor
-    ) -> None:
+    def _policy_gradient(
+        self, layers: Layers, log_prob: LogProb, before: Tensor, advantages: Tensor, rewards: Tensor
+    ) -> Tensor:
         # PPO's loss is -min(ratio A, clipped ratio A): it has a slope where the ratio itself is the least.
-        log_prob = self.policy.log_prob(outputs, actions)
         gains = (log_prob.value - before).exp() * advantages
         limits = advantages + CLIP_RANGE * advantages.abs()
-        by_log_prob = (ENTROPY_WEIGHT - gains * (gains <= limits)) / len(outputs)
-        by_output = torch.empty_like(outputs)
-        torch.mul(log_prob.by_output, by_log_prob[:, None], out=by_output[:, :-1])
-        by_output[:, -1] = 2 * self._config.value_weight / len(outputs) * (outputs[:, -1].detach() - rewards)
-        outputs.backward(by_output)
-        self.policy.log_sigma.grad = by_log_prob @ log_prob.by_log_sigma
+        by_log_prob = (ENTROPY_WEIGHT - gains * (gains <= limits)) / len(gains)
+        by_output = log_prob.by_output * by_log_prob[:, None]
+        by_value = 2 * self._config.value_weight / len(gains) * (self.policy.value(layers) - rewards)
+        return self.policy.gradient(layers, by_log_prob @ log_prob.by_log_sigma, by_output, by_value)
 
+    @torch.no_grad()
     def _improve_discriminator(self, optimizer: torch.optim.Optimizer) -> Tensor:
         size, n_steps = self._config.batch_size, self._config.n_discriminator_steps
-        with torch.no_grad():  # the policy stands still meanwhile: the records of all steps at once
-            noise = torch.randn(n_steps * size, self._config.n_noise, device=self.device)
-            synthetic = self.policy.records(self.policy.draw(self.policy(noise)))
+        # The policy stands still meanwhile: the records of all steps at once.
+        noise = torch.randn(n_steps * size, self._config.n_noise, device=self.device)
+        synthetic = self.policy.records(self.policy.draw(self.policy(noise)))
         for real, part in zip(self._next_real(n_steps * size).split(size), synthetic.split(size), strict=True):
-            loss = self.discriminator.backward(real, part, self._config.r1_gamma)
-            optimizer.step()
+            loss, gradient = self.discriminator.gradient(real, part, self._config.r1_gamma)
+            self._step(optimizer, gradient)
         return loss
+
+    @staticmethod
+    def _step(optimizer: Any, gradient: Tensor) -> None:
+        optimizer.param_groups[0]["params"][0].grad = gradient
+        optimizer.step()
 
     def _next_real(self, size: int) -> Tensor:
         while len(self._order) < size:
             self._order = torch.cat([self._order, torch.randperm(len(self.real))])
         chosen, self._order = self._order[:size], self._order[size:]
-        return self.real[chosen.to(self.device)]
+        return self.real.index_select(0, chosen.to(self.device))

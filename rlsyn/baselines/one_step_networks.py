@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from rlsyn.baselines.table_vectors import TableVectors
 
@@ -27,8 +28,34 @@ class LogProb(NamedTuple):
     by_log_sigma: Tensor
 
 
+class Layers(NamedTuple):
+    """What the policy computes from states: enough for its gradient.
+
+    Attributes:
+        noise: States `(n, n_noise)`.
+        first: First hidden layer `(n, n_hidden)`.
+        second: Second hidden layer `(n, n_hidden)`.
+        outputs: Means and logits by entry `(n, width)`.
+    """
+
+    noise: Tensor
+    first: Tensor
+    second: Tensor
+    outputs: Tensor
+
+
+def flatten(network: nn.Module) -> nn.Parameter:
+    """One vector of which the network's parameters become parts: Adam moves one tensor instead of six to nine.
+
+    Moving the network to another device parts the two.
+    """
+    vector = nn.Parameter(parameters_to_vector(network.parameters()).detach())
+    vector_to_parameters(vector.data, network.parameters())
+    return vector
+
+
 class RecordPolicy(nn.Module):
-    """pi(record | z) and the value v(z): two layers of ReLU, one linear head.
+    """pi(record | z) and the value v(z): two layers of ReLU, a linear head for each.
 
     Its vectors hold the entries of `TableVectors` in another order, numbers first (`order`). An action is such a row: u
     of a numeric entry, which stands for tanh(u) scaled to (0, 1), and 0 or 1 of the others. Its log probability leaves
@@ -63,9 +90,9 @@ class RecordPolicy(nn.Module):
         self.register_buffer("_medians", torch.tensor([arranged[arranged[:, f] == 1, n][0] for n, f in pairs]))
         self._constant = torch.nonzero(arranged.amin(0) == arranged.amax(0)).flatten().tolist()
         self.register_buffer("_constants", arranged[0, self._constant])
-        self.trunk = nn.Sequential(nn.Linear(n_noise, n_hidden), nn.ReLU(), nn.Linear(n_hidden, n_hidden), nn.ReLU())
-        self.head = nn.Linear(n_hidden, vectors.width + 1)
         self.log_sigma = nn.Parameter(torch.zeros(self._n_numeric))
+        self.first, self.second = nn.Linear(n_noise, n_hidden), nn.Linear(n_hidden, n_hidden)
+        self.head, self.value_head = nn.Linear(n_hidden, vectors.width), nn.Linear(n_hidden, 1)
 
     def arrange(self, vectors: Tensor) -> Tensor:
         """Vectors of `TableVectors` in the order of the policy."""
@@ -85,23 +112,50 @@ class RecordPolicy(nn.Module):
             bias[group] = torch.log(real[:, group].mean(0) + 1e-3)
         unsquashed = torch.atanh((2 * real[:, : self._n_numeric] - 1).clamp(-0.99, 0.99))
         bias[: self._n_numeric] = unsquashed.mean(0)
-        self.head.bias[:-1] = bias
+        self.head.bias.copy_(bias)
         self.log_sigma.copy_(unsquashed.std(0).clamp_min(least_sigma).log())
 
     def forward(self, noise: Tensor) -> Tensor:
-        """Means and logits by entry, and last the value, `(n, width + 1)`, of states `(n, n_noise)`."""
-        outputs: Tensor = self.head(self.trunk(noise))
-        return outputs
+        """Means and logits by entry `(n, width)` of states `(n, n_noise)`."""
+        return self.layers(noise).outputs
 
+    def layers(self, noise: Tensor) -> Layers:
+        """All layers at states `(n, n_noise)`."""
+        first = self.first(noise).relu_()
+        second = self.second(first).relu_()
+        return Layers(noise, first, second, self.head(second))
+
+    def value(self, layers: Layers) -> Tensor:
+        """The value `(n,)`."""
+        value: Tensor = self.value_head(layers.second).squeeze(1)
+        return value
+
+    @torch.no_grad()
+    def gradient(self, layers: Layers, by_log_sigma: Tensor, by_output: Tensor, by_value: Tensor) -> Tensor:
+        """Derivatives of a loss by all parameters, in their order, in one vector.
+
+        Args:
+            layers: What the loss was computed from.
+            by_log_sigma: Derivatives of the loss by log sigma `(n_numeric,)`.
+            by_output: By outputs `(n, width)`.
+            by_value: By values `(n,)`.
+        """
+        noise, first, second, _ = layers
+        by_second = (by_output @ self.head.weight).addr_(by_value, self.value_head.weight[0]).mul_(second.sign())
+        by_first = (by_second @ self.second.weight).mul_(first.sign())
+        below = (by_first, noise), (by_second, first), (by_output, second), (by_value[:, None], second)
+        return _joined(by_log_sigma, *(part for by, layer in below for part in (by.T @ layer, by.sum(0))))
+
+    @torch.no_grad()
     def draw(self, outputs: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Actions `(n, width)` drawn from outputs."""
         device = outputs.device
         means, logits = outputs[:, : self._n_numeric], outputs[:, self._n_numeric : self._n_single]
         normal = torch.randn(means.shape, generator=generator, device=device)
         uniform = torch.rand(logits.shape, generator=generator, device=device)
-        actions = torch.zeros_like(outputs[:, :-1])
-        actions[:, : self._n_numeric] = means + normal * self.log_sigma.exp()
-        actions[:, self._n_numeric : self._n_single] = uniform < logits.sigmoid()
+        actions = torch.empty_like(outputs)
+        torch.addcmul(means, normal, self.log_sigma.exp(), out=actions[:, : self._n_numeric])
+        torch.lt(uniform, logits.sigmoid(), out=actions[:, self._n_numeric : self._n_single])
         for group in self._groups:
             # The first of exponential waiting times: a draw from the softmax.
             waiting = torch.empty_like(outputs[:, group]).exponential_(generator=generator)
@@ -162,8 +216,8 @@ class RecordDiscriminator(nn.Module):
         return self._pass(vectors)[0]
 
     @torch.no_grad()
-    def backward(self, real: Tensor, synthetic: Tensor, r1_gamma: float) -> Tensor:
-        """Set the gradients of the loss, and return it.
+    def gradient(self, real: Tensor, synthetic: Tensor, r1_gamma: float) -> tuple[Tensor, Tensor]:
+        """The loss, and its derivatives by all parameters, in their order, in one vector.
 
         The loss is the cross-entropy of real against synthetic vectors, and R1: gamma / 2 * E |slope of the logit at
         real|^2. The network is piecewise linear, so the slope is a product of weights and slopes of LeakyReLU, and its
@@ -179,32 +233,30 @@ class RecordDiscriminator(nn.Module):
         vectors = torch.cat([real, synthetic])
         logits, first, second = self._pass(vectors)
         weights_1, weights_2, weights_3 = self.first.weight, self.second.weight, self.last.weight[0]
-        slopes_1, slopes_2 = first.sign().clamp_min_(_SLOPE), second.sign().clamp_min_(_SLOPE)
+        slopes_1, slopes_2 = first.sign().clamp_min_(_SLOPE), second.sign_().clamp_min_(_SLOPE)
         # Of the logit by what enters the first LeakyReLU, and by the vector.
         by_first = (slopes_2 @ (weights_3[:, None] * weights_2)).mul_(slopes_1)
         slope = by_first[:n] @ weights_1
-        loss = F.softplus(-logits[:n]).mean() + F.softplus(logits[n:]).mean() + r1_gamma / 2 * slope.square().sum() / n
-        # Of the loss by logit and slope.
+        penalty = torch.linalg.vector_norm(slope).square() * (r1_gamma / 2 / n)
+        loss = (F.softplus(-logits[:n]).sum() + F.softplus(logits[n:]).sum()) / n + penalty
+        # Of the loss by logit, and through it and the slope by weights.
         by_logit = logits.sigmoid().div_(n)
         by_logit[:n] -= 1 / n
-        by_slope = slope.mul_(r1_gamma / n)
         inner = first.mul_(by_logit[:, None])
-        inner[:n].addcmul_(by_slope @ weights_1.T, slopes_1[:n])
+        inner[:n].addcmul_(slope @ weights_1.T, slopes_1[:n], value=r1_gamma / n)
         outer = vectors.mul_(by_logit[:, None])
-        outer[:n] += by_slope
+        outer[:n].add_(slope, alpha=r1_gamma / n)
         product, sums = slopes_2.T @ inner, slopes_2.T @ by_logit
-        self._set(self.first, by_first.T @ outer, by_first.T @ by_logit)
-        self._set(self.second, product * weights_3[:, None], sums * weights_3)
-        of_last = (product * weights_2).sum(1) + sums * self.second.bias
-        self._set(self.last, of_last[None], by_logit.sum()[None])
-        return loss
-
-    @staticmethod
-    def _set(layer: nn.Linear, *gradients: Tensor) -> None:
-        for parameter, gradient in zip((layer.weight, layer.bias), gradients, strict=True):
-            parameter.grad = gradient
+        of_first = by_first.T @ outer, by_first.T @ by_logit
+        of_second = product * weights_3[:, None], sums * weights_3
+        of_last = (product * weights_2).sum(1) + sums * self.second.bias, by_logit.sum()
+        return loss, _joined(*of_first, *of_second, *of_last)
 
     def _pass(self, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        first = F.leaky_relu(self.first(vectors), _SLOPE)
-        second = F.leaky_relu(self.second(first), _SLOPE)
+        first = F.leaky_relu_(self.first(vectors), _SLOPE)
+        second = F.leaky_relu_(self.second(first), _SLOPE)
         return self.last(second).squeeze(1), first, second
+
+
+def _joined(*parts: Tensor) -> Tensor:
+    return torch.cat([part.flatten() for part in parts])
