@@ -100,7 +100,7 @@ class Discriminator(LightningModule):
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
         """Adam."""
-        return torch.optim.Adam(self.parameters(), lr=self.learning_rate)
+        return torch.optim.Adam(self.parameters(), lr=self.learning_rate, fused=True)
 
     @torch.no_grad()
     def score(self, records: np.ndarray) -> np.ndarray:
@@ -112,10 +112,19 @@ class Discriminator(LightningModule):
         return torch.cat(parts).cpu().numpy()
 
 
+class _Dropout(nn.Dropout):
+    """Dropout of uniform numbers: on a CPU torch's own draws take four times as long, a third of a training step."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return values
+        return values * ((torch.rand_like(values) >= self.p) / (1 - self.p))
+
+
 def _perceptron(widths: list[int], dropout: float) -> nn.Sequential:
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(widths):
-        layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(0.2), nn.Dropout(dropout)]
+        layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(0.2), _Dropout(dropout)]
     return nn.Sequential(*layers, nn.Linear(widths[-1], 1))
 
 

@@ -164,3 +164,12 @@ def test_packed_discriminator_sees_a_want_of_variety_that_no_single_record_shows
         various = discriminator.score(real).mean()
         gaps[n_packed] = various - np.mean([discriminator.score(np.repeat(real[[i]], 8, axis=0)) for i in range(200)])
     assert gaps[2] > gaps[1] + 0.5
+
+
+def test_dropout_drops_that_share_and_keeps_the_mean(encoding):
+    discriminator, values = Discriminator(encoding, dropout=0.2), torch.ones(400, 500)
+    (dropout, *_) = (layer for layer in discriminator.network if isinstance(layer, torch.nn.Dropout))
+    dropped = dropout(values)
+    assert float((dropped == 0).float().mean()) == pytest.approx(0.2, abs=0.01)
+    assert float(dropped.mean()) == pytest.approx(1, abs=0.01)
+    assert torch.equal(dropout.eval()(values), values)
