@@ -47,6 +47,8 @@ ROLLOUT = N_RECORDS * TABLE.shape[1]
 def tiny(algo, n_rollouts=2, **kwargs):
     """Off-policy algorithms with few gradient steps; a fast one with a short warm start."""
     given = {**TINY, "total_timesteps": n_rollouts * ROLLOUT, **kwargs}
+    if "batch_records" in ALGORITHMS[algo].without_effect:
+        del given["batch_records"]
     if ALGORITHMS[algo].is_off_policy:
         given["algo_kwargs"] = {"gradient_steps": 4, "batch_size": 32, **given.get("algo_kwargs", {})}
     if ALGORITHMS[algo].is_fast:
@@ -341,18 +343,18 @@ def test_every_algorithm_learns_which_record_is_rewarded(algo):
     def is_wanted(records):
         return ((records["first"] == "x") & (records["second"] == "z")).to_numpy(dtype=float)
 
+    usual = {"algo_kwargs": {"learning_rate": 3e-3, "gradient_steps": 20, "batch_size": 64}}
+    own = {"kl_coef": 0.05, "batch_records": 32, **EAGER.get(algo, usual)}
     model = RLSyn(
         algo=algo,
         warm_start=False,
         rewards=[is_wanted],
         reward_weights={"realism": 0, "trees": 0, "is_wanted": 1},
         n_records=64,
-        batch_records=32,
         n_discriminator_steps=0,
         n_discriminator_warm_up=0,
-        kl_coef=0.05,
         total_timesteps=60 * 64 * 2,
-        **EAGER.get(algo, {"algo_kwargs": {"learning_rate": 3e-3, "gradient_steps": 20, "batch_size": 64}}),
+        **{name: value for name, value in own.items() if name not in ALGORITHMS[algo].without_effect},
     ).fit(table)
     assert is_wanted(model.sample(500)).mean() > 0.3
 
