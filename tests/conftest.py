@@ -2,19 +2,22 @@
 
 import importlib.util
 import random
+import shutil
 import sys
 from pathlib import Path
 
+import aireadi_release
 import evaluation_tables
 import numpy as np
 import pandas as pd
 import pytest
-import torch
 
 
 @pytest.fixture(autouse=True)
 def _seeded_on_one_thread():
     """Tests run side by side: each is to draw the same numbers and to leave the other cores alone."""
+    import torch  # takes seconds, which the process that only hands out the tests can spare
+
     torch.set_num_threads(1)
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002 (SB3 draws from this generator)
@@ -95,6 +98,28 @@ def call_script(load_script, monkeypatch):
             return error.code
 
     return call
+
+
+@pytest.fixture(scope="session")
+def release(tmp_path_factory) -> Path:
+    """A release of AI-READI of three participants and a day, to be read only."""
+    return aireadi_release.write_release(tmp_path_factory.mktemp("aireadi"), 3, n_participants=3, n_days=1)
+
+
+@pytest.fixture
+def release_dir(release, tmp_path) -> Path:
+    """A copy of that release, to be changed as the test likes."""
+    return Path(shutil.copytree(release, tmp_path / "release"))
+
+
+@pytest.fixture
+def task(patients):
+    """What the trials of a search are scored on: the invented patients."""
+    from rlsyn.datasets import from_table
+    from rlsyn.search_trials import make_task
+
+    dataset = from_table(patients, "died")
+    return make_task("patients", "Table-v0", dataset.train, dataset.schema)
 
 
 @pytest.fixture(scope="session")

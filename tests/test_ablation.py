@@ -97,6 +97,7 @@ def test_page_of_a_benchmark_holds_tables_and_commands_that_run(load_script, csv
     """The command of a row is run again as it stands, but for its place: it finds its cells finished."""
     variants = tmp_path / "small.yaml"
     small = "n_records: 32, n_discriminator_warm_up: 1, warm_start_kwargs: {n_epochs: 1, n_linear_epochs: 1}"
+    small += ", policy_kwargs: {n_hidden: 16}"
     variants.write_text(
         f"plain: {{method: rlsyn, total_timesteps: 0, {small}}}\n"
         f"trained: {{method: rlsyn, total_timesteps: 288, {small}}}\n"

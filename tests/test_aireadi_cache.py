@@ -9,22 +9,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from aireadi_release import write_release
 
 from rlsyn.datasets import aireadi
 from rlsyn.datasets.aireadi import AireadiOptions, read_aireadi
 
 PLAIN = AireadiOptions(cache=False, n_readers=1)
-
-
-@pytest.fixture(scope="module")
-def original(tmp_path_factory) -> Path:
-    return write_release(tmp_path_factory.mktemp("aireadi"), 3, n_participants=3, n_days=1)
-
-
-@pytest.fixture
-def release_dir(original, tmp_path) -> Path:
-    return Path(shutil.copytree(original, tmp_path / "release"))
 
 
 def options_with_cache(**changes) -> AireadiOptions:

@@ -18,16 +18,6 @@ from rlsyn.datasets.aireadi.wearables import COLUMNS_OF
 PLAIN = AireadiOptions(cache=False, n_readers=1)
 
 
-@pytest.fixture(scope="module")
-def original(tmp_path_factory) -> Path:
-    return write_release(tmp_path_factory.mktemp("aireadi"), 3, n_participants=3, n_days=1)
-
-
-@pytest.fixture
-def release_dir(original, tmp_path) -> Path:
-    return Path(shutil.copytree(original, tmp_path / "release"))
-
-
 def test_a_wrong_folder_says_what_was_looked_for_and_where_to_get_access(tmp_path):
     (tmp_path / "notes.txt").write_text("nothing")
     with pytest.raises(

@@ -133,7 +133,7 @@ def test_shares_of_the_protocol_hold_unless_others_are_asked_for(cohort, tmp_pat
 def test_the_licence_is_told_once_and_left_with_the_run_and_its_report(cohort, tmp_path):
     run_dir = tmp_path / "run"
     tiny = ["-n", "576", "--device", "cpu", "-params", "n_records:64", "n_discriminator_warm_up:2"]
-    tiny += ["warm_start_kwargs.n_epochs:1", "warm_start_kwargs.n_linear_epochs:1"]
+    tiny += ["warm_start_kwargs.n_epochs:1", "warm_start_kwargs.n_linear_epochs:1", "policy_kwargs.n_hidden:16"]
     told = io.StringIO()
     with contextlib.redirect_stdout(told):
         command = ["--env", "AIREADI-v0", "--data-dir", str(tmp_path), "--run-dir", str(run_dir), "--no-report", *tiny]

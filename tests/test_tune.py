@@ -33,12 +33,6 @@ def script(load_script):
 
 
 @pytest.fixture
-def task(patients):
-    dataset = from_table(patients, "died")
-    return make_task("patients", "Table-v0", dataset.train, dataset.schema)
-
-
-@pytest.fixture
 def scorer(monkeypatch):
     """Trials that take no time and are better the nearer to `kl_coef` 0.3; `calls` tells which were run."""
 

@@ -19,13 +19,12 @@ pytest.importorskip("optuna")
 from rlsyn import search as searching
 from rlsyn import search_trials
 from rlsyn.arguments import check_arguments
-from rlsyn.datasets import from_table
 from rlsyn.methods import make_method
 from rlsyn.runs import merge
 from rlsyn.search import N_RANDOM, open_journal, search
 from rlsyn.search_results import collect_trials, pareto_table, summarise_trials, write_results
 from rlsyn.search_spaces import OBJECTIVES, SPACES, default_parameters
-from rlsyn.search_trials import Outcome, is_worse, make_task, run_trial
+from rlsyn.search_trials import Outcome, is_worse, run_trial
 from rlsyn.selection import PARTS
 from rlsyn.synthesizer import RLSyn
 
@@ -36,7 +35,7 @@ TINY = {
     "n_discriminator_steps": 1,
     "warm_start_kwargs": {"n_epochs": 1, "n_linear_epochs": 1},
     "policy_kwargs": {"n_hidden": 16},
-    "total_timesteps": 6 * 32 * 9,  # rollouts x records x columns
+    "total_timesteps": 3 * 32 * 9,  # rollouts x records x columns
 }
 BASE = {"utility loss": 0.1, "association": 0.1, "detection": 0.2, "membership": 0.1}
 
@@ -44,12 +43,6 @@ BASE = {"utility loss": 0.1, "association": 0.1, "detection": 0.2, "membership":
 @pytest.fixture(scope="module")
 def script(load_script):
     return load_script("tune")
-
-
-@pytest.fixture
-def task(patients):
-    dataset = from_table(patients, "died")
-    return make_task("patients", "Table-v0", dataset.train, dataset.schema)
 
 
 @pytest.fixture
@@ -225,7 +218,7 @@ def test_a_trial_is_looked_at_after_a_third_and_pruned_only_if_worse(task, monke
     assert not good.is_pruned and set(good.middle) == set(PARTS)
     assert good.metrics["association difference"] == good.parts["association"]
     assert bad.is_pruned and bad.middle == good.middle and not bad.parts
-    assert [model.model.num_timesteps // (32 * 9) for model in models] == [6, 6, 2]
+    assert [model.model.num_timesteps // (32 * 9) for model in models] == [3, 3, 1]
 
 
 def test_worse_is_what_the_median_dominates():
