@@ -205,8 +205,9 @@ class OneStepTraining(LightningModule):
             optimizer.param_groups[0]["lr"] = rate
         reward = self._improve_policy(optimizers[0])
         # Lightning counts the steps of the policy alone: its part in a step takes as long as the step itself.
-        loss = self._improve_discriminator(optimizers[1].optimizer)
+        judged = self._improve_discriminator(optimizers[1].optimizer)
         if batch_idx % _LOG_EVERY == 0:
+            loss = self.discriminator.loss(*judged, self._config.r1_gamma).detach()
             self.log_dict({"reward": reward, "discriminator_loss": loss}, batch_size=1)
 
     @torch.no_grad()
@@ -239,15 +240,14 @@ class OneStepTraining(LightningModule):
         return self.policy.gradient(layers, by_log_prob @ log_prob.by_log_sigma, by_output, by_value)
 
     @torch.no_grad()
-    def _improve_discriminator(self, optimizer: torch.optim.Optimizer) -> Tensor:
+    def _improve_discriminator(self, optimizer: torch.optim.Optimizer) -> tuple[Tensor, Tensor]:
         size, n_steps = self._config.batch_size, self._config.n_discriminator_steps
         # The policy stands still meanwhile: the records of all steps at once.
         noise = torch.randn(n_steps * size, self._config.n_noise, device=self.device)
         synthetic = self.policy.records(self.policy.draw(self.policy(noise)))
         for real, part in zip(self._next_real(n_steps * size).split(size), synthetic.split(size), strict=True):
-            loss, gradient = self.discriminator.gradient(real, part, self._config.r1_gamma)
-            self._step(optimizer, gradient)
-        return loss
+            self._step(optimizer, self.discriminator.gradient(real, part, self._config.r1_gamma))
+        return real, part
 
     @staticmethod
     def _step(optimizer: Any, gradient: Tensor) -> None:

@@ -215,42 +215,49 @@ class RecordDiscriminator(nn.Module):
         """Logits `(n,)` of vectors `(n, width)`."""
         return self._pass(vectors)[0]
 
-    @torch.no_grad()
-    def gradient(self, real: Tensor, synthetic: Tensor, r1_gamma: float) -> tuple[Tensor, Tensor]:
-        """The loss, and its derivatives by all parameters, in their order, in one vector.
-
-        The loss is the cross-entropy of real against synthetic vectors, and R1: gamma / 2 * E |slope of the logit at
-        real|^2. The network is piecewise linear, so the slope is a product of weights and slopes of LeakyReLU, and its
-        layers are those that backpropagation needs for the cross-entropy: everything takes twelve products of matrices
-        where differentiating twice takes about eighteen.
+    @torch.enable_grad()
+    def loss(self, real: Tensor, synthetic: Tensor, r1_gamma: float) -> Tensor:
+        """Cross-entropy of real against synthetic vectors, and R1: gamma / 2 * E |slope of the logit at real|^2.
 
         Args:
             real: Vectors `(n, width)`.
             synthetic: As many.
             r1_gamma: Weight of the penalty.
         """
+        real = real.detach().requires_grad_()
+        logits = self(real)
+        (slope,) = torch.autograd.grad(logits.sum(), real, create_graph=True)
+        cross_entropy = F.softplus(-logits).mean() + F.softplus(self(synthetic)).mean()
+        return cross_entropy + r1_gamma / 2 * slope.square().sum(1).mean()
+
+    @torch.no_grad()
+    def gradient(self, real: Tensor, synthetic: Tensor, r1_gamma: float) -> Tensor:
+        """Derivatives of `loss` by all parameters, in their order, in one vector.
+
+        The network is piecewise linear, so the slope is a product of weights and slopes of LeakyReLU, and its layers
+        are those that backpropagation needs for the cross-entropy: everything takes twelve products of matrices where
+        differentiating twice takes about eighteen.
+        """
         n = len(real)
         vectors = torch.cat([real, synthetic])
         logits, first, second = self._pass(vectors)
-        weights_1, weights_2, weights_3 = self.first.weight, self.second.weight, self.last.weight[0]
+        weights_1, weights_2, weights_3 = self.first.weight, self.second.weight, self.last.weight
         slopes_1, slopes_2 = first.sign().clamp_min_(_SLOPE), second.sign_().clamp_min_(_SLOPE)
         # Of the logit by what enters the first LeakyReLU, and by the vector.
-        by_first = (slopes_2 @ (weights_3[:, None] * weights_2)).mul_(slopes_1)
+        by_first = (slopes_2 @ (weights_3.T * weights_2)).mul_(slopes_1)
         slope = by_first[:n] @ weights_1
-        penalty = torch.linalg.vector_norm(slope).square() * (r1_gamma / 2 / n)
-        loss = (F.softplus(-logits[:n]).sum() + F.softplus(logits[n:]).sum()) / n + penalty
         # Of the loss by logit, and through it and the slope by weights.
         by_logit = logits.sigmoid().div_(n)
-        by_logit[:n] -= 1 / n
+        by_logit[:n].sub_(1 / n)
         inner = first.mul_(by_logit[:, None])
         inner[:n].addcmul_(slope @ weights_1.T, slopes_1[:n], value=r1_gamma / n)
         outer = vectors.mul_(by_logit[:, None])
         outer[:n].add_(slope, alpha=r1_gamma / n)
-        product, sums = slopes_2.T @ inner, slopes_2.T @ by_logit
-        of_first = by_first.T @ outer, by_first.T @ by_logit
-        of_second = product * weights_3[:, None], sums * weights_3
+        product, sums = slopes_2.T @ inner, by_logit @ slopes_2
+        of_first = by_first.T @ outer, by_logit @ by_first
+        of_second = product * weights_3.T, sums * weights_3
         of_last = (product * weights_2).sum(1) + sums * self.second.bias, by_logit.sum()
-        return loss, _joined(*of_first, *of_second, *of_last)
+        return _joined(*of_first, *of_second, *of_last)
 
     def _pass(self, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         first = F.leaky_relu_(self.first(vectors), _SLOPE)
