@@ -82,7 +82,8 @@ def test_a_table_without_phecodes_has_no_chapters(patients):
 
 def test_report_shows_chapters_and_hides_codes_of_few(real, synthetic, tmp_path):
     schema = infer_schema(real)
-    evaluation = evaluate(real, real.assign(AGE=real["AGE"] + 60), synthetic, schema, fast=True)
+    held_out = real.assign(AGE=real["AGE"] + 60)
+    evaluation = evaluate(real, held_out, synthetic, schema, fast=True, references=("real",))
     page = write_report(evaluation, tmp_path).read_text(encoding="utf-8")
     section = page.split('<section id="chapters">')[1].split("</section>")[0]
     assert "endocrine/metabolic" in section and "(1 hidden)" in section and "4.00" in section

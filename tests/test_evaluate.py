@@ -1,6 +1,5 @@
 """evaluate.py, as a person calls it: three tables of any generator, or a run."""
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -25,11 +24,8 @@ def call(*arguments):
 
 
 @pytest.fixture(scope="module")
-def script():
-    spec = importlib.util.spec_from_file_location("evaluate", ROOT / "experiments" / "evaluate.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+def script(load_script):
+    return load_script("evaluate")
 
 
 @pytest.fixture(scope="module")

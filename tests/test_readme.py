@@ -1,6 +1,6 @@
 """The README's commands are ones that the scripts take."""
 
-import importlib.util
+import importlib
 import re
 import shlex
 from pathlib import Path
@@ -14,13 +14,6 @@ COMMANDS = re.findall(
 )
 
 
-def load_script(path):
-    spec = importlib.util.spec_from_file_location(Path(path).stem, ROOT / path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def test_readme_shows_every_script():
     assert {script for script, _ in COMMANDS} == {
         f"experiments/{path.name}" for path in (ROOT / "experiments").glob("*.py")
@@ -28,8 +21,8 @@ def test_readme_shows_every_script():
 
 
 @pytest.mark.parametrize(("script", "arguments"), COMMANDS, ids=[f"{script} {text}" for script, text in COMMANDS])
-def test_command_in_readme_is_understood(script, arguments):
-    load_script(script)._parser().parse_args(shlex.split(arguments.split(" && ")[0]))
+def test_command_in_readme_is_understood(load_script, script, arguments):
+    load_script(Path(script).stem)._parser().parse_args(shlex.split(arguments.split(" && ")[0]))
 
 
 def test_readme_has_the_test_command_that_is_run_on_every_change():
