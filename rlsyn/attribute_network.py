@@ -11,6 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from rlsyn.staircase import Steps, staircase_linear, steps_of
+
 BLOCK = 64
 """Inputs that become known one after the other and are then multiplied at once."""
 
@@ -77,6 +79,7 @@ class AttributeNetwork(nn.Module, ABC):
         super().__init__()
         self.n_attributes = len(out_sizes)
         self._owner_in, self._owner_out = in_attribute, np.repeat(np.arange(self.n_attributes), out_sizes)
+        self._steps: dict[str, Steps] = {}
         self._n_inputs = np.searchsorted(self._owner_in, np.arange(self.n_attributes + 1)).tolist()
         self._n_outputs = np.searchsorted(self._owner_out, np.arange(self.n_attributes + 1)).tolist()
         self.register_buffer("out_attribute", torch.as_tensor(self._owner_out), persistent=False)
@@ -117,10 +120,12 @@ class AttributeNetwork(nn.Module, ABC):
 
     def _add_mask(self, name: str, mask: np.ndarray) -> None:
         self.register_buffer(f"_{name}_mask", torch.as_tensor(mask, dtype=torch.float32), persistent=False)
+        self._steps[name] = steps_of(mask)
 
     def _linear(self, name: str, values: Tensor) -> Tensor:
         linear: nn.Linear = getattr(self, name)
-        return F.linear(values, linear.weight * getattr(self, f"_{name}_mask"), linear.bias)
+        weight = linear.weight * getattr(self, f"_{name}_mask")
+        return staircase_linear(values, weight, linear.bias, self._steps[name])
 
     def _direct(self, vectors: Tensor) -> Tensor:
         return self._linear("direct", vectors)
