@@ -132,10 +132,11 @@ class AutoregressivePolicy(ActorCriticPolicy):
         self.masks = LevelMasks(self.actor.heads, self.encoding.repair.allowed_levels())
         self.critic = make_network("made", in_attribute, [1] * self.n_attributes, self._n_hidden_critic)
         self.entropy_target = None if self._entropy_share is None else EntropyTarget(self._entropy_share)
+        fused = {"fused": True} if issubclass(self.optimizer_class, torch.optim.Adam) else {}
         self.optimizer = self.optimizer_class(
             [*self.actor.parameters(), *self.critic.parameters()],
             lr=lr_schedule(1),  # type: ignore[call-arg]  # the base class of optimizers takes none
-            **self.optimizer_kwargs,
+            **{**fused, **self.optimizer_kwargs},
         )
 
     def _get_constructor_parameters(self) -> dict[str, Any]:
