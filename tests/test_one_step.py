@@ -8,6 +8,7 @@ import pytest
 import torch
 from scipy import stats
 from torch.nn.utils import parameters_to_vector
+from torch.utils.flop_counter import FlopCounterMode
 
 from rlsyn.baselines.one_step import OneStep, OneStepTraining
 from rlsyn.baselines.one_step_networks import RecordDiscriminator, RecordPolicy, flatten
@@ -158,8 +159,8 @@ def test_wrong_arguments_are_refused(arguments, message):
 
 def _training(real, **arguments):
     vectors, config = TableVectors(_numbers(real), infer_schema(_numbers(real))), OneStep(n_noise=4, **arguments)
-    policy = RecordPolicy(vectors, real, config.n_noise, 8)
-    return OneStepTraining(policy, RecordDiscriminator(real.shape[1], 8), real, config)
+    policy = RecordPolicy(vectors, real, config.n_noise, config.n_hidden)
+    return OneStepTraining(policy, RecordDiscriminator(real.shape[1], config.n_discriminator_hidden), real, config)
 
 
 def test_learning_rates_fall_from_the_pace_to_those_asked_for():
@@ -232,4 +233,16 @@ def test_throughput_prints_both_loops(load_script, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", ["one_step_throughput.py", *sizes])
     assert load_script("one_step_throughput").main() == 0
     printed = capsys.readouterr().out
-    assert "plain loop" in printed and "our setting" in printed
+    for row in ("plain loop", "ours, paper's setting", "floor", "our setting"):
+        assert row in printed
+
+
+def test_the_floor_multiplies_what_an_iteration_multiplies(load_script):
+    training = _training(torch.rand(200, 40), batch_size=100, n_hidden=16, n_discriminator_hidden=24, n_inner_epochs=2)
+    optimizers = training.configure_optimizers()
+    with FlopCounterMode(display=False) as counted:
+        training._improve_policy(optimizers[0])
+        training._improve_discriminator(optimizers[1])
+    products = load_script("one_step_throughput")._products(40, training._config)
+    floor = sum(2 * rows * inner * columns for rows, inner, columns in products)
+    assert 0.95 * counted.get_total_flops() < floor <= counted.get_total_flops()
