@@ -2,7 +2,10 @@
 
 from inspect import signature
 
+import numpy as np
+import pandas as pd
 import pytest
+import torch
 
 from rlsyn.algorithms.options import candidate_records, refuse_without_effect, with_effect
 from rlsyn.algorithms.table import ALGORITHMS, algorithm
@@ -82,3 +85,23 @@ def test_records_that_candidates_cannot_share_are_refused():
         refuse("ars", n_records=40)
     with pytest.raises(ValueError, match="multiple of ars's 10 candidates"):
         refuse("ars", algo_kwargs={"n_delta": 5})
+
+
+OTHERS = {"kl_coef": 1.0, "batch_records": 8}
+HEARD = [(algo, option) for algo in ALGORITHMS for option in OTHERS if option not in algorithm(algo).without_effect]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("algo", "option"), HEARD)
+def test_option_that_is_not_in_the_table_changes_what_is_learned(algo, option):
+    """A new algorithm, or a new way of making one, must not become deaf in silence."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({name: rng.choice(["x", "y", "z"], 60).astype(object) for name in ("first", "second")})
+    tiny = {"n_records": 32, "total_timesteps": 3 * 64, "n_discriminator_warm_up": 5, "select": False}
+    if algorithm(algo).is_off_policy:
+        tiny["algo_kwargs"] = {"gradient_steps": 4, "batch_size": 32}
+    weights = [
+        torch.nn.utils.parameters_to_vector(RLSyn(algo=algo, **tiny, **given).fit(table).model.policy.parameters())
+        for given in ({}, {option: OTHERS[option]})
+    ]
+    assert not torch.equal(*weights)
