@@ -40,8 +40,9 @@ class OneStep(Baseline):
     - The penalty on the means of numbers is left out: its gradient there is zero.
     - Real rows come in full batches, reshuffled when used up; there the last batch of a pass is smaller.
     - Gradients are written out instead of left to autograd: the same numbers, an iteration of the paper's setting in
-      about 0.6 of a plain loop's time (`experiments/one_step_throughput.py`). That a whole training by default takes a
-      far smaller share of the paper's time is due to its schedule and batch.
+      about half of a plain loop's time. Its matrix products and random numbers alone take a third of that time
+      (`experiments/one_step_throughput.py`). That a whole training by default takes a far smaller share of the paper's
+      time is due to its schedule and batch.
     - Numbers are scaled by their ranks, not their range: a tanh of a Gaussian comes close to a uniform distribution,
       and cannot have a heavy tail or a spike. Kolmogorov-Smirnov distance, mean of the columns, .045 instead of .089,
       detection by LightGBM .88 instead of .99 (with the value, ties in the middle of their ranks). Ties are spread over
