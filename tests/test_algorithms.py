@@ -191,9 +191,9 @@ def test_stock_algorithm_has_one_policy(fitted, name):
         fitted("sac")[0].sample(5, policy=name)
 
 
-def test_former_name_of_the_arguments_is_read(fitted, tmp_path):
+def test_former_name_of_the_arguments_is_read(tmp_path):
     """Run directories of before there were other algorithms."""
-    model, _ = fitted("ppo")
+    model = tiny("ppo", 0).fit(TABLE, label="died")
     assert RLSyn(ppo_kwargs={"n_epochs": 5}).parameters == RLSyn(algo_kwargs={"n_epochs": 5}).parameters
     model.save(tmp_path)
     config = yaml.safe_load((tmp_path / "config.yaml").read_text())
@@ -282,7 +282,7 @@ def test_replay_buffer_refuses_to_sample_before_a_record_is_finished():
         RecordReplayBuffer(10, env.observation_space, env.action_space, n_envs=5).sample(4)
 
 
-@pytest.mark.parametrize("algo", ["dqn", "qrdqn", "ars"])
+@pytest.mark.parametrize("algo", ["dqn", pytest.param("qrdqn", marks=pytest.mark.slow), "ars"])
 def test_drawing_policies_choose_only_levels_that_the_attribute_has(fitted, algo):
     model, _ = fitted(algo)
     allowed = [np.ones(n, dtype=bool) for n in model.encoding.n_levels]
