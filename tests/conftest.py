@@ -11,13 +11,12 @@ import evaluation_tables
 import numpy as np
 import pandas as pd
 import pytest
+import torch  # here, before scikit-learn: otherwise KMeans keeps to no number of threads but its own
 
 
 @pytest.fixture(autouse=True)
 def _seeded_on_one_thread():
     """Tests run side by side: each is to draw the same numbers and to leave the other cores alone."""
-    import torch  # takes seconds, which the process that only hands out the tests can spare
-
     torch.set_num_threads(1)
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002 (SB3 draws from this generator)
