@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from rlsyn.staircase import Steps, staircase_linear, steps_of
 
@@ -22,6 +21,7 @@ class KnownProducts:
 
     Of a wide record, thin products of all known inputs with the weights of one attribute leave a processor waiting for
     memory. So as soon as a block of inputs is known, it is multiplied with all weights that will ask for it, at once.
+    Inputs that lie column by column (`column_major`) are multiplied fastest; so do the products.
     """
 
     def __init__(self) -> None:
@@ -36,12 +36,16 @@ class KnownProducts:
         n_done, n_known = self._n_done.get(layer, 0), known.shape[1]
         if n_known - n_done >= BLOCK:
             if n_done == 0:
-                self._totals[layer] = known.new_zeros((len(known), layer.out_features))
-            later = self._totals[layer][:, rows.start :]
-            later.addmm_(known[:, n_done:], layer.weight[rows.start :, n_done:n_known].T)
+                self._totals[layer] = known.new_zeros((layer.out_features, len(known)))
+            self._totals[layer][rows.start :].addmm_(layer.weight[rows.start :, n_done:n_known], known[:, n_done:].T)
             self._n_done[layer] = n_done = n_known
-        product = F.linear(known[:, n_done:], layer.weight[rows, n_done:n_known])
-        return product + self._totals[layer][:, rows] if n_done > 0 else product
+        weight, new = layer.weight[rows, n_done:n_known], known[:, n_done:].T
+        return (torch.addmm(self._totals[layer][rows], weight, new) if n_done > 0 else weight @ new).T
+
+
+def column_major(like: Tensor, n_rows: int, n_columns: int) -> Tensor:
+    """Zeros `(n_rows, n_columns)` on the device of another tensor, whose columns lie together in memory."""
+    return like.new_zeros((n_columns, n_rows)).T
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rlsyn.attribute_network import AttributeNetwork, Memory
+from rlsyn.attribute_network import AttributeNetwork, Memory, column_major
 
 IMPOSSIBLE = -1e4
 """Logit of levels that pad an attribute to the width of its bucket; finite, so that a relative entropy stays finite."""
@@ -65,8 +65,8 @@ class MaskedNetwork(AttributeNetwork):
 
     def start(self, n: int) -> Memory:
         """Empty hidden layers, each `(n, n_hidden)`."""
-        shape = n, self.first.out_features
-        return Memory((self.first.weight.new_empty(shape), self.first.weight.new_empty(shape)))
+        weight = self.first.weight
+        return Memory((column_major(weight, n, len(weight)), column_major(weight, n, len(weight))))
 
     def step(self, vectors: Tensor, memory: Memory, attribute: int) -> Tensor:
         """Outputs `(n, out_sizes[attribute])`; fills in the hidden units that became final."""

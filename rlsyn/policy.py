@@ -15,7 +15,7 @@ from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
 from rlsyn.architectures import Network, make_heads, make_network
-from rlsyn.attribute_network import AttributeNetwork, Memory
+from rlsyn.attribute_network import AttributeNetwork, Memory, column_major
 from rlsyn.autoregressive import IMPOSSIBLE, LevelHeads
 from rlsyn.encoding import Encoding
 from rlsyn.entropy_target import EntropyTarget
@@ -245,21 +245,21 @@ class AutoregressivePolicy(ActorCriticPolicy):
             if given is not None and attribute in given:
                 levels = torch.full((n,), given[attribute], dtype=torch.int64, device=self.device)
             else:
-                levels = draw_levels(torch.log_softmax(self.masks.of_step(logits, attribute), dim=-1), generator)
+                levels = draw_levels(self.masks.of_step(logits, attribute), generator)
             self._fill(prefix, levels)
         return prefix.observations.long() - 1
 
     def _start(self, n: int) -> _Prefix:
         return _Prefix(
             torch.zeros((n, self.n_attributes), dtype=torch.int16, device=self.device),
-            self._table.new_zeros((n, self._table.shape[0])),
+            column_major(self._table, n, len(self._table)),
             self.actor.network.start(n),
             self.critic.start(n),
         )
 
     def _fill(self, prefix: _Prefix, levels: Tensor) -> None:
         columns = slice(self._columns[prefix.position], self._columns[prefix.position + 1])
-        prefix.vectors[:, columns] = self._table[columns].T[levels]
+        prefix.vectors[:, columns] = self._table[columns][:, levels].T
         prefix.observations[:, prefix.position] = levels + 1
         prefix.position += 1
 
@@ -322,7 +322,7 @@ def _positions(records: Tensor) -> Tensor:
     return (records >= 0).sum(1)
 
 
-def draw_levels(log_probabilities: Tensor, generator: torch.Generator | None = None) -> Tensor:
-    """Levels drawn by the Gumbel trick, which needs neither a cumulative sum nor a synchronisation with the host."""
-    uniform = torch.rand(log_probabilities.shape, generator=generator, device=log_probabilities.device)
-    return (log_probabilities - torch.log(-torch.log(uniform.clamp(1e-12, 1 - 1e-7)))).argmax(-1)
+def draw_levels(logits: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Levels drawn by the Gumbel trick, which needs neither a normalised sum nor a synchronisation with the host."""
+    uniform = torch.rand(logits.shape, generator=generator, device=logits.device)
+    return (logits - torch.log(-torch.log(uniform.clamp(1e-12, 1 - 1e-7)))).argmax(-1)
