@@ -57,6 +57,7 @@ FLOORS = (
     # Evaluation: what all families share, the families, the suite, the report.
     (
         *("rlsyn.evaluation.features", "rlsyn.evaluation.measure", "rlsyn.evaluation.evaluation"),
+        "rlsyn.evaluation.ranking",
         "rlsyn.evaluation.score_texts",
     ),
     ("rlsyn.evaluation.people", "rlsyn.evaluation.disclosure", "rlsyn.evaluation.verdicts"),

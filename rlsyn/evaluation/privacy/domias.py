@@ -9,11 +9,11 @@ import pandas as pd
 from scipy.spatial.distance import cdist
 from scipy.special import logsumexp
 from sklearn.decomposition import PCA
-from sklearn.metrics import roc_auc_score
 
 from rlsyn.evaluation.features import FeatureEncoder, NotComputableError, row_groups
 from rlsyn.evaluation.measure import Measure, Measurement, Metric, Tables
 from rlsyn.evaluation.people import draw_people, estimate_attack, require_rows
+from rlsyn.evaluation.ranking import auc
 from rlsyn.schema import Schema
 
 N_COMPONENTS = 50
@@ -52,7 +52,7 @@ def domias_auc(
 ) -> float:
     """The AUC of the DOMIAS attack on train against test rows; range 0 to 1, goal 0.5. See `domias_attack`."""
     attack = domias_attack(train, test, synthetic, schema, seed)
-    return _auc(attack.members, attack.others)
+    return auc(attack.members, attack.others)
 
 
 def domias_attack(
@@ -147,7 +147,7 @@ def compute_domias(tables: Tables) -> Measurement:
     limits = (MAX_ROWS_FAST, MAX_ROWS_FAST) if tables.fast else (MAX_MEMBERS, MAX_ROWS)
     attack = domias_attack(tables.train, tables.test, tables.synthetic, tables.schema, tables.seed, *limits)
     estimates = estimate_attack(
-        lambda members, others: np.array([_auc(members, others)]),
+        lambda members, others: np.array([auc(members, others)]),
         (attack.members, attack.others),
         (attack.member_persons, attack.other_persons),
         (METRIC,),
@@ -173,7 +173,3 @@ def _sides(
     members = members[draw_people(train_persons[members], max_members, rng)]
     others = others[draw_people(test_persons[others], max_members, rng)]
     return members, others, np.flatnonzero(~is_member)
-
-
-def _auc(members: np.ndarray, others: np.ndarray) -> float:
-    return float(roc_auc_score(np.repeat([1, 0], [len(members), len(others)]), np.concatenate([members, others])))

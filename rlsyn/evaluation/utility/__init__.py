@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from sklearn.metrics import r2_score, roc_auc_score, roc_curve
+from sklearn.metrics import r2_score, roc_curve
 
 from rlsyn.evaluation.disclosure import is_few
 from rlsyn.evaluation.features import NotComputableError, row_groups
 from rlsyn.evaluation.measure import Estimate, Metric, margins
 from rlsyn.evaluation.measure import with_interval as add_interval
+from rlsyn.evaluation.ranking import auc
 from rlsyn.evaluation.utility.label_models import (
     CLASSIFIERS,
     MAX_ROWS,
@@ -323,7 +324,7 @@ def _score(labels: np.ndarray, predictions: np.ndarray, classes: np.ndarray | No
         return float(r2_score(labels, predictions))
     # scikit-learn's own macro average refuses classes that are absent from the labels.
     present = [one for one in classes if (labels == one).any()]
-    return float(np.mean([roc_auc_score(labels == one, predictions[:, one]) for one in present]))
+    return float(np.mean([auc(predictions[labels == one, one], predictions[labels != one, one]) for one in present]))
 
 
 def _brier(labels: np.ndarray, probabilities: np.ndarray) -> float:
