@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any, get_args
 
-from rlsyn.algorithms.table import Algorithm, algorithm, fast_names
+from rlsyn.algorithms.options import refuse_without_effect
+from rlsyn.algorithms.table import Algorithm, algorithm
 from rlsyn.architectures import Network
 from rlsyn.arguments import check_arguments
 from rlsyn.discriminator import Discriminator
@@ -40,7 +41,6 @@ _MAY_BE_ZERO = {
     *("action_noise", "target_policy_noise", "target_noise_clip", "top_quantiles_to_drop_per_net", "cg_damping"),
 }
 _BELOW_ONE = {"dropout", "validation_size", "average_decay"}
-_NEAREST = {"on_policy": "ppo", "value": "maskable_ppo", "actor_critic": "ppo", "evolution": "trpo"}
 _POLICY_RESERVED = ("observation_space", "action_space", "lr_schedule", "encoding", "use_sde", "kwargs")
 _BUFFER_RESERVED = ("buffer_size", "observation_space", "action_space", "kwargs")
 _CLONING_RESERVED = ("policy", "records", "people", "seed")
@@ -69,6 +69,8 @@ def check_parameters(constructor: Callable[..., Any], parameters: Mapping[str, A
         check_arguments(function, arguments, f"{group}.", reserved)
         for name, value in arguments.items():
             _check_bounds(f"{group}.{name}", name, value)
+    defaults = {name: parameter.default for name, parameter in signature(constructor).parameters.items()}
+    refuse_without_effect(how, parameters, defaults)
     for name, least in _LEAST.items():
         if parameters[name] is not None and parameters[name] < least:
             raise ValueError(f"Parameter {name!r} must be at least {least}, got {parameters[name]}.")
@@ -99,15 +101,13 @@ def _check_choices(parameters: Mapping[str, Any]) -> None:
 
 
 def _check_algorithm(how: Algorithm, parameters: Mapping[str, Any]) -> None:
-    """Refuse what an algorithm cannot do, with the reason and the nearest that can."""
+    """Refuse what the class of an algorithm would refuse in words of its own."""
     if parameters["ppo_kwargs"] and (how.name != "ppo" or parameters["algo_kwargs"]):
         raise ValueError(
             f"ppo_kwargs is the former name of algo_kwargs, for PPO; got it with algo={how.name!r}"
             f"{' and algo_kwargs' if parameters['algo_kwargs'] else ''}. Give algo_kwargs alone."
         )
     if how.is_fast:
-        if not how.has_temperature and (parameters["policy_kwargs"] or {}).get("entropy_target") is not None:
-            raise ValueError(f"{how.name} pays for no entropy, and so has no policy_kwargs.entropy_target. Take ppo.")
         return
     noise = (parameters["algo_kwargs"] or {}).get("action_noise", 0.0)
     if isinstance(noise, bool) or not isinstance(noise, (int, float)):
@@ -119,18 +119,6 @@ def _check_algorithm(how: Algorithm, parameters: Mapping[str, Any]) -> None:
             raise ValueError(  # noqa: TRY004 (as for every parameter)
                 f"policy_kwargs.{name} takes no text, got {value!r}. Give it in Python, as a class."
             )
-    fast = f"Take one of {fast_names()}; the nearest is {_NEAREST.get(how.family, 'ppo')}."
-    reasons = {
-        "warm_start": f"{how.name} cannot start warm: real records are cloned by the project's own policy. {fast}",
-        "select": f"{how.name} cannot select: only the project's own policy is scored on validation people. {fast}",
-        "average_decay": f"{how.name} cannot average its policy: only the project's own is. {fast}",
-        "rollout_buffer_kwargs": f"{how.name} has no RecordRolloutBuffer. {fast}",
-    }
-    for name, reason in reasons.items():
-        if parameters[name]:
-            raise ValueError(reason)
-    if parameters["temperature"] != 1:
-        raise ValueError(f"{how.name} samples at temperature 1, got {parameters['temperature']}. {fast}")
 
 
 def resolved(parameters: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from rlsyn.algorithms.options import with_effect
+from rlsyn.algorithms.table import algorithm
 from rlsyn.constraints import read_constraints
 from rlsyn.datasets import COHORTS, DATASETS, Dataset, from_table, load, read_table
 from rlsyn.files import latest_checkpoint, plain, write_whole
@@ -277,13 +279,16 @@ def configured_parameters(configs: Path, method: str, env: str, algo: str | None
         configs: The folder; a file that it lacks says nothing.
         method: The method's key.
         env: Id of the environment.
-        algo: RLSyn's algorithm; what the method's file says of PPO's own arguments is not for the others.
+        algo: RLSyn's algorithm; what the method's file says of PPO's own arguments, or of options that this one has
+            no ear for, is not for it. The second is logged.
     """
     found: dict[str, Any] = {}
     for path in (configs / f"{method}.yaml", *([configs / "algos" / f"{algo}.yaml"] if algo else [])):
         found = merge(found, read_parameters(path, env) if path.is_file() else {})
         if path.stem == method and algo not in (None, "ppo"):
             found = {name: value for name, value in found.items() if name not in ("algo_kwargs", "ppo_kwargs")}
+        if path.stem == method and algo is not None:
+            found = with_effect(algorithm(algo), found, path.name)
     return found
 
 

@@ -9,6 +9,7 @@ import torch
 
 from rlsyn.algorithms.options import candidate_records, refuse_without_effect, with_effect
 from rlsyn.algorithms.table import ALGORITHMS, algorithm
+from rlsyn.runs import configured_parameters
 from rlsyn.synthesizer import RLSyn
 
 DEFAULTS = {name: parameter.default for name, parameter in signature(RLSyn).parameters.items()}
@@ -105,3 +106,14 @@ def test_option_that_is_not_in_the_table_changes_what_is_learned(algo, option):
         for given in ({}, {option: OTHERS[option]})
     ]
     assert not torch.equal(*weights)
+
+
+def test_files_of_the_method_are_for_all_algorithms_and_files_of_an_algorithm_for_one(tmp_path, caplog):
+    (tmp_path / "algos").mkdir()
+    (tmp_path / "rlsyn.yaml").write_text("default: {kl_coef: 0.3, n_levels: 16}")
+    assert configured_parameters(tmp_path, "rlsyn", "Diabetes-v0", "sac") == {"kl_coef": 0.3, "n_levels": 16}
+    assert configured_parameters(tmp_path, "rlsyn", "Diabetes-v0", "ars") == {"n_levels": 16}
+    assert "rlsyn.yaml: kl_coef is ignored: ars has" in caplog.text
+    (tmp_path / "algos" / "ars.yaml").write_text("default: {kl_coef: 0.3}")
+    with pytest.raises(ValueError, match=r"ars has neither .* got kl_coef 0.3"):
+        RLSyn(algo="ars", **configured_parameters(tmp_path, "rlsyn", "Diabetes-v0", "ars"))
