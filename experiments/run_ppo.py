@@ -129,7 +129,7 @@ def _run(
         return 2
     evaluation.write_scores(run_dir)
     asked = {name: options[name] for name in ("env", "algo")} | options["parameters"]
-    write_outcome(run_dir, asked, evaluation.scores, checkpoint_steps(run_dir))
+    write_outcome(run_dir / "outcome", asked, evaluation.scores, checkpoint_steps(run_dir))
     write_whole(run_dir / "synthetic.csv", synthetic.to_csv(index=False))
     _print_scores(evaluation)
     print(f"{len(synthetic):,} synthetic records: {run_dir / 'synthetic.csv'}")

@@ -45,21 +45,25 @@ def write_description(run_dir: str | Path, config: Mapping[str, Any], schema: Sc
                 writer.add_text(tag, text)
 
 
-def write_outcome(run_dir: str | Path, parameters: Mapping[str, Any], scores: pd.DataFrame, n_steps: int) -> None:
+def write_outcome(folder: str | Path, parameters: Mapping[str, Any], scores: pd.DataFrame, n_steps: int) -> None:
     """Write the headline metrics of a finished run as scalars, and with its parameters for the tab HParams.
 
+    No list of parameters and metrics is written: TensorBoard would take that of any one run for all runs, and hide the
+    parameters that only others have. Without one it shows what it finds, first the parameters in which runs differ.
+
     Args:
-        run_dir: The run directory.
+        folder: One without curves, which would be among the metrics.
         parameters: The method's arguments; groups in them are written `group.name`.
         scores: See `rlsyn.evaluation.Evaluation`.
         n_steps: Environment steps of the training, where the scalars stand.
     """
     values = scores.set_index("metric")["value"].dropna()
     metrics = {tag: float(values[name]) for name, tag in HEADLINES.items() if name in values}
-    with SummaryWriter(str(run_dir), filename_suffix=".outcome") as writer:
+    _, *session = hparams(flatten(parameters), metrics)
+    with SummaryWriter(str(folder), filename_suffix=".outcome") as writer:
         for tag, value in metrics.items():
             writer.add_scalar(tag, value, n_steps)
-        for summary in hparams(flatten(parameters), metrics):
+        for summary in session:
             writer.file_writer.add_summary(summary)
 
 

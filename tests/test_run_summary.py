@@ -2,7 +2,12 @@
 
 import pandas as pd
 import pytest
+from tensorboard.backend.event_processing.data_provider import MultiplexerDataProvider
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.backend.event_processing.plugin_event_multiplexer import EventMultiplexer
+from tensorboard.context import RequestContext
+from tensorboard.plugins.base_plugin import TBContext
+from tensorboard.plugins.hparams.backend_context import Context
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 from rlsyn.constraints import Constraint
@@ -53,15 +58,26 @@ def test_outcome_is_in_scalars_and_beside_the_parameters(tmp_path):
     assert sorted(found.Tags()["scalars"]) == ["evaluation/membership_auc", "evaluation/s2r_auc"]
     (scalar,) = found.Scalars("evaluation/s2r_auc")
     assert (scalar.step, scalar.value) == (700, pytest.approx(0.9))
-    start, experiment = (
-        HParamsPluginData.FromString(found.SummaryMetadata(f"_hparams_/{name}").plugin_data.content)
-        for name in ("session_start_info", "experiment")
-    )
-    hparams = start.session_start_info.hparams
+    content = found.SummaryMetadata("_hparams_/session_start_info").plugin_data.content
+    hparams = HParamsPluginData.FromString(content).session_start_info.hparams
     assert hparams["seed"].number_value == 3
     assert hparams["algo_kwargs.n_epochs"].number_value == 2
     assert hparams["rewards"].string_value == "[]"
-    assert {info.name.tag for info in experiment.experiment.metric_infos} == set(found.Tags()["scalars"])
+
+
+def test_hparams_of_several_runs_show_the_parameters_of_each_and_first_those_that_differ(tmp_path):
+    scores = pd.DataFrame({"metric": ["S2R AUC"], "value": [0.9]})
+    for algo, own in (("ppo", {"n_epochs": 2}), ("sac", {"tau": 0.1}), ("ars", {})):
+        asked = {"algo": algo, "a_constant": 1, "algo_kwargs": own, "select": None if algo == "ppo" else False}
+        write_description(tmp_path / f"{algo}_1", asked, SCHEMA)
+        write_outcome(tmp_path / f"{algo}_1" / "outcome", asked, scores, n_steps=700)
+    runs = EventMultiplexer().AddRunsFromDirectory(str(tmp_path)).Reload()
+    context, request = Context(TBContext(data_provider=MultiplexerDataProvider(runs, ""))), RequestContext()
+    found = context.experiment_from_metadata(request, "", True, context.hparams_metadata(request, ""), [])
+    names = [info.name for info in found.hparam_infos]
+    assert names[:2] == ["algo", "select"]
+    assert set(names[2:]) == {"a_constant", "algo_kwargs.n_epochs", "algo_kwargs.tau"}
+    assert [(info.name.tag, info.name.group) for info in found.metric_infos] == [("evaluation/s2r_auc", "")]
 
 
 def test_headlines_have_tags_of_their_own():
