@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 import pandas as pd
 
+from rlsyn.algorithms.options import with_effect
 from rlsyn.algorithms.table import ALGORITHMS, algorithm
 from rlsyn.arguments import Parser
 from rlsyn.datasets import DATASETS, Dataset
@@ -292,7 +293,7 @@ def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
     options = {name: config[name] for name in names} | {"reader_options": config.get("reader_options", {})}
     moved = {name: getattr(arguments, name) for name in MOVABLE}
     options |= {name: str(Path(place).absolute()) for name, place in moved.items() if place is not None}
-    parameters = dict(options["parameters"])
+    parameters = with_effect(algorithm(options["algo"]), options["parameters"], "config.yaml")
     if arguments.n_timesteps is not None:
         if arguments.n_timesteps <= (n_done := checkpoint_steps(arguments.resume)):
             raise ValueError(

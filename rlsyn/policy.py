@@ -132,7 +132,9 @@ class AutoregressivePolicy(ActorCriticPolicy):
         self.masks = LevelMasks(self.actor.heads, self.encoding.repair.allowed_levels())
         self.critic = make_network("made", in_attribute, [1] * self.n_attributes, self._n_hidden_critic)
         self.entropy_target = None if self._entropy_share is None else EntropyTarget(self._entropy_share)
-        fused = {"fused": True} if issubclass(self.optimizer_class, torch.optim.Adam) else {}
+        is_plain = self.optimizer_class in (torch.optim.Adam, torch.optim.AdamW)
+        # torch knows of three ways, of which only one may be asked for.
+        fused = {"fused": True} if is_plain and not {"foreach", "differentiable"} & {*self.optimizer_kwargs} else {}
         self.optimizer = self.optimizer_class(
             [*self.actor.parameters(), *self.critic.parameters()],
             lr=lr_schedule(1),  # type: ignore[call-arg]  # the base class of optimizers takes none

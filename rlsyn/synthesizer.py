@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
 
 from rlsyn.algorithms.making import Making
+from rlsyn.algorithms.options import with_effect
 from rlsyn.algorithms.table import algorithm, fast_names
 from rlsyn.calibration import calibrate_marginals
 from rlsyn.callbacks import CheckpointCallback, DiscriminatorCallback, MonitorCallback
@@ -346,7 +348,9 @@ class RLSyn:
             )
         # Before all else: what another version wrote is refused in words.
         state = read_checkpoint(checkpoint, torch_device(device))
-        parameters = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["parameters"]
+        given = yaml.safe_load((folder / "config.yaml").read_text(encoding="utf-8"))["parameters"]
+        defaults = {name: parameter.default for name, parameter in signature(cls).parameters.items()}
+        parameters = with_effect(algorithm(given.get("algo", "ppo")), given, "config.yaml", defaults)
         model = cls(**{**parameters, "device": device})
         encoding = Encoding.read(checkpoint.parent / "encoding.json")
         with global_seed(model.seed):

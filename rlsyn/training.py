@@ -115,7 +115,9 @@ class Training:
             logger = configure(str(run_dir) if run_dir else None, ["csv", "tensorboard"] if run_dir else [])
             self.model.set_logger(logger)
             try:
-                run_algorithm(self.model, self.how, encoding, left, list(callbacks), deadline, progress_bar)
+                # A run that can be resumed is to end where it would have ended.
+                can_resume = run_dir is not None
+                run_algorithm(self.model, self.how, encoding, left, list(callbacks), deadline, progress_bar, can_resume)
             finally:
                 logger.close()
 

@@ -117,3 +117,19 @@ def test_files_of_the_method_are_for_all_algorithms_and_files_of_an_algorithm_fo
     (tmp_path / "algos" / "ars.yaml").write_text("default: {kl_coef: 0.3}")
     with pytest.raises(ValueError, match=r"ars has neither .* got kl_coef 0.3"):
         RLSyn(algo="ars", **configured_parameters(tmp_path, "rlsyn", "Diabetes-v0", "ars"))
+
+
+def test_default_of_a_saved_model_goes_without_saying(caplog):
+    given = {"kl_coef": DEFAULTS["kl_coef"], "n_records": 64}
+    assert with_effect(algorithm("ars"), given, "config.yaml", DEFAULTS) == given
+    assert not caplog.records
+
+
+def test_saved_model_with_an_option_that_is_refused_today_is_read(tmp_path, caplog):
+    table = pd.DataFrame({"age": [50, 60, 70, 80] * 8, "died": [0, 1] * 16})
+    model = RLSyn(algo="ars", n_records=32, total_timesteps=64, n_discriminator_warm_up=1).fit(table)
+    model.save(tmp_path)
+    config = tmp_path / "config.yaml"
+    config.write_text(config.read_text().replace(f"kl_coef: {DEFAULTS['kl_coef']}", "kl_coef: 0.3"))
+    assert RLSyn.load(tmp_path).sample(20).equals(model.sample(20))
+    assert "config.yaml: kl_coef is ignored: ars has neither" in caplog.text

@@ -161,8 +161,8 @@ def test_a_planted_copy_of_five_per_cent_of_train_is_found(train, test, syntheti
     assert scores.loc[attack, "value"] > quick_scores.loc[attack, "value"] + 0.03
 
 
-@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_scores_can_be_repeated_and_do_not_depend_on_processes(train, test, synthetic, n_jobs):
+@pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)], ids=["repeated", "in two processes"])
+def test_scores_are_the_same(train, test, synthetic, n_jobs):
     tables = train, test[:60], synthetic[:90]
     first, again = (quick(*tables, references=ALL_REFERENCES, n_jobs=n) for n in (1, n_jobs))
     pd.testing.assert_frame_equal(first, again)

@@ -80,9 +80,11 @@ def test_outputs_depend_on_earlier_attributes_only(name):
         assert reached.tolist() == [earlier < attribute for earlier in range(6)]
 
 
+@pytest.mark.parametrize("block", [2, 64], ids=lambda block: f"blocks of {block}")
 @pytest.mark.parametrize("name", NETWORKS)
-def test_steps_give_the_outputs_of_one_pass(name):
+def test_steps_give_the_outputs_of_one_pass(name, block, monkeypatch):
     """Attributes of 2, 0 (constant), 3 and 1 entries, with 0, 4, 1 and 2 outputs."""
+    monkeypatch.setattr("rlsyn.attribute_network.BLOCK", block)
     network = make_network(name, np.array([0, 0, 2, 2, 2, 3]), [0, 4, 1, 2], n_hidden=8)
     with torch.no_grad():
         for parameter in network.parameters():

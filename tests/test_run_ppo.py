@@ -170,6 +170,7 @@ def test_bundled_table_leaves_a_complete_run(train, tmp_path, capsys):
         "metrics.json",
         "synthetic.csv",
         "checkpoints",
+        "outcome",
     }
     assert not [name for name in names if name.endswith(".part")]
     assert list((run_dir / "checkpoints").glob("*.pt"))

@@ -25,34 +25,36 @@ class InterruptCallback(BaseCallback):
 
     def __init__(self) -> None:
         super().__init__()
-        self._handlers: dict[int, _Handler] = {}
-        self._pending: int | None = None
+        self._handler: _Handler = signal.default_int_handler
+        self._is_pending = False
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Holds back SIGINT and SIGTERM, as far as they have handlers; elsewhere than in the main thread, none."""
-        if threading.current_thread() is threading.main_thread():
-            handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-            self._handlers = {number: handler for number, handler in handlers.items() if callable(handler)}
-        for number in self._handlers:
-            signal.signal(number, self._hold_back)
+        """Holds back SIGINT if it has a handler; elsewhere than in the main thread, nothing."""
+        # Not SIGTERM: whoever sends it kills soon after, and what the run has by then must have been saved.
+        handler = signal.getsignal(signal.SIGINT)
+        if threading.current_thread() is not threading.main_thread() or not callable(handler):
+            yield
+            return
+        self._handler = handler
+        signal.signal(signal.SIGINT, self._hold_back)
         try:
             yield
         finally:
-            for number, handler in self._handlers.items():
-                signal.signal(number, handler)
+            signal.signal(signal.SIGINT, handler)
         self._let_go()
 
     def _hold_back(self, number: int, frame: FrameType | None) -> None:
-        if self._pending is not None:
-            self._handlers[number](number, frame)
-        self._pending = number
-        _log.info("Stops before the next rollout; another interrupt stops at once.")
+        if self._is_pending:
+            self._handler(number, frame)
+            return
+        self._is_pending = True
+        _log.warning("Stops before the next rollout; another interrupt stops at once.")
 
     def _let_go(self) -> None:
-        if self._pending is not None:
-            number, self._pending = self._pending, None
-            self._handlers[number](number, None)
+        if self._is_pending:
+            self._is_pending = False
+            self._handler(signal.SIGINT, None)
 
     def _on_step(self) -> bool:
         return True

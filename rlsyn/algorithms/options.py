@@ -21,8 +21,8 @@ _NEAREST: dict[Family, str] = {
 def refuse_without_effect(how: Algorithm, parameters: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
     """Refuse options that the algorithm has no ear for, and numbers of records that it cannot share out.
 
-    What switches an option off (None, False, 0, nothing) is what happens without it, and may be said. So may a default,
-    which cannot be told from an option that nobody set.
+    What switches an option off (None, False, 0, nothing) is what happens without it, and may be said. So may a default
+    of the constructor, which cannot be told from an option that nobody set.
 
     Args:
         how: The algorithm.
@@ -38,15 +38,18 @@ def refuse_without_effect(how: Algorithm, parameters: Mapping[str, Any], default
     candidate_records(how, parameters["n_records"], parameters["algo_kwargs"] or {})
 
 
-def with_effect(how: Algorithm, parameters: Mapping[str, Any], source: str) -> dict[str, Any]:
+def with_effect(
+    how: Algorithm, parameters: Mapping[str, Any], source: str, defaults: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
     """The parameters but for those that the algorithm has no ear for; one line of logs tells of each.
 
-    For files that many algorithms share: what they say of one is not meant for all.
+    For files that many algorithms share: what they say of one is not meant for all. And for those of saved models.
 
     Args:
         how: The algorithm.
         parameters: Arguments of `rlsyn.synthesizer.RLSyn`, some of them.
         source: Where they stand.
+        defaults: What goes without saying.
 
     Example:
         >>> from rlsyn.algorithms.table import algorithm
@@ -55,6 +58,8 @@ def with_effect(how: Algorithm, parameters: Mapping[str, Any], source: str) -> d
     """
     kept = dict(parameters)
     for path, value in _without_effect(how, parameters).items():
+        if defaults is not None and value == defaults.get(path):
+            continue
         _log.warning("%s: %s is ignored: %s", source, path, _complaint(how, path, value))
         group, _, name = path.rpartition(".")
         if group:

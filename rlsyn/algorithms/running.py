@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -112,10 +113,9 @@ def run_algorithm(
     callbacks: list[BaseCallback],
     deadline: float | None = None,
     progress_bar: bool = False,
+    whole_rollouts: bool = False,
 ) -> None:
     """Train for `n_steps` environment steps more, or until no rollout may begin any more.
-
-    An interrupt waits for the end of a rollout, see `InterruptCallback`.
 
     Args:
         model: The algorithm, its logger set.
@@ -125,6 +125,7 @@ def run_algorithm(
         callbacks: In this order.
         deadline: Of `time.monotonic`.
         progress_bar: Whether to show one.
+        whole_rollouts: Whether an interrupt waits for the end of a rollout, see `InterruptCallback`.
     """
     interrupts = InterruptCallback()
     first: list[BaseCallback] = [interrupts, *([] if deadline is None else [_Deadline(deadline)])]
@@ -138,7 +139,7 @@ def run_algorithm(
 
         engine = RecordEngine(n=model.n_envs, **engine_arguments(encoding, how))
         arguments["async_eval"] = PopulationEvaluation(model, engine, whole)  # type: ignore[arg-type]  # it is ARS
-    with interrupts.listening():
+    with interrupts.listening() if whole_rollouts else nullcontext():
         try:
             model.learn(n_steps, whole, reset_num_timesteps=False, **arguments)
         except _OutOfTime:

@@ -114,7 +114,9 @@ def numbers_of_people(texts: pd.Series, file: str) -> pd.Series:
     numbers = pd.to_numeric(texts.str.extract(r"^\s*(?:AIREADI-)?(\d+)(?:\.0+)?\s*$")[0], errors="coerce")
     if len(texts) and numbers.isna().all():
         # The text itself may be anybody's name.
-        raise ValueError(f"{file} must name participants by numbers such as 1023, got {len(texts):,} texts without one.")
+        raise ValueError(
+            f"{file} must name participants by numbers such as 1023, got {len(texts):,} texts without one."
+        )
     return numbers
 
 

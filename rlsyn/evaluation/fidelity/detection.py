@@ -277,5 +277,6 @@ def _mean_auc(repeats: list[Sides], scores: list[np.ndarray], kept: np.ndarray |
         for fold in range(N_FOLDS):
             chosen = is_kept & (sides.fold == fold)
             is_synthetic = sides.is_synthetic[chosen] == 1
-            aucs.append(auc(one[chosen][is_synthetic], one[chosen][~is_synthetic]))
-    return float(np.nanmean(aucs))
+            if is_synthetic.any() and not is_synthetic.all():
+                aucs.append(auc(one[chosen][is_synthetic], one[chosen][~is_synthetic]))
+    return float(np.mean(aucs))

@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from sklearn.metrics import roc_auc_score, roc_curve
+from sklearn.metrics import roc_curve
 
 from rlsyn.evaluation.disclosure import MIN_PEOPLE
+from rlsyn.evaluation.ranking import auc
 from rlsyn.evaluation.report.plots import REAL_COLOUR, SYNTHETIC_COLOUR, heights, small_figure
 from rlsyn.evaluation.report.shares import number_histogram
 
@@ -95,7 +96,7 @@ def attack_figure(train: np.ndarray, test: np.ndarray) -> Figure:
     closeness = -np.concatenate([train, test])
     false_positives, true_positives, _ = roc_curve(is_member, closeness)
     figure, panel = small_figure("share of test rows taken for members", "share of train rows found")
-    label = f"attack, AUC {roc_auc_score(is_member, closeness):.3f}"
+    label = f"attack, AUC {auc(-train, -test):.3f}"
     panel.plot(*_on_grid(false_positives, true_positives), label=label, **SYNTHETIC_LINE)
     _from_chance(panel, "chance: nothing leaks")
     return figure
