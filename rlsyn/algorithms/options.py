@@ -32,9 +32,8 @@ def refuse_without_effect(how: Algorithm, parameters: Mapping[str, Any], default
     Raises:
         ValueError: There is such an option; the reason is told, and what has a say in its place.
     """
-    for path, value in _without_effect(how, parameters).items():
-        if value != defaults.get(path):
-            raise ValueError(_complaint(how, path, value))
+    for path, value in _without_effect(how, parameters, defaults).items():
+        raise ValueError(_complaint(how, path, value))
     candidate_records(how, parameters["n_records"], parameters["algo_kwargs"] or {})
 
 
@@ -57,9 +56,7 @@ def with_effect(
         {'kl_coef': 0.3}
     """
     kept = dict(parameters)
-    for path, value in _without_effect(how, parameters).items():
-        if defaults is not None and value == defaults.get(path):
-            continue
+    for path, value in _without_effect(how, parameters, defaults or {}).items():
         _log.warning("%s: %s is ignored: %s", source, path, _complaint(how, path, value))
         group, _, name = path.rpartition(".")
         if group:
@@ -91,12 +88,13 @@ def candidate_records(how: Algorithm, n_records: int, algo_kwargs: Mapping[str, 
     return n_records // n_candidates
 
 
-def _without_effect(how: Algorithm, parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The options, by `name` or `group.name`, that are switched on in vain."""
+def _without_effect(how: Algorithm, parameters: Mapping[str, Any], defaults: Mapping[str, Any]) -> dict[str, Any]:
+    """The options, by `name` or `group.name`, that are switched on in vain and are no defaults."""
     found = {}
     for path in how.without_effect:
         group, _, name = path.rpartition(".")
-        if value := ((parameters.get(group) or {}) if group else parameters).get(name):
+        value = ((parameters.get(group) or {}) if group else parameters).get(name)
+        if value and value != defaults.get(path):
             found[path] = value
     return found
 
