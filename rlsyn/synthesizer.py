@@ -25,7 +25,7 @@ from rlsyn.device import torch_device
 from rlsyn.discriminator import Discriminator, DiscriminatorTrainer
 from rlsyn.encoding import Encoding
 from rlsyn.files import latest_checkpoint, plain, write_whole
-from rlsyn.parameters import check_parameters, check_timesteps, resolved, validation_share
+from rlsyn.parameters import check_parameters, check_timesteps, n_clones, resolved, validation_share
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.randomness import global_seed
 from rlsyn.rewards.assembly import assemble_reward
@@ -232,6 +232,7 @@ class RLSyn:
         share = validation_share(self.warm_start_kwargs)
         is_validation = choose_people(people, share, np.random.default_rng(self.seed))
         can_select = self.algorithm.is_fast and suffices(people[is_validation]) and not self.rewards
+        can_select = can_select and n_clones(self.warm_start_kwargs) == 1
         selects = can_select if self.select is None else self.select
         # What validates in the end is to be unknown to every part of the reward.
         seen = ~is_validation if selects else np.full(len(train), True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -24,7 +25,7 @@ MOST_VALIDATION = 8_192
 
 @dataclass(frozen=True)
 class WarmStartResult:
-    """What behaviour cloning came to.
+    """What behaviour cloning came to; of several clones the means.
 
     Args:
         n_epochs: Epochs of fine-tuning that were kept.
@@ -41,6 +42,7 @@ def behaviour_clone(
     policy: AutoregressivePolicy,
     records: np.ndarray,
     people: np.ndarray | None = None,
+    n_clones: int = 1,
     n_linear_epochs: int = 50,
     n_epochs: int = 300,
     patience: int = 10,
@@ -65,10 +67,15 @@ def behaviour_clone(
 
     Of very many rows an epoch is `MOST_STEPS` batches of them, so the time is bounded whatever their number.
 
+    Several clones all begin at the same weights, each is validated on other people, and the mean of their weights is
+    what is kept (Wortsman et al., Model soups, 2022, arXiv:2203.05482, eq. 1). On the linear path that is exactly the
+    ensemble that multiplies their probabilities.
+
     Args:
         policy: A new policy, trained in place.
         records: Real records `(n, n_attributes)`.
         people: The person each record belongs to: a person's records are either trained on or validated on.
+        n_clones: Clones whose weights are averaged; each takes as long as one.
         n_linear_epochs: Epochs at most on each of the three learning rates of the linear path.
         n_epochs: Epochs at most of fine-tuning.
         patience: Epochs without a better validation likelihood before an attribute, or fine-tuning, stops.
@@ -78,38 +85,66 @@ def behaviour_clone(
         dropout: Share of hidden units dropped in fine-tuning.
         weight_decay: Of the network's weights in fine-tuning, decoupled from the gradient (Loshchilov and Hutter,
             2019, arXiv:1711.05101); the biases of levels, which hold the marginals, do not decay.
-        validation_size: Share of the people that are validated on.
+        validation_size: Share of the people that a clone is validated on.
         seed: Seed of the validation split and of the order of records.
 
     Raises:
-        ValueError: Nobody is left to train on, or to validate on.
+        ValueError: Nobody is left to train on, or there are too few people for each clone to be validated on others.
     """
     rng = np.random.default_rng(seed)
-    is_validation = choose_people(people if people is not None else np.arange(len(records)), validation_size, rng)
-    if not is_validation.any() or is_validation.all():
+    people = people if people is not None else np.arange(len(records))
+    folds = people_folds(people, validation_size, n_clones, rng)
+    if any(not is_validation.any() or is_validation.all() for is_validation in folds):
         raise ValueError(
-            f"Early stopping needs people to train on and people to validate on, got validation_size={validation_size} "
-            f"of {len(records)} records."
+            "Early stopping needs people to train on and, for each clone, others to validate on, got "
+            f"validation_size={validation_size} of {len(np.unique(people))} people and n_clones={n_clones}."
         )
-    train, validation = (
-        torch.as_tensor(records[rows], device=policy.device) for rows in (~is_validation, is_validation)
+    start, results, clones = deepcopy(policy.actor.state_dict()), [], []
+    for is_validation in folds:
+        policy.actor.load_state_dict(start)
+        train, validation = (
+            torch.as_tensor(records[rows], device=policy.device) for rows in (~is_validation, is_validation)
+        )
+        if len(validation) > MOST_VALIDATION:
+            validation = validation[torch.as_tensor(rng.permutation(len(validation))[:MOST_VALIDATION])]
+        cloning = _Cloning(policy, train, validation, batch_size, patience, weight_decay, rng)
+        results.append(_clone(cloning, n_linear_epochs, n_epochs, learning_rate, fine_tuning_rate, dropout))
+        clones.append(deepcopy(policy.actor.state_dict()))
+    policy.actor.load_state_dict(_mean(clones))
+    return WarmStartResult(
+        round(np.mean([result.n_epochs for result in results])),
+        float(np.mean([result.log_likelihood for result in results])),
+        float(np.mean([result.log_likelihood_marginals for result in results])),
     )
-    if len(validation) > MOST_VALIDATION:
-        validation = validation[torch.as_tensor(rng.permutation(len(validation))[:MOST_VALIDATION])]
-    cloning = _Cloning(policy, train, validation, batch_size, patience, weight_decay, rng)
+
+
+def _clone(
+    cloning: _Cloning,
+    n_linear_epochs: int,
+    n_epochs: int,
+    learning_rate: float,
+    fine_tuning_rate: float,
+    dropout: float,
+) -> WarmStartResult:
+    """Both ways from the regressions; the policy is left with the better one."""
+    actor = cloning.policy.actor
     start = cloning.log_likelihood()
     cloning.start_at_regressions()
-    regressions = deepcopy(policy.actor.state_dict())
+    regressions = deepcopy(actor.state_dict())
     n_kept = cloning.fine_tune(fine_tuning_rate, n_epochs, dropout)
-    reached, without_descent = cloning.log_likelihood(), deepcopy(policy.actor.state_dict())
-    policy.actor.load_state_dict(regressions)
+    reached, without_descent = cloning.log_likelihood(), deepcopy(actor.state_dict())
+    actor.load_state_dict(regressions)
     for multiple in LADDER:
         cloning.fit_attributes(learning_rate * multiple, n_linear_epochs)
     n_kept_after = cloning.fine_tune(fine_tuning_rate, n_epochs, dropout)
     if cloning.log_likelihood() < reached:
-        policy.actor.load_state_dict(without_descent)
+        actor.load_state_dict(without_descent)
         return WarmStartResult(n_kept, reached, start)
     return WarmStartResult(n_kept_after, cloning.log_likelihood(), start)
+
+
+def _mean(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
+    return {name: torch.stack([state[name] for state in states]).mean(0) for name in states[0]}
 
 
 @dataclass
@@ -202,6 +237,12 @@ class _Cloning:
 
 def choose_people(people: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
     """Which records `(n,)` bool are of a random share of the people, at least one unless the share is 0."""
+    return people_folds(people, share, 1, rng)[0]
+
+
+def people_folds(people: np.ndarray, share: float, n_folds: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """As `choose_people`, several times with nobody twice; where people run out, the last are of nobody."""
     distinct, person = np.unique(people, return_inverse=True)
     n_chosen = max(round(share * len(distinct)), 1 if share > 0 else 0)
-    return np.isin(person, rng.permutation(len(distinct))[:n_chosen])
+    order = rng.permutation(len(distinct))
+    return [np.isin(person, order[i * n_chosen : (i + 1) * n_chosen]) for i in range(n_folds)]

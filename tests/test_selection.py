@@ -255,6 +255,8 @@ def test_temperature_makes_the_frequent_more_frequent(patients):
         ({"rollout_buffer_kwargs": {"baseline": "none"}}, "critic"),
         ({"rollout_buffer_kwargs": {"per_atribute": True}}, "per_attribute"),
         ({"discriminator_kwargs": {"n_packed": 0}}, "above 0"),
+        ({"select": True, "warm_start_kwargs": {"n_clones": 2}}, "Leave out select"),
+        ({"warm_start_kwargs": {"n_clones": 0}}, "above 0"),
     ],
     ids=str,
 )
@@ -299,3 +301,11 @@ def test_few_validation_people_do_not_select(patients):
     assert not tiny(patients, 1, select=None).fit(patients, label="died").selected.scores
     assert suffices(np.arange(100))
     assert not suffices(np.arange(300) % 99)
+
+
+def test_clones_that_learn_from_each_others_validation_people_do_not_select(patients):
+    kwargs = {"select": None}
+    many = pd.concat([patients] * 4, ignore_index=True)
+    assert tiny(many, 1, **kwargs).fit(many, label="died").selected.scores
+    cloning = {"n_epochs": 1, "n_linear_epochs": 1, "n_clones": 2}
+    assert not tiny(many, 1, warm_start_kwargs=cloning, **kwargs).fit(many, label="died").selected.scores

@@ -6,11 +6,12 @@ import pytest
 import torch
 from scipy.special import ndtri
 
+from rlsyn import warm_start
 from rlsyn.calibration import calibrate_marginals
 from rlsyn.linear_start import logistic, ridge, start_at_regressions
 from rlsyn.schema import infer_schema
 from rlsyn.synthesizer import RLSyn
-from rlsyn.warm_start import _Cloning, behaviour_clone
+from rlsyn.warm_start import _Cloning, behaviour_clone, people_folds
 
 
 def make_policy(table, **kwargs):
@@ -78,6 +79,56 @@ def test_cloning_without_anyone_to_validate_on_raises():
     policy, records = make_policy(correlated(50))
     with pytest.raises(ValueError, match="validation_size=0"):
         behaviour_clone(policy, records, validation_size=0.0)
+
+
+def test_mean_of_clones_knows_strangers_better_than_one_clone():
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.normal(size=(1_080, 4)) @ rng.normal(size=(4, 20)) + rng.normal(size=(1_080, 20)))
+    table = table.round(2).set_axis([f"c{i}" for i in range(20)], axis=1)
+    few, strangers = table[:80], table[80:]
+
+    def likelihood(n_clones, seed):
+        torch.manual_seed(0)
+        policy, records = make_policy(few)
+        behaviour_clone(policy, records, n_clones=n_clones, seed=seed)
+        encoded = RLSyn(total_timesteps=0).prepare(few, infer_schema(few)).encode(strangers)
+        with torch.no_grad():
+            return float(policy.log_probabilities(torch.as_tensor(encoded)).mean())
+
+    singles, means = ([likelihood(n_clones, seed) for seed in range(3)] for n_clones in (1, 5))
+    assert min(means) > max(singles)
+
+
+def test_mean_on_the_linear_path_multiplies_the_probabilities(monkeypatch):
+    kept, mean = [], warm_start._mean
+    monkeypatch.setattr(warm_start, "_mean", lambda states: kept.extend(states) or mean(states))
+    policy, records = make_policy(correlated(100))
+    behaviour_clone(policy, records, n_clones=3, n_epochs=0)
+    vectors = policy.vectors(torch.as_tensor(records[:20]))
+
+    def probabilities(state=None):
+        if state is not None:
+            policy.actor.load_state_dict(state)
+        with torch.no_grad():
+            return policy.actor(vectors)
+
+    own, clones = probabilities(), [probabilities(state) for state in kept]
+    assert len(clones) == 3
+    for bucket, *others in zip(own, *clones, strict=True):
+        torch.testing.assert_close(bucket, torch.stack(others).mean(0).log_softmax(-1), rtol=0, atol=1e-3)
+
+
+def test_clones_are_validated_on_different_people():
+    people = np.repeat(np.arange(50), 2)
+    folds = np.array(people_folds(people, 0.2, 5, np.random.default_rng(0)))
+    assert (folds.sum(0) == 1).all()
+    assert all(len(np.unique(people[fold])) == 10 for fold in folds)
+
+
+def test_more_clones_than_people_can_validate_raise():
+    policy, records = make_policy(correlated(50))
+    with pytest.raises(ValueError, match=r"validation_size=0.4 of 50 people and n_clones=4"):
+        behaviour_clone(policy, records, validation_size=0.4, n_clones=4, n_epochs=1, n_linear_epochs=1)
 
 
 def test_calibration_brings_back_the_marginals_and_leaves_the_dependence():
