@@ -155,6 +155,23 @@ def validation_share(warm_start_kwargs: Mapping[str, Any]) -> float:
     return float(warm_start_kwargs.get("validation_size", _cloning_default("validation_size")))
 
 
+def check_folds(n_people: int, warm_start_kwargs: Mapping[str, Any]) -> None:
+    """Check that people are enough to train each clone and to validate it on others.
+
+    Raises:
+        ValueError: They are not.
+    """
+    if n_people < 2:
+        raise ValueError(f"At least two people are needed in the training rows, got {n_people}.")
+    n_validation = max(round(validation_share(warm_start_kwargs) * n_people), 1)
+    if n_clones(warm_start_kwargs) * n_validation > n_people:
+        raise ValueError(
+            f"Each clone is validated on {n_validation} people of its own, so {n_people} people are enough for "
+            f"{n_people // n_validation}, got warm_start_kwargs.n_clones={n_clones(warm_start_kwargs)}. Lower it, or "
+            "warm_start_kwargs.validation_size."
+        )
+
+
 def n_clones(warm_start_kwargs: Mapping[str, Any]) -> int:
     """Clones whose weights are averaged."""
     return int(warm_start_kwargs.get("n_clones", _cloning_default("n_clones")))

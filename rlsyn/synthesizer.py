@@ -25,7 +25,7 @@ from rlsyn.device import torch_device
 from rlsyn.discriminator import Discriminator, DiscriminatorTrainer
 from rlsyn.encoding import Encoding
 from rlsyn.files import latest_checkpoint, plain, write_whole
-from rlsyn.parameters import check_parameters, check_timesteps, n_clones, resolved, validation_share
+from rlsyn.parameters import check_folds, check_parameters, check_timesteps, n_clones, resolved, validation_share
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.randomness import global_seed
 from rlsyn.rewards.assembly import assemble_reward
@@ -269,8 +269,7 @@ class RLSyn:
         terms_at_hand(self.rewards)
         check_timesteps(self.total_timesteps, self.n_records, len(schema.columns))
         encoding = Encoding.fit(train, schema, self.n_levels, self.order, self.seed)
-        if schema.group is not None and train[schema.group].nunique() < 2:
-            raise ValueError(f"At least two people are needed in the training rows, got one in {schema.group!r}.")
+        check_folds(train[schema.group].nunique() if schema.group else len(train), self.warm_start_kwargs)
         encoding.repair.allowed_levels()
         return encoding
 

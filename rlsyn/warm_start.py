@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import torch
@@ -108,39 +108,11 @@ def behaviour_clone(
         if len(validation) > MOST_VALIDATION:
             validation = validation[torch.as_tensor(rng.permutation(len(validation))[:MOST_VALIDATION])]
         cloning = _Cloning(policy, train, validation, batch_size, patience, weight_decay, rng)
-        results.append(_clone(cloning, n_linear_epochs, n_epochs, learning_rate, fine_tuning_rate, dropout))
+        results.append(cloning.learn(n_linear_epochs, n_epochs, learning_rate, fine_tuning_rate, dropout))
         clones.append(deepcopy(policy.actor.state_dict()))
     policy.actor.load_state_dict(_mean(clones))
-    return WarmStartResult(
-        round(np.mean([result.n_epochs for result in results])),
-        float(np.mean([result.log_likelihood for result in results])),
-        float(np.mean([result.log_likelihood_marginals for result in results])),
-    )
-
-
-def _clone(
-    cloning: _Cloning,
-    n_linear_epochs: int,
-    n_epochs: int,
-    learning_rate: float,
-    fine_tuning_rate: float,
-    dropout: float,
-) -> WarmStartResult:
-    """Both ways from the regressions; the policy is left with the better one."""
-    actor = cloning.policy.actor
-    start = cloning.log_likelihood()
-    cloning.start_at_regressions()
-    regressions = deepcopy(actor.state_dict())
-    n_kept = cloning.fine_tune(fine_tuning_rate, n_epochs, dropout)
-    reached, without_descent = cloning.log_likelihood(), deepcopy(actor.state_dict())
-    actor.load_state_dict(regressions)
-    for multiple in LADDER:
-        cloning.fit_attributes(learning_rate * multiple, n_linear_epochs)
-    n_kept_after = cloning.fine_tune(fine_tuning_rate, n_epochs, dropout)
-    if cloning.log_likelihood() < reached:
-        actor.load_state_dict(without_descent)
-        return WarmStartResult(n_kept, reached, start)
-    return WarmStartResult(n_kept_after, cloning.log_likelihood(), start)
+    means = np.mean([astuple(result) for result in results], axis=0)
+    return WarmStartResult(round(means[0]), float(means[1]), float(means[2]))
 
 
 def _mean(states: Sequence[dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -158,6 +130,25 @@ class _Cloning:
     patience: int
     weight_decay: float
     rng: np.random.Generator
+
+    def learn(
+        self, n_linear_epochs: int, n_epochs: int, learning_rate: float, fine_tuning_rate: float, dropout: float
+    ) -> WarmStartResult:
+        """Go both ways from the regressions, and keep the better one."""
+        actor = self.policy.actor
+        start = self.log_likelihood()
+        self.start_at_regressions()
+        regressions = deepcopy(actor.state_dict())
+        n_kept = self.fine_tune(fine_tuning_rate, n_epochs, dropout)
+        reached, without_descent = self.log_likelihood(), deepcopy(actor.state_dict())
+        actor.load_state_dict(regressions)
+        for multiple in LADDER:
+            self.fit_attributes(learning_rate * multiple, n_linear_epochs)
+        n_kept_after = self.fine_tune(fine_tuning_rate, n_epochs, dropout)
+        if self.log_likelihood() < reached:
+            actor.load_state_dict(without_descent)
+            return WarmStartResult(n_kept, reached, start)
+        return WarmStartResult(n_kept_after, self.log_likelihood(), start)
 
     @torch.no_grad()
     def log_likelihood(self) -> float:

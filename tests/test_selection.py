@@ -309,3 +309,10 @@ def test_clones_that_learn_from_each_others_validation_people_do_not_select(pati
     assert tiny(many, 1, **kwargs).fit(many, label="died").selected.scores
     cloning = {"n_epochs": 1, "n_linear_epochs": 1, "n_clones": 2}
     assert not tiny(many, 1, warm_start_kwargs=cloning, **kwargs).fit(many, label="died").selected.scores
+
+
+def test_clones_that_people_do_not_suffice_for_are_refused_before_anything_is_written(patients, tmp_path):
+    model = tiny(patients, 1, select=None, warm_start_kwargs={"n_clones": 7})
+    with pytest.raises(ValueError, match="validated on 30 people of its own, so 200 people are enough for 6"):
+        model.fit(patients, label="died", run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
