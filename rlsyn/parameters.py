@@ -18,7 +18,7 @@ from rlsyn.rewards.own import name_terms
 from rlsyn.rewards.realism import RewardForm
 from rlsyn.rewards.weights import merge_weights
 from rlsyn.rollout import Baseline, RecordRolloutBuffer
-from rlsyn.warm_start import behaviour_clone
+from rlsyn.warm_start import behaviour_clone, fold_size
 
 _LEAST: dict[str, float] = {
     "n_levels": 2,
@@ -163,7 +163,7 @@ def check_folds(n_people: int, warm_start_kwargs: Mapping[str, Any]) -> None:
     """
     if n_people < 2:
         raise ValueError(f"At least two people are needed in the training rows, got {n_people}.")
-    n_validation = max(round(validation_share(warm_start_kwargs) * n_people), 1)
+    n_validation = fold_size(n_people, validation_share(warm_start_kwargs))
     if n_clones(warm_start_kwargs) * n_validation > n_people:
         raise ValueError(
             f"Each clone is validated on {n_validation} people of its own, so {n_people} people are enough for "

@@ -234,6 +234,11 @@ def choose_people(people: np.ndarray, share: float, rng: np.random.Generator) ->
 def people_folds(people: np.ndarray, share: float, n_folds: int, rng: np.random.Generator) -> list[np.ndarray]:
     """As `choose_people`, several times with nobody twice; where people run out, the last are of nobody."""
     distinct, person = np.unique(people, return_inverse=True)
-    n_chosen = max(round(share * len(distinct)), 1 if share > 0 else 0)
+    n_chosen = fold_size(len(distinct), share)
     order = rng.permutation(len(distinct))
     return [np.isin(person, order[i * n_chosen : (i + 1) * n_chosen]) for i in range(n_folds)]
+
+
+def fold_size(n_people: int, share: float) -> int:
+    """How many people a share of them is: at least one unless the share is 0."""
+    return max(round(share * n_people), 1 if share > 0 else 0)

@@ -304,11 +304,10 @@ def test_few_validation_people_do_not_select(patients):
 
 
 def test_clones_that_learn_from_each_others_validation_people_do_not_select(patients):
-    kwargs = {"select": None}
     many = pd.concat([patients] * 4, ignore_index=True)
-    assert tiny(many, 1, **kwargs).fit(many, label="died").selected.scores
+    assert tiny(many, 1, select=None).fit(many, label="died").selected.scores
     cloning = {"n_epochs": 1, "n_linear_epochs": 1, "n_clones": 2}
-    assert not tiny(many, 1, warm_start_kwargs=cloning, **kwargs).fit(many, label="died").selected.scores
+    assert not tiny(many, 1, select=None, warm_start_kwargs=cloning).fit(many, label="died").selected.scores
 
 
 def test_clones_that_people_do_not_suffice_for_are_refused_before_anything_is_written(patients, tmp_path):
