@@ -16,7 +16,7 @@ from rlsyn.mixture_heads import N_COMPONENTS, MixtureHeads, log_mixture
 from rlsyn.policy import AutoregressivePolicy
 
 PENALTIES = np.geomspace(1e-2, 1e5, 29)
-"""Ridge penalties that are tried, for standardised inputs."""
+"""Ridge penalties that are tried."""
 MOST_LEVERAGE = 0.999
 """Of a row on its own fit: one that nothing else speaks for."""
 INVERSE_PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -54,6 +54,11 @@ def start_at_regressions(policy: AutoregressivePolicy, train: np.ndarray, valida
     its conditional distribution. Whether it is missing, and the level of an attribute of few levels, is a logistic
     regression. Gradient descent reaches sure relations (a radius given an area, two results missing together) only
     after hundreds of epochs, when weaker ones have long been overfitted.
+
+    Inputs are penalised as they are, normal scores and 1 or -1. Brought to the same variance, what few people have
+    would be blown up and its weight rest on them alone: held-out people of kidney disease, whose missing values are
+    rare, have a log-likelihood per attribute of -1.515 instead of -1.529, of heart failure -1.921 instead of -1.926
+    (means of six splits).
 
     Of very many rows and attributes (`MOST_ENTRIES`) little or nothing is regressed. The direct path is part of every
     network, so each may begin here. For a mixture of logistics the index of the level is regressed: it begins as about
@@ -170,8 +175,8 @@ def logistic(inputs: tuple[np.ndarray, np.ndarray], classes: tuple[np.ndarray, .
     counts = np.bincount(classes[0], minlength=n_classes)
     if (counts == 0).any():
         return None
-    means, spread = inputs[0].mean(0), np.maximum(inputs[0].std(0), 1e-9)
-    rows = tuple((part - means) / spread for part in inputs)
+    means = inputs[0].mean(0)
+    rows = tuple(part - means for part in inputs)
     best = float(np.log(counts / counts.sum())[classes[1]].mean())
     chosen, model = None, LogisticRegression(warm_start=True, max_iter=200)
     for inverse_penalty in INVERSE_PENALTIES:
@@ -188,7 +193,6 @@ def logistic(inputs: tuple[np.ndarray, np.ndarray], classes: tuple[np.ndarray, .
     weights, intercepts = chosen
     if n_classes > 2:
         weights, intercepts = weights[1:] - weights[0], intercepts[1:] - intercepts[0]
-    weights = weights / spread
     return Choice(weights, intercepts - weights @ means)
 
 
@@ -198,8 +202,8 @@ def ridge(inputs: np.ndarray, targets: np.ndarray) -> Regression:
     References:
         Hastie, Tibshirani, Friedman: The Elements of Statistical Learning, 2009, equation 7.64 (leave-one-out).
     """
-    means, spread = inputs.mean(0), np.maximum(inputs.std(0), 1e-9)
-    left, singular, right = np.linalg.svd((inputs - means) / spread, full_matrices=False)
+    means = inputs.mean(0)
+    left, singular, right = np.linalg.svd(inputs - means, full_matrices=False)
     kept = singular > 1e-8 * singular.max()
     left, singular, right = left[:, kept], singular[kept], right[kept]
     centred = targets - targets.mean()
@@ -211,5 +215,5 @@ def ridge(inputs: np.ndarray, targets: np.ndarray) -> Regression:
         variance = float(np.mean(((centred - left @ (shrinkage * projected)) / (1 - leverage)) ** 2))
         if variance < best_variance:
             best_variance, best_penalty = variance, penalty
-    weights = right.T @ (singular / (singular**2 + best_penalty) * projected) / spread
+    weights = right.T @ (singular / (singular**2 + best_penalty) * projected)
     return Regression(weights, float(targets.mean() - means @ weights), best_variance)
