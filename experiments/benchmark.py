@@ -31,7 +31,7 @@ from rlsyn.benchmark_algorithms import (
 )
 from rlsyn.benchmark_figures import RANKED, Ranked, cost_figure, rank_figure, trade_off_figure
 from rlsyn.benchmark_results import collect, commits, failures, shapes
-from rlsyn.benchmark_tables import paper_table, provenance, summarise, to_markdown
+from rlsyn.benchmark_tables import HEADLINES, paper_table, pareto_table, provenance, summarise, to_markdown
 from rlsyn.datasets.reader_options import PROTOCOLS
 from rlsyn.files import write_whole
 from rlsyn.methods import METHODS, Variant, configured, read_variants, usable_methods
@@ -41,6 +41,7 @@ from rlsyn.table_options import add_tables, check_seeds, given_reader_options, n
 from rlsyn.yaml_fields import read_yaml
 
 CONFIGS = Path(__file__).parent / "configs"
+PARETO = f"At least as good in {', '.join(HEADLINES[:-1])} and {HEADLINES[-1]} at once, by these means:\n\n"
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -83,7 +84,11 @@ def _report(cells: list[Cell], output_dir: Path, command: str, algos: list[str])
         return 1
     is_paper = cells[0].protocol == "paper"
     n_seeds = len({cell.seed for cell in cells})
-    tables = {"": paper_table(results, n_seeds) if is_paper else summarise(results, n_seeds)}
+    tables = (
+        {"": paper_table(results, n_seeds)}
+        if is_paper
+        else {"": summarise(results, n_seeds), PARETO: pareto_table(results)}
+    )
     if algos:
         results = with_step_counts(results, cells, output_dir)
         of_steps, of_time = step_and_time_tables(results, n_seeds, reference(algos))

@@ -12,15 +12,13 @@ import pandas as pd
 
 from rlsyn.benchmark import Cell
 from rlsyn.benchmark_results import collect, read_cells
-from rlsyn.benchmark_tables import COLUMNS, MIN_SEEDS, half_width, mean_interval, to_markdown
+from rlsyn.benchmark_tables import ATTACKS, COLUMNS, MIN_SEEDS, half_width, mean_interval, to_markdown
 
 UTILITY = ("S2R AUC", "S2R R2")
 """Kept apart: differences of an AUC and of a share of variance are no two values of one quantity."""
 SHOWN = (*UTILITY, "association", "KS", "TV", "detection", "membership", "near copies", "fit (s)")
 """Metrics of utility, and names of `rlsyn.benchmark_tables.COLUMNS`; what no table has is left out."""
 MAXIMISED = UTILITY
-ATTACKS = ("detection", "membership")
-"""AUCs below one half are no better than one half: they are compared as far as they are above it."""
 BETTER, WORSE = "▲", "▼"
 
 

@@ -29,6 +29,10 @@ COLUMNS = {
 """Columns of the printed table, and the metrics that stand in them: the first that a table of scores has."""
 MIN_SEEDS = 3
 """Seeds from which on an interval is shown."""
+HEADLINES = ("S2R", "association", "detection", "membership")
+"""What a method is to be good at all at once; of these the first is maximised, the others are minimised."""
+ATTACKS = ("detection", "membership")
+"""AUCs below one half are no better than one half: they are compared as far as they are above it."""
 
 
 def summarise(
@@ -69,6 +73,30 @@ def paper_table(results: pd.DataFrame, n_seeds: int | None = None) -> pd.DataFra
                 rows.append(_row(str(table), str(method), of_method, "value", n_seeds, PAPER_COLUMNS))
             rows += _published_row(env, published, base)
     return pd.DataFrame(rows, columns=["table", "method", *PAPER_COLUMNS])
+
+
+def pareto_table(results: pd.DataFrame) -> pd.DataFrame:
+    """Who is at least as good as whom in all of `HEADLINES` at once, by means over seeds, as text.
+
+    Returns:
+        A row for each table and method: the methods that it is at least as good as, and those that are at least as good
+        as it. A method without one of the values is left out.
+    """
+    rows = []
+    for table, of_table in results.groupby("table", sort=False):
+        by_seed = of_table.pivot_table("value", ["method", "seed"], "metric", sort=False)
+        values = pd.DataFrame(
+            {name: by_seed.reindex(columns=COLUMNS[name]).bfill(axis=1).iloc[:, 0] for name in HEADLINES}
+        )
+        values[list(ATTACKS)] = values[list(ATTACKS)].clip(lower=0.5)
+        means = values.groupby("method", sort=False).mean().dropna()
+        losses = means.assign(S2R=-means["S2R"])
+        for method, own in losses.iterrows():
+            others = losses.drop(index=method)
+            matched, matching = others.index[(others >= own).all(axis=1)], others.index[(others <= own).all(axis=1)]
+            names = (", ".join(found) or "-" for found in (matched, matching))
+            rows.append([str(table), str(method), *names])
+    return pd.DataFrame(rows, columns=["table", "method", "at least as good as", "at least as good as it"])
 
 
 def to_markdown(summary: pd.DataFrame) -> str:

@@ -18,7 +18,7 @@ from rlsyn.arguments import check_arguments
 from rlsyn.benchmark import Cell, run_cells
 from rlsyn.benchmark_figures import COLOURS, cost_figure, rank_figure, trade_off_figure
 from rlsyn.benchmark_results import collect, failures
-from rlsyn.benchmark_tables import provenance, summarise, to_markdown
+from rlsyn.benchmark_tables import pareto_table, provenance, summarise, to_markdown
 from rlsyn.files import plain
 from rlsyn.methods import make_method, method_class, read_variants, usable_methods
 
@@ -54,7 +54,7 @@ def test_one_command_leaves_tables_and_figures_and_goes_on_where_it_stopped(scri
         "independent": 2,
         "bootstrap": 2,
     }
-    notes = (output / "results.md").read_text().split("\n\n")[1]
+    notes = (output / "results.md").read_text().split("\n\n")[-1]
     for part in (
         f"--csv {csv}:died",
         "Seeds: 0, 1.",
@@ -295,6 +295,21 @@ def test_seeds_without_a_value_are_told_and_two_make_no_interval():
     # A cell that failed has no row at all.
     assert summarise(results[results["seed"] < 2], n_seeds=3)["S2R"].tolist()[1] == "0.500 (1 of 3 seeds)"
     assert summarise(results[results["seed"] != 1])["S2R"].tolist()[1] == "0.600"
+
+
+def test_pareto_table_counts_who_is_as_good_in_every_headline():
+    # S2R, association, detection, membership; b's attacks fail by chance, which is no merit.
+    values = {"a": (0.8, 0.05, 0.60, 0.50), "b": (0.8, 0.06, 0.60, 0.47), "c": (0.9, 0.05, 0.70, 0.55)}
+    metrics = ("S2R AUC", "association difference", "detection AUC (LightGBM)", "membership AUC")
+    rows = [
+        {"table": "t", "method": method, "seed": seed, "metric": metric, "value": value}
+        for method, found in {**values, "failed": (np.nan, 0.0, 0.5, 0.5)}.items()
+        for metric, value in zip(metrics, found, strict=True)
+        for seed in (0, 1)
+    ]
+    table = pareto_table(pd.DataFrame(rows)).set_index("method")
+    assert table["at least as good as"].to_dict() == {"a": "b", "b": "-", "c": "-"}
+    assert table["at least as good as it"].to_dict() == {"a": "-", "b": "a", "c": "-"}
 
 
 def test_a_method_that_collapses_in_one_seed_is_marked_in_the_figures(results, tmp_path):
