@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from lightning import Fabric, LightningModule
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from rlsyn.adversarial_loss import SLOPE, Layer, adversarial_loss
 from rlsyn.encoding import Encoding
 
 
@@ -55,7 +55,7 @@ class Discriminator(LightningModule):
         n_packed: int = 1,
     ) -> None:
         super().__init__()
-        self.r1_gamma, self.learning_rate, self.n_packed = r1_gamma, learning_rate, n_packed
+        self.r1_gamma, self.learning_rate, self.n_packed, self.dropout = r1_gamma, learning_rate, n_packed, dropout
         attribute, table = encoding.inputs()
         self.register_buffer("_attribute", torch.as_tensor(attribute), persistent=False)
         self.register_buffer("_table", torch.as_tensor(table), persistent=False)
@@ -75,17 +75,18 @@ class Discriminator(LightningModule):
 
     def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int = 0) -> dict[str, Tensor]:
         """Loss and both accuracies of a batch of real and of synthetic records, means over networks."""
-        real = self._packs(self.vectors(batch[0])).requires_grad_(self.r1_gamma > 0)
-        logits_real, logits_synthetic = self._logits(real), self._logits(self._packs(self.vectors(batch[1])))
-        loss = F.softplus(-logits_real).mean() + F.softplus(logits_synthetic).mean()
-        if self.r1_gamma > 0:
-            for logits in logits_real:
-                (gradient,) = torch.autograd.grad(logits.sum(), real, create_graph=True)
-                loss = loss + self.r1_gamma / 2 * gradient.square().sum(-1).mean() / len(logits_real)
+        real, synthetic = (self._packs(self.vectors(records)) for records in batch)
+        dropout = self.dropout if self.training else 0.0
+        judged = [
+            adversarial_loss(real, synthetic, _layers(network), self.r1_gamma, dropout)
+            for network in (self.network, *self.further)
+        ]
+        losses, logits = (torch.stack(parts) for parts in zip(*judged, strict=True))
+        of_real, of_synthetic = logits.tensor_split([len(real)], dim=1)
         return {
-            "loss": loss,
-            "accuracy_real": (logits_real > 0).float().mean().detach(),
-            "accuracy_synthetic": (logits_synthetic < 0).float().mean().detach(),
+            "loss": losses.mean(),
+            "accuracy_real": (of_real > 0).float().mean(),
+            "accuracy_synthetic": (of_synthetic < 0).float().mean(),
         }
 
     def _packs(self, vectors: Tensor) -> Tensor:
@@ -112,20 +113,15 @@ class Discriminator(LightningModule):
         return torch.cat(parts).cpu().numpy()
 
 
-class _Dropout(nn.Dropout):
-    """Dropout of uniform numbers: on a CPU torch's own draws take four times as long, a third of a training step."""
-
-    def forward(self, values: Tensor) -> Tensor:
-        if not self.training or self.p == 0:
-            return values
-        return values * ((torch.rand_like(values) >= self.p) / (1 - self.p))
-
-
 def _perceptron(widths: list[int], dropout: float) -> nn.Sequential:
     layers: list[nn.Module] = []
     for n_in, n_out in pairwise(widths):
-        layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(0.2), _Dropout(dropout)]
+        layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(SLOPE), nn.Dropout(dropout)]
     return nn.Sequential(*layers, nn.Linear(widths[-1], 1))
+
+
+def _layers(perceptron: nn.Sequential) -> list[Layer]:
+    return [(part.weight, part.bias) for part in perceptron if isinstance(part, nn.Linear)]
 
 
 class DiscriminatorTrainer:

@@ -166,10 +166,9 @@ def test_packed_discriminator_sees_a_want_of_variety_that_no_single_record_shows
     assert gaps[2] > gaps[1] + 0.5
 
 
-def test_dropout_drops_that_share_and_keeps_the_mean(encoding):
-    discriminator, values = Discriminator(encoding, dropout=0.2), torch.ones(400, 500)
-    (dropout, *_) = (layer for layer in discriminator.network if isinstance(layer, torch.nn.Dropout))
-    dropped = dropout(values)
-    assert float((dropped == 0).float().mean()) == pytest.approx(0.2, abs=0.01)
-    assert float(dropped.mean()) == pytest.approx(1, abs=0.01)
-    assert torch.equal(dropout.eval()(values), values)
+def test_training_drops_units_and_scoring_mode_does_not(encoding, real):
+    discriminator = Discriminator(encoding, dropout=0.5)
+    batch = (torch.as_tensor(real[:50]), torch.as_tensor(real[50:100]))
+    assert discriminator.training_step(batch)["loss"] != discriminator.training_step(batch)["loss"]
+    discriminator.eval()
+    assert discriminator.training_step(batch)["loss"] == discriminator.training_step(batch)["loss"]

@@ -12,7 +12,10 @@ HOUSE = ("rlsyn", "envs", "experiments")
 FLOORS = (
     # A schema and its rules.
     ("rlsyn.names",),
-    ("rlsyn.constraints.expressions", "rlsyn.yaml_fields", "rlsyn.bins", "rlsyn.staircase"),
+    (
+        *("rlsyn.constraints.expressions", "rlsyn.yaml_fields", "rlsyn.bins", "rlsyn.staircase"),
+        "rlsyn.adversarial_loss",
+    ),
     ("rlsyn.constraints.truth",),
     ("rlsyn.constraints.formulas",),
     ("rlsyn.constraints",),

@@ -208,7 +208,7 @@ class OneStepTraining(LightningModule):
         # Lightning counts the steps of the policy alone: its part in a step takes as long as the step itself.
         judged = self._improve_discriminator(optimizers[1].optimizer)
         if batch_idx % _LOG_EVERY == 0:
-            loss = self.discriminator.loss(*judged, self._config.r1_gamma).detach()
+            loss = self.discriminator.judge(*judged, self._config.r1_gamma).loss(self._config.r1_gamma)
             self.log_dict({"reward": reward, "discriminator_loss": loss}, batch_size=1)
 
     @torch.no_grad()

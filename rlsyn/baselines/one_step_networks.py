@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
+from rlsyn.adversarial_loss import SLOPE, Judged, judge
 from rlsyn.baselines.table_vectors import TableVectors
-
-_SLOPE = 0.2
 
 
 class LogProb(NamedTuple):
@@ -213,56 +212,17 @@ class RecordDiscriminator(nn.Module):
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Logits `(n,)` of vectors `(n, width)`."""
-        return self._pass(vectors)[0]
+        first = F.leaky_relu_(self.first(vectors), SLOPE)
+        return cast(Tensor, self.last(F.leaky_relu_(self.second(first), SLOPE)).squeeze(1))
 
-    @torch.enable_grad()
-    def loss(self, real: Tensor, synthetic: Tensor, r1_gamma: float) -> Tensor:
-        """Cross-entropy of real against synthetic vectors, and R1: gamma / 2 * E |slope of the logit at real|^2.
+    def judge(self, real: Tensor, synthetic: Tensor, r1_gamma: float) -> Judged:
+        """What it says of vectors `(n, width)`; see `rlsyn.adversarial_loss.judge`."""
+        layers = [(layer.weight, layer.bias) for layer in (self.first, self.second, self.last)]
+        return judge(real, synthetic, layers, r1_gamma)
 
-        Args:
-            real: Vectors `(n, width)`.
-            synthetic: As many.
-            r1_gamma: Weight of the penalty.
-        """
-        real = real.detach().requires_grad_()
-        logits = self(real)
-        (slope,) = torch.autograd.grad(logits.sum(), real, create_graph=True)
-        cross_entropy = F.softplus(-logits).mean() + F.softplus(self(synthetic)).mean()
-        return cross_entropy + r1_gamma / 2 * slope.square().sum(1).mean()
-
-    @torch.no_grad()
     def gradient(self, real: Tensor, synthetic: Tensor, r1_gamma: float) -> Tensor:
-        """Derivatives of `loss` by all parameters, in their order, in one vector.
-
-        The network is piecewise linear, so the slope is a product of weights and slopes of LeakyReLU, and its layers
-        are those that backpropagation needs for the cross-entropy: everything takes twelve products of matrices where
-        differentiating twice takes about eighteen.
-        """
-        n = len(real)
-        vectors = torch.cat([real, synthetic])
-        logits, first, second = self._pass(vectors)
-        weights_1, weights_2, weights_3 = self.first.weight, self.second.weight, self.last.weight
-        slopes_1, slopes_2 = first.sign().clamp_min_(_SLOPE), second.sign_().clamp_min_(_SLOPE)
-        # Of the logit by what enters the first LeakyReLU, and by the vector.
-        by_first = (slopes_2 @ (weights_3.T * weights_2)).mul_(slopes_1)
-        slope = by_first[:n] @ weights_1
-        # Of the loss by logit, and through it and the slope by weights.
-        by_logit = logits.sigmoid().div_(n)
-        by_logit[:n].sub_(1 / n)
-        inner = first.mul_(by_logit[:, None])
-        inner[:n].addcmul_(slope @ weights_1.T, slopes_1[:n], value=r1_gamma / n)
-        outer = vectors.mul_(by_logit[:, None])
-        outer[:n].add_(slope, alpha=r1_gamma / n)
-        product, sums = slopes_2.T @ inner, by_logit @ slopes_2
-        of_first = by_first.T @ outer, by_logit @ by_first
-        of_second = product * weights_3.T, sums * weights_3
-        of_last = (product * weights_2).sum(1) + sums * self.second.bias, by_logit.sum()
-        return _joined(*of_first, *of_second, *of_last)
-
-    def _pass(self, vectors: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        first = F.leaky_relu_(self.first(vectors), _SLOPE)
-        second = F.leaky_relu_(self.second(first), _SLOPE)
-        return self.last(second).squeeze(1), first, second
+        """Derivatives of its loss by all parameters, in their order, in one vector."""
+        return _joined(*self.judge(real, synthetic, r1_gamma).gradients)
 
 
 def _joined(*parts: Tensor) -> Tensor:
