@@ -76,6 +76,18 @@ def test_hidden_layers_add_to_what_they_got(network, generator):
     assert torch.equal(with_layer, net(draw, uniform) if network == "generator" else net(draw))
 
 
+@pytest.mark.parametrize("network", ["generator", "critic"])
+def test_without_residual_layers_nothing_goes_past_a_layer(network, rows, vectors):
+    model = _WGAN(rows, vectors.blocks, EMRWGAN(**SMALL, residual=False), 10)
+    net = getattr(model, network)
+    for parameter in net.layers[1].parameters():
+        torch.nn.init.zeros_(parameter)
+    n_inputs = net.layers[0][0].in_features
+    uniform = [torch.full((8, rows.shape[1]), 0.5)] if network == "generator" else []
+    found = net(torch.randn(8, n_inputs), *uniform)
+    assert torch.equal(found, found[:1].expand_as(found))
+
+
 def test_the_penalty_pulls_slopes_to_one_from_both_sides(rows, vectors):
     def loss_at(slope, penalty):
         torch.manual_seed(1)

@@ -59,6 +59,7 @@ class EMRWGAN(Baseline):
         penalty: Weight of the gradient penalty.
         generator_rate, critic_rate: Learning rates at first.
         scaling: Of numbers, see `rlsyn.baselines.table_vectors.TableVectors`.
+        residual: Whether hidden layers add to what they got. The code of arXiv:2512.21395 left that out.
 
     Raises:
         ValueError: An argument is out of range, or there is no such scaling.
@@ -98,6 +99,7 @@ class EMRWGAN(Baseline):
         generator_rate: float = 2e-4,
         critic_rate: float = 4e-4,
         scaling: Scaling = "normal",
+        residual: bool = True,
     ) -> None:
         super().__init__(seed)
         check_counts(n_steps=n_steps, n_noise=n_noise, n_critic_steps=n_critic_steps)
@@ -108,7 +110,7 @@ class EMRWGAN(Baseline):
         check_scaling(scaling)
         self.n_steps, self.batch_size, self.n_noise, self.n_critic_steps = n_steps, batch_size, n_noise, n_critic_steps
         self.generator_size, self.critic_size, self.penalty = generator_size, critic_size, penalty
-        self.rates, self.scaling = (generator_rate, critic_rate), scaling
+        self.rates, self.scaling, self.residual = (generator_rate, critic_rate), scaling, residual
 
     @staticmethod
     def default_steps(n_rows: int) -> int:
@@ -144,9 +146,12 @@ class _Generator(nn.Module):
     _constant: Tensor
     _binary: Tensor
 
-    def __init__(self, rows: Tensor, blocks: list[Block], n_noise: int, size: tuple[int, int]) -> None:
+    def __init__(
+        self, rows: Tensor, blocks: list[Block], n_noise: int, size: tuple[int, int], is_residual: bool = True
+    ) -> None:
         super().__init__()
         n_hidden, n_layers = size
+        self._is_residual = is_residual
         self.layers = nn.ModuleList(
             nn.Sequential(nn.Linear(n_in, n_out), nn.BatchNorm1d(n_out), nn.ReLU())
             for n_in, n_out in pairwise([n_noise, *[n_hidden] * n_layers])
@@ -165,7 +170,7 @@ class _Generator(nn.Module):
 
     def forward(self, noise: Tensor, uniform: Tensor) -> Tensor:
         """Vectors `(n, width)` of noise `(n, n_noise)` and uniform draws `(n, width)`, categories as 0 and 1."""
-        logits = self.heads(_residual(self.layers, noise))
+        logits = self.heads(_hidden(self.layers, noise, self._is_residual))
         uniform = uniform.clamp(_EPS, 1 - _EPS)
         # Logistic noise on a logit above 0 is a Bernoulli draw of its sigmoid.
         soft = torch.sigmoid(logits[:, self._binary] + torch.logit(uniform[:, self._binary]))
@@ -180,9 +185,10 @@ class _Generator(nn.Module):
 class _Critic(nn.Module):
     """How real vectors look, divided by their scales; the higher, the more so."""
 
-    def __init__(self, width: int, size: tuple[int, int]) -> None:
+    def __init__(self, width: int, size: tuple[int, int], is_residual: bool = True) -> None:
         super().__init__()
         n_hidden, n_layers = size
+        self._is_residual = is_residual
         self.layers = nn.ModuleList(
             nn.Sequential(nn.Linear(n_in, n_out), nn.ReLU(), nn.LayerNorm(n_out))
             for n_in, n_out in pairwise([width, *[n_hidden] * n_layers])
@@ -191,7 +197,7 @@ class _Critic(nn.Module):
 
     def forward(self, vectors: Tensor) -> Tensor:
         """Values `(n,)` of vectors `(n, width)`."""
-        value: Tensor = self.head(_residual(self.layers, vectors))
+        value: Tensor = self.head(_hidden(self.layers, vectors, self._is_residual))
         return value.squeeze(-1)
 
 
@@ -207,8 +213,8 @@ class _WGAN(LightningModule):
         self._config, self._n_steps = config, n_steps
         self.register_buffer("_rows", rows, persistent=False)  # checkpoints must not hold patients
         self.register_buffer("_scales", rows.std(0).clamp(min=_MIN_SCALE))
-        self.generator = _Generator(rows, blocks, config.n_noise, config.generator_size)
-        self.critic = _Critic(rows.shape[1], config.critic_size)
+        self.generator = _Generator(rows, blocks, config.n_noise, config.generator_size, config.residual)
+        self.critic = _Critic(rows.shape[1], config.critic_size, config.residual)
         self.averaged = deepcopy(self.generator).requires_grad_(False)
 
     def configure_optimizers(self) -> Any:
@@ -267,11 +273,11 @@ def _check_sizes(**sizes: tuple[int, int]) -> None:
             check_counts(**{f"{name} ({what})": count})
 
 
-def _residual(layers: nn.ModuleList, vectors: Tensor) -> Tensor:
-    # The first layer changes the width; every other adds to what it got.
+def _hidden(layers: nn.ModuleList, vectors: Tensor, is_residual: bool) -> Tensor:
+    # The first layer changes the width; every other may add to what it got.
     hidden: Tensor = layers[0](vectors)
     for layer in layers[1:]:
-        hidden = hidden + layer(hidden)
+        hidden = hidden + layer(hidden) if is_residual else layer(hidden)
     return hidden
 
 
