@@ -194,7 +194,7 @@ def measure_detection(tables: Tables) -> Measurement:
     anew, so that the chance in what they learned is not in it. A single subsample where no interval is wanted.
     """
     real, synthetic = tables.test, tables.synthetic
-    n_repeats = N_REPEATS if tables.with_intervals and not tables.fast else 1
+    n_repeats = N_REPEATS if tables.with_intervals else 1
     max_rows = MAX_FAST_ROWS if tables.fast else MAX_ROWS
     repeats = draw_sides(real, synthetic, tables.schema, tables.seed, max_rows, n_repeats)
     scores = [[held_out_scores(sides, name, tables.seed) for sides in repeats] for name in CLASSIFIERS]
