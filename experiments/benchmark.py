@@ -84,27 +84,31 @@ def _report(cells: list[Cell], output_dir: Path, command: str, algos: list[str])
         return 1
     is_paper = cells[0].protocol == "paper"
     n_seeds = len({cell.seed for cell in cells})
-    tables = (
-        {"": paper_table(results, n_seeds)}
-        if is_paper
-        else {"": summarise(results, n_seeds), PARETO: pareto_table(results)}
-    )
     if algos:
         results = with_step_counts(results, cells, output_dir)
         of_steps, of_time = step_and_time_tables(results, n_seeds, reference(algos))
         tables = {"Equal environment steps:\n\n": of_steps, f"The seconds of {reference(algos)}:\n\n": of_time}
+    elif is_paper:
+        tables = {"": paper_table(results, n_seeds)}
+    else:
+        tables = {"": summarise(results, n_seeds), PARETO: pareto_table(results)}
+        tables = {title: table for title, table in tables.items() if len(table)}
     notes = _notes(cells, output_dir, command, failed)
     markdown = "\n".join(title + to_markdown(table) for title, table in tables.items())
     write_whole(output_dir / "results.csv", results.to_csv(index=False))
     write_whole(output_dir / "results.md", f"{markdown}\n{notes}")
-    comments = "".join(f"% {line}\n" for line in notes.splitlines())
-    latex = "\n".join(table.to_latex(index=False, escape=True) for table in tables.values())
-    write_whole(output_dir / "results.tex", comments + latex)
+    latex = "\n".join(_comment(title) + table.to_latex(index=False, escape=True) for title, table in tables.items())
+    write_whole(output_dir / "results.tex", _comment(notes) + latex)
     paper_ranked = {name: (metrics, paper_protocol.GOALS[name]) for name, metrics in paper_protocol.COLUMNS.items()}
     _draw(results, output_dir, paper_ranked if is_paper else RANKED)
     print(markdown, notes, sep="\n", end="")
     print(f"{len(cells) - len(failed)} of {len(cells)} cells: {output_dir / 'results.csv'}, results.md, results.tex")
     return 1 if failed else 0
+
+
+def _comment(text: str) -> str:
+    """In LaTeX."""
+    return "".join(f"% {line}\n" for line in text.split("\n") if line)
 
 
 def _draw(results: pd.DataFrame, output_dir: Path, ranked: Ranked) -> None:

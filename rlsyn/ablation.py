@@ -12,7 +12,7 @@ import pandas as pd
 
 from rlsyn.benchmark import Cell
 from rlsyn.benchmark_results import collect, read_cells
-from rlsyn.benchmark_tables import ATTACKS, COLUMNS, MIN_SEEDS, half_width, mean_interval, to_markdown
+from rlsyn.benchmark_tables import ATTACKS, MIN_SEEDS, half_width, mean_interval, to_markdown, wide
 
 UTILITY = ("S2R AUC", "S2R R2")
 """Kept apart: differences of an AUC and of a share of variance are no two values of one quantity."""
@@ -52,20 +52,13 @@ def read_results(
                 f"Expected results of {baseline!r} in {folder}, found those of {sorted(names)}. Run benchmark.py with "
                 f"--methods {baseline} as well, or name another with --baseline."
             )
-        found.append(_wide(collect(of_folder, folder)).assign(folder=folder.name))
+        found.append(wide(collect(of_folder, folder), SHOWN).reset_index().assign(folder=folder.name))
         cells += [(folder.name, cell) for cell in of_folder]
     return pd.concat(found, ignore_index=True), cells
 
 
 def _place(name: str, order: Sequence[str]) -> int:
     return order.index(name) if name in order else len(order)
-
-
-def _wide(results: pd.DataFrame) -> pd.DataFrame:
-    keys = ["table", "method", "seed"]
-    wide = results.pivot_table("value", keys, "metric", sort=False)
-    columns = {name: wide.reindex(columns=COLUMNS.get(name, (name,))).bfill(axis=1).iloc[:, 0] for name in SHOWN}
-    return pd.DataFrame(columns, index=wide.index).reset_index()
 
 
 def _known(results: pd.DataFrame) -> list[str]:

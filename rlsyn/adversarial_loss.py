@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
 SLOPE = 0.2
 """Of LeakyReLU below 0."""
-Layer = tuple[Tensor, Tensor]
+Affine = tuple[Tensor, Tensor]
 """Weight and bias, as `torch.nn.Linear` has them."""
 
 
@@ -22,21 +23,23 @@ class Judged(NamedTuple):
         logits: Of real and then of synthetic vectors, `(n_real + n_synthetic,)`; high = real.
         slope: Of the logit by each real vector `(n_real, width)`.
         gradients: Of the loss, by weight and bias of each layer in turn.
+        r1_gamma: Weight gamma of the penalty.
     """
 
     logits: Tensor
     slope: Tensor
     gradients: list[Tensor]
+    r1_gamma: float
 
-    def loss(self, r1_gamma: float) -> Tensor:
+    def loss(self) -> Tensor:
         """Cross-entropy plus gamma / 2 * E |slope|^2."""
         real, synthetic = self.logits.tensor_split([len(self.slope)])
-        penalty = r1_gamma / 2 * self.slope.square().sum(1).mean()
+        penalty = self.r1_gamma / 2 * self.slope.square().sum(1).mean()
         return F.softplus(-real).mean() + F.softplus(synthetic).mean() + penalty
 
 
 @torch.no_grad()
-def judge(real: Tensor, synthetic: Tensor, layers: Sequence[Layer], r1_gamma: float, dropout: float = 0.0) -> Judged:
+def judge(real: Tensor, synthetic: Tensor, layers: Sequence[Affine], r1_gamma: float, dropout: float = 0.0) -> Judged:
     """Judge a batch by a perceptron of LeakyReLU, and differentiate the loss by its parameters.
 
     The loss is the cross-entropy of real against synthetic vectors plus R1, gamma / 2 * the mean over real vectors of
@@ -63,7 +66,7 @@ def judge(real: Tensor, synthetic: Tensor, layers: Sequence[Layer], r1_gamma: fl
     if not hidden:
         slope = last_weight.expand(len(real), -1)
         by_weight = by_logit @ values[0] + r1_gamma * slope.mean(0)
-        return Judged(logits, slope, [by_weight[None], by_logit.sum()[None]])
+        return Judged(logits, slope, [by_weight[None], by_logit.sum()[None]], r1_gamma)
     # Downwards, of the logit by what enters each hidden layer: but for the topmost, where the last weights are left out
     # and multiplied with those of the layer, which are fewer numbers.
     by_entering, weights = list(slopes), [weight for weight, _ in hidden]
@@ -83,11 +86,11 @@ def judge(real: Tensor, synthetic: Tensor, layers: Sequence[Layer], r1_gamma: fl
     weight, bias = hidden[-1]
     by_last_weight = (product * weight).sum(1) + sums * bias
     gradients[-2:] = [product * last_weight.T, sums * last_weight[0]]
-    return Judged(logits, slope, [*gradients, by_last_weight[None], by_logit.sum()[None]])
+    return Judged(logits, slope, [*gradients, by_last_weight[None], by_logit.sum()[None]], r1_gamma)
 
 
 def adversarial_loss(
-    real: Tensor, synthetic: Tensor, layers: Sequence[Layer], r1_gamma: float, dropout: float = 0.0
+    real: Tensor, synthetic: Tensor, layers: Sequence[Affine], r1_gamma: float, dropout: float = 0.0
 ) -> tuple[Tensor, Tensor]:
     """The loss, which can be differentiated once by the layers, and the logits, which cannot; arguments as of `judge`."""
     loss, logits = _Loss.apply(real, synthetic, r1_gamma, dropout, *(part for layer in layers for part in layer))
@@ -103,9 +106,10 @@ class _Loss(torch.autograd.Function):
         judged = judge(real, synthetic, layers, r1_gamma, dropout)
         ctx.save_for_backward(*judged.gradients)
         ctx.mark_non_differentiable(judged.logits)
-        return judged.loss(r1_gamma), judged.logits
+        return judged.loss(), judged.logits
 
     @staticmethod
+    @once_differentiable
     def backward(ctx: Any, *by_outputs: Tensor) -> tuple[Tensor | None, ...]:
         return None, None, None, None, *(by_outputs[0] * gradient for gradient in ctx.saved_tensors)
 

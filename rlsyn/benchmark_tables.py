@@ -30,7 +30,7 @@ COLUMNS = {
 MIN_SEEDS = 3
 """Seeds from which on an interval is shown."""
 HEADLINES = ("S2R", "association", "detection", "membership")
-"""What a method is to be good at all at once; of these the first is maximised, the others are minimised."""
+"""What a method is to be good at all at once: S2R high, the others low."""
 ATTACKS = ("detection", "membership")
 """AUCs below one half are no better than one half: they are compared as far as they are above it."""
 
@@ -75,21 +75,26 @@ def paper_table(results: pd.DataFrame, n_seeds: int | None = None) -> pd.DataFra
     return pd.DataFrame(rows, columns=["table", "method", *PAPER_COLUMNS])
 
 
+def wide(results: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
+    """A column for each name of `COLUMNS`, or of a metric, and a row for each table, method and seed (the index)."""
+    values = results.pivot_table("value", ["table", "method", "seed"], "metric", sort=False)
+    columns = {name: values.reindex(columns=COLUMNS.get(name, (name,))).bfill(axis=1).iloc[:, 0] for name in names}
+    return pd.DataFrame(columns, index=values.index)
+
+
 def pareto_table(results: pd.DataFrame) -> pd.DataFrame:
     """Who is at least as good as whom in all of `HEADLINES` at once, by means over seeds, as text.
 
     Returns:
         A row for each table and method: the methods that it is at least as good as, and those that are at least as good
-        as it. A method without one of the values is left out.
+        as it. A method that lacks a value under a seed for which another has all is left out.
     """
     rows = []
-    for table, of_table in results.groupby("table", sort=False):
-        by_seed = of_table.pivot_table("value", ["method", "seed"], "metric", sort=False)
-        values = pd.DataFrame(
-            {name: by_seed.reindex(columns=COLUMNS[name]).bfill(axis=1).iloc[:, 0] for name in HEADLINES}
-        )
-        values[list(ATTACKS)] = values[list(ATTACKS)].clip(lower=0.5)
-        means = values.groupby("method", sort=False).mean().dropna()
+    for table, of_table in wide(results, HEADLINES).dropna().groupby("table", sort=False):
+        by_method = of_table.groupby("method", sort=False)
+        n_seeds = by_method.size()
+        means = by_method.mean()[n_seeds == n_seeds.max()]
+        means[list(ATTACKS)] = means[list(ATTACKS)].clip(lower=0.5)
         losses = means.assign(S2R=-means["S2R"])
         for method, own in losses.iterrows():
             others = losses.drop(index=method)

@@ -11,7 +11,7 @@ import torch
 from lightning import Fabric, LightningModule
 from torch import Tensor, nn
 
-from rlsyn.adversarial_loss import SLOPE, Layer, adversarial_loss
+from rlsyn.adversarial_loss import SLOPE, Affine, adversarial_loss
 from rlsyn.encoding import Encoding
 
 
@@ -78,7 +78,7 @@ class Discriminator(LightningModule):
         real, synthetic = (self._packs(self.vectors(records)) for records in batch)
         dropout = self.dropout if self.training else 0.0
         judged = [
-            adversarial_loss(real, synthetic, _layers(network), self.r1_gamma, dropout)
+            adversarial_loss(real, synthetic, _affine(network), self.r1_gamma, dropout)
             for network in (self.network, *self.further)
         ]
         losses, logits = (torch.stack(parts) for parts in zip(*judged, strict=True))
@@ -115,12 +115,13 @@ class Discriminator(LightningModule):
 
 def _perceptron(widths: list[int], dropout: float) -> nn.Sequential:
     layers: list[nn.Module] = []
+    # `adversarial_loss` drops units itself; Dropout keeps the numbers of the layers in checkpoints.
     for n_in, n_out in pairwise(widths):
         layers += [nn.Linear(n_in, n_out), nn.LeakyReLU(SLOPE), nn.Dropout(dropout)]
     return nn.Sequential(*layers, nn.Linear(widths[-1], 1))
 
 
-def _layers(perceptron: nn.Sequential) -> list[Layer]:
+def _affine(perceptron: nn.Sequential) -> list[Affine]:
     return [(part.weight, part.bias) for part in perceptron if isinstance(part, nn.Linear)]
 
 

@@ -55,10 +55,10 @@ def start_at_regressions(policy: AutoregressivePolicy, train: np.ndarray, valida
     regression. Gradient descent reaches sure relations (a radius given an area, two results missing together) only
     after hundreds of epochs, when weaker ones have long been overfitted.
 
-    Inputs are penalised as they are, normal scores and 1 or -1. Brought to the same variance, what few people have
-    would be blown up and its weight rest on them alone: held-out people of kidney disease, whose missing values are
-    rare, have a log-likelihood per attribute of -1.515 instead of -1.529, of heart failure -1.921 instead of -1.926
-    (means of six splits).
+    Inputs are penalised as they are: numbers of about unit variance, flags of 0 and 1 (a value is missing, a category
+    is that one), and 1 or -1. Brought to the same variance, what few people have would be blown up and its weight rest
+    on them alone: held-out people of kidney disease have a log-likelihood per attribute of -1.515 instead of -1.529, of
+    heart failure -1.921 instead of -1.926 (means of six splits).
 
     Of very many rows and attributes (`MOST_ENTRIES`) little or nothing is regressed. The direct path is part of every
     network, so each may begin here. For a mixture of logistics the index of the level is regressed: it begins as about

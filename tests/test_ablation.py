@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rlsyn.ablation import SHOWN, _wide, difference_text, differences, overview, parameters_text, table_of
+from rlsyn.ablation import SHOWN, difference_text, differences, overview, parameters_text, table_of
+from rlsyn.benchmark_tables import wide
 from rlsyn.methods import read_variants
 from rlsyn.schema import infer_schema
 from rlsyn.synthesizer import RLSyn
@@ -48,7 +49,7 @@ def test_utility_of_classes_and_of_numbers_is_never_one_mean():
         for table, metric in (("classes", "S2R AUC"), ("numbers", "S2R R2"))
         for method, value in (("rlsyn", 0.5), ("other", 0.5 if table == "classes" else 0.9))
     ]
-    results = _wide(pd.DataFrame(rows)).assign(folder="a")
+    results = wide(pd.DataFrame(rows), SHOWN).reset_index().assign(folder="a")
     (row,) = overview(results).to_dict("records")
     assert (row["S2R AUC"], row["S2R R2"]) == ("+0.000", "+0.400")
     assert "KS" not in row

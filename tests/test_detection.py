@@ -117,6 +117,11 @@ def test_names_of_columns_do_not_matter(test, synthetic):
     assert detection_auc(*renamed, Schema(tuple(columns), group="person")) == detection_auc(test, synthetic, SCHEMA)
 
 
+def test_fast_measure_is_the_mean_of_as_many_subsamples(train, test, synthetic):
+    found = MEASURE.compute(Tables(train, test, synthetic, SCHEMA, fast=True))
+    assert found.notes["detection AUC (LightGBM)"] == "210 of 210 test rows against 210 of 450, mean of 3 subsamples"
+
+
 @pytest.mark.parametrize("position", [0, 1])
 def test_the_measure_is_the_plain_function_on_test_rows(train, test, synthetic, position):
     found = MEASURE.compute(Tables(train, test, synthetic, SCHEMA))

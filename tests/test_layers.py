@@ -10,7 +10,7 @@ HOUSE = ("rlsyn", "envs", "experiments")
 
 # From the ground up. Files of one floor are siblings. A new file takes a floor above everything that it imports.
 FLOORS = (
-    # A schema and its rules.
+    # What knows nothing of records, a schema and its rules.
     ("rlsyn.names",),
     (
         *("rlsyn.constraints.expressions", "rlsyn.yaml_fields", "rlsyn.bins", "rlsyn.staircase"),

@@ -177,6 +177,18 @@ def test_ridge_leaves_a_row_out_as_refitting_without_it_does():
     assert ridge(inputs, targets).variance == pytest.approx(np.mean(left_out), rel=0.05)
 
 
+def test_inputs_are_penalised_as_they_are():
+    # Were they brought to the same variance, an input that hardly varies would weigh as much as one that does.
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(60, 30))
+    targets = inputs[:, 0] + rng.normal(size=60)
+    classes = (targets > 0).astype(int)
+    small = inputs * np.where(np.arange(30) == 0, 0.2, 1)
+    assert 0 < 0.2 * ridge(small, targets).weights[0] < 0.8 * ridge(inputs, targets).weights[0]
+    full, shrunk = (logistic((part, part), (classes, classes), 2).weights[0, 0] for part in (inputs, small))
+    assert 0 < 0.2 * shrunk < 0.8 * full
+
+
 def test_ridge_expects_nothing_of_noise():
     rng = np.random.default_rng(0)
     regression = ridge(rng.normal(size=(50, 40)), rng.normal(size=50))

@@ -83,8 +83,9 @@ class EMRWGAN(Baseline):
         "generator_rate": 1e-5,
         "critic_rate": 5e-6,
         "scaling": "range",
+        "residual": False,
     }
-    """The sizes, the rates and the scaling of arXiv:2512.21395 for AI-READI; what else deviates above stays."""
+    """The sizes, the rates, the scaling and the plain layers of arXiv:2512.21395 for AI-READI; what else deviates above stays."""
 
     def __init__(
         self,

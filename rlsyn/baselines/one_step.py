@@ -206,9 +206,9 @@ class OneStepTraining(LightningModule):
             optimizer.param_groups[0]["lr"] = rate
         reward = self._improve_policy(optimizers[0])
         # Lightning counts the steps of the policy alone: its part in a step takes as long as the step itself.
-        judged = self._improve_discriminator(optimizers[1].optimizer)
+        batch_of_both = self._improve_discriminator(optimizers[1].optimizer)
         if batch_idx % _LOG_EVERY == 0:
-            loss = self.discriminator.judge(*judged, self._config.r1_gamma).loss(self._config.r1_gamma)
+            loss = self.discriminator.judge(*batch_of_both, self._config.r1_gamma).loss()
             self.log_dict({"reward": reward, "discriminator_loss": loss}, batch_size=1)
 
     @torch.no_grad()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, cast
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -213,7 +213,8 @@ class RecordDiscriminator(nn.Module):
     def forward(self, vectors: Tensor) -> Tensor:
         """Logits `(n,)` of vectors `(n, width)`."""
         first = F.leaky_relu_(self.first(vectors), SLOPE)
-        return cast(Tensor, self.last(F.leaky_relu_(self.second(first), SLOPE)).squeeze(1))
+        logits: Tensor = self.last(F.leaky_relu_(self.second(first), SLOPE)).squeeze(1)
+        return logits
 
     def judge(self, real: Tensor, synthetic: Tensor, r1_gamma: float) -> Judged:
         """What it says of vectors `(n, width)`; see `rlsyn.adversarial_loss.judge`."""
