@@ -107,7 +107,7 @@ def _report(cells: list[Cell], output_dir: Path, command: str, algos: list[str])
 
 
 def _comment(text: str) -> str:
-    """In LaTeX."""
+    """Lines of text as comments of LaTeX."""
     return "".join(f"% {line}\n" for line in text.split("\n") if line)
 
 

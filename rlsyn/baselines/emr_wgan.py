@@ -85,7 +85,7 @@ class EMRWGAN(Baseline):
         "scaling": "range",
         "residual": False,
     }
-    """The sizes, the rates, the scaling and the plain layers of arXiv:2512.21395 for AI-READI; what else deviates above stays."""
+    """Sizes, rates, scaling and plain layers of arXiv:2512.21395 for AI-READI; what else deviates above stays."""
 
     def __init__(
         self,
