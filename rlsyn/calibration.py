@@ -26,6 +26,7 @@ def calibrate_marginals(
     Each round draws records and adds log(training share / drawn share) to the bias of every level. Early attributes
     change what follows from them, hence the rounds. Dependence is left alone: only the biases move, no new fact about
     a training record but the marginals enters. The gap is the largest difference of two shares before the last round.
+    Where a rule forbids levels, the others have their shares among themselves.
 
     References:
         Deming and Stephan: On a least squares adjustment of a sampled frequency table when the expected marginal
@@ -40,6 +41,8 @@ def calibrate_marginals(
         actor: Another actor of the policy's encoding that is changed instead of its own.
     """
     gap, actor = 0.0, actor or policy.actor
+    # A level that is never drawn would be raised in every round, at the cost of those beside it.
+    marginals = policy.masks.of_shares(marginals)
     for _ in range(n_rounds):
         drawn = policy.sample(n_records, generator=generator, actor=actor).cpu().numpy()
         gap, shifts = 0.0, []

@@ -35,6 +35,15 @@ class LevelMasks(nn.Module):
             inside.sort(key=lambda attribute: heads.bucket_of[attribute][1])
             self.register_buffer(f"_bucket_{bucket}", torch.as_tensor(is_forbidden[inside]), persistent=False)
 
+    def of_shares(self, shares: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """Shares of the levels by attribute as they are among the levels that are allowed, if any of those has one."""
+        result = list(shares)
+        for attribute in self._masked:
+            forbidden = self._is_forbidden[attribute, : len(shares[attribute])].cpu().numpy()
+            among = np.where(forbidden, 0.0, shares[attribute])
+            result[attribute] = among / among.sum() if among.any() else shares[attribute]
+        return result
+
     def of_step(self, logits: Tensor, attribute: int) -> Tensor:
         """The logits `(n, n_levels)` of one attribute, those of forbidden levels the lowest there is."""
         if attribute not in self._masked:

@@ -1,5 +1,7 @@
 """Behaviour cloning learns what the rows show and stops where they show no more."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -8,6 +10,7 @@ from scipy.special import ndtri
 
 from rlsyn import warm_start
 from rlsyn.calibration import calibrate_marginals
+from rlsyn.constraints import constraints_from
 from rlsyn.linear_start import logistic, ridge, start_at_regressions
 from rlsyn.schema import infer_schema
 from rlsyn.synthesizer import RLSyn
@@ -233,6 +236,20 @@ def test_calibration_brings_back_how_often_values_are_missing():
     calibrate_marginals(model.policy, model.encoding.marginals())
     drawn = model.sample(20_000).isna().mean()
     np.testing.assert_allclose(drawn, table.isna().mean(), atol=0.01)
+
+
+def test_calibration_leaves_levels_that_a_rule_forbids_out():
+    """A twentieth of the rows are forbidden zeros; how often the value is missing is not to suffer for it."""
+    rng = np.random.default_rng(0)
+    table = correlated(600)
+    table["pressure"] = np.where(rng.random(600) < 0.05, 0.0, rng.normal(120, 15, 600).round())
+    table.loc[rng.random(600) < 0.2, "pressure"] = np.nan
+    schema = replace(infer_schema(table), constraints=constraints_from(["pressure > 0"]))
+    synthetic = RLSyn(total_timesteps=0, n_records=16).fit(table, schema=schema).sample(5_000)["pressure"]
+    obeying = table["pressure"][table["pressure"] != 0]
+    assert synthetic.min() > 0
+    assert synthetic.isna().mean() == pytest.approx(obeying.isna().mean(), abs=0.02)
+    assert synthetic.mean() == pytest.approx(obeying.mean(), abs=1)
 
 
 @pytest.mark.parametrize("head", ["free", "mixture"])
