@@ -116,6 +116,7 @@ class QuantileLevels:
     A value that at least three people share is kept exactly: each where few values are distinct, elsewhere those that
     fill a level alone (a 0 in steps) or weigh in their interval. Otherwise `decode` draws inside the level's interval,
     on the grid of decimals that the training values use; what one or two people have comes back only by such chance.
+    The one value of a column that is missing in all other rows is left out, unless three people share it.
 
     Args:
         column: The column.
@@ -157,10 +158,12 @@ class QuantileLevels:
             numbers = np.round(numbers, column.decimals)  # 0.1 + 0.2 is a 0.3
         present = ~np.isnan(numbers)
         n_missing = int((~present).sum())
-        if not present.any():
-            return cls(column, (), np.array([n_missing]), np.zeros(1, int), np.ones(1), np.zeros(0), True)
         distinct, inverse, counts = np.unique(numbers[present], return_inverse=True, return_counts=True)
         shared = _n_people(inverse, people[present], len(distinct)) >= min_people
+        # Beside a lone value there is none that it could be blurred with: it stays out.
+        is_lone = n_missing > 0 and len(distinct) == 1 and not shared[0]
+        if not present.any() or is_lone:
+            return cls(column, (), np.array([len(numbers)]), np.zeros(1, int), np.ones(1), np.zeros(0), True)
         starts = _bin_starts(counts, shared, n_levels)
         decimals = 0 if column.kind == "integer" else column.decimals
         edges = _bin_edges(distinct, shared, starts, 0.0 if decimals is None else 10.0**-decimals)

@@ -46,6 +46,7 @@ class MixtureHeads(LevelHeads):
     ) -> None:
         own = [np.zeros((len(basis), 3 * N_COMPONENTS if n else 0)) for basis, n in zip(bases, n_ordered, strict=True)]
         super().__init__([np.hstack(pair) for pair in zip(own, bases, strict=True)], marginals, missing_apart)
+        self.n_ordered = [int(n) for n in n_ordered]
         self.offsets = nn.Parameter(torch.zeros(len(bases), 3 * N_COMPONENTS))
         for i in range(self.n_buckets):
             self._add_counts(i, np.array(n_ordered)[self._bucket(i).attributes.numpy()])
@@ -78,12 +79,11 @@ class MixtureHeads(LevelHeads):
 
     def _attribute_logits(self, attribute: int, outputs: Tensor) -> Tensor:
         logits = super()._attribute_logits(attribute, outputs)
-        i, row = self.bucket_of[attribute]
-        count = int(getattr(self, f"_counts_{i}")[row])
+        count = self.n_ordered[attribute]
         if count == 0:
             return logits
         outputs = outputs[:, : 3 * N_COMPONENTS] + self.offsets[attribute]
-        mixture = log_mixture(outputs, torch.tensor(count), count)
+        mixture = log_mixture(outputs, torch.tensor(count, device=outputs.device), count)
         return logits + F.pad(mixture, (0, logits.shape[1] - count))
 
     def _mixture(self, i: int, weights: Tensor) -> Tensor:

@@ -311,3 +311,12 @@ def test_lone_values_and_extremes_are_neither_drawn_nor_stored():
     stored = {number for low, high, *lists in levels.to_dict()["bins"] for number in [low, high, *chain(*lists)]}
     assert not stored & set(values)
     assert values.min() < decoded.min() and decoded.max() < values.max()
+
+
+@pytest.mark.parametrize(("n", "kept"), [(1, []), (2, []), (3, [137.42])])
+def test_the_only_value_of_a_column_is_kept_if_three_people_share_it(n, kept):
+    values = pd.Series([137.42] * n + [np.nan] * 40, name="lab")
+    levels = fit(values)
+    decoded = levels.decode(levels.encode(values), np.random.default_rng(0))
+    assert list(decoded.dropna().unique()) == kept
+    assert ("137.42" in str(levels.to_dict())) == bool(kept)

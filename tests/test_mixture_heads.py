@@ -97,3 +97,9 @@ def test_missing_stays_apart_from_the_mixture():
         probabilities = heads(outputs)[0][0].exp()
     np.testing.assert_allclose(probabilities[:, 9], 0.37, atol=1e-5)
     assert probabilities[:, 0].std() > 0.05
+
+
+def test_a_step_keeps_to_the_device_of_its_outputs():
+    """On the meta device, which holds no numbers but refuses what lies on another."""
+    heads = MixtureHeads([np.zeros((9, 0))], [np.full(9, 1 / 9)], None, [9]).to("meta")
+    assert heads.step_logits(torch.zeros(4, 3 * N_COMPONENTS, device="meta"), 0).shape == (4, 9)
