@@ -15,7 +15,7 @@ from rlsyn.ablation import commands, read_results, report
 from rlsyn.arguments import Parser
 from rlsyn.benchmark_results import commits
 from rlsyn.files import write_whole
-from rlsyn.methods import read_variants
+from rlsyn.methods import Variant, read_variants
 
 HERE = Path(__file__).parent
 VARIANTS = HERE / "variants"
@@ -27,9 +27,9 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     folders = [Path(name) for name in arguments.folders]
     try:
-        files = _files(arguments.variants)
-        results, cells = read_results(folders, arguments.baseline, list(files))
-        row_commands = commands(cells, files, arguments.baseline)
+        variants = _variants(arguments.variants)
+        results, cells = read_results(folders, arguments.baseline, list(variants))
+        row_commands = commands(cells, variants, arguments.baseline)
         command = shlex.join(
             ["python", "experiments/ablation.py", *(folder.name for folder in folders), *_given(arguments)]
         )
@@ -51,12 +51,12 @@ def _given(arguments: argparse.Namespace) -> list[str]:
     return [*(["--variants", *files] if files else []), *(["--baseline", baseline] if baseline else [])]
 
 
-def _files(paths: list[str]) -> dict[str, str]:
-    """By name of a variant the file that it stands in, as a command names it."""
-    found: dict[str, str] = {}
+def _variants(paths: list[str]) -> dict[str, tuple[str, Variant]]:
+    """By name the file that a variant stands in, as a command names it, and the variant."""
+    found: dict[str, tuple[str, Variant]] = {}
     for path in map(Path, paths):
         shown = f"experiments/variants/{path.name}" if path.parent.resolve() == VARIANTS.resolve() else path.name
-        found |= {variant.name: shown for variant in read_variants(path) if variant.name not in found}
+        found |= {variant.name: (shown, variant) for variant in read_variants(path) if variant.name not in found}
     return found
 
 

@@ -13,6 +13,9 @@ import pandas as pd
 from rlsyn.benchmark import Cell
 from rlsyn.benchmark_results import collect, read_cells
 from rlsyn.benchmark_tables import ATTACKS, MIN_SEEDS, half_width, mean_interval, to_markdown, wide
+from rlsyn.files import plain
+from rlsyn.methods import Variant
+from rlsyn.runs import merge
 
 UTILITY = ("S2R AUC", "S2R R2")
 """Kept apart: differences of an AUC and of a share of variance are no two values of one quantity."""
@@ -131,13 +134,14 @@ def _mark(values: np.ndarray, name: str) -> str:
 
 
 def commands(
-    cells: Iterable[tuple[str, Cell]], files: Mapping[str, str], baseline: str = "rlsyn"
+    cells: Iterable[tuple[str, Cell]], variants: Mapping[str, tuple[str, Variant]], baseline: str = "rlsyn"
 ) -> dict[tuple[str, str], str]:
     """By folder and method the command that ran it beside the baseline; where no file of variants has it, its change.
 
     Args:
         cells: Finished cells with their folders.
-        files: By name of a variant the file that it stands in.
+        variants: By name the file that a variant stands in, and the variant; one that has changed since a cell was run
+            is another.
         baseline: What it is compared with.
     """
     by_row: dict[tuple[str, str], list[Cell]] = {}
@@ -145,20 +149,27 @@ def commands(
         by_row.setdefault((folder, cell.method), []).append(cell)
     found = {}
     for (folder, method), of_row in by_row.items():
-        if method != baseline and method not in files:
+        names = [name for name in dict.fromkeys([baseline, method]) if name in variants]
+        is_known = method == baseline or method in variants
+        if not is_known or (method in variants and not _is_of(variants[method][1], of_row[0])):
             found[folder, method] = f"in no file of variants; parameters: {parameters_text(of_row[0].parameters)}"
             continue
-        envs = dict.fromkeys(cell.options["env"] for cell in of_row if not cell.options.get("csv"))
+        envs = dict.fromkeys(_env_text(cell.options) for cell in of_row if not cell.options.get("csv"))
         tables = dict.fromkeys(_csv_text(cell.options) for cell in of_row if cell.options.get("csv"))
         words = ["python", "experiments/benchmark.py", *(["--env", *envs] if envs else [])]
         words += ["--csv", *tables] if tables else []
-        only = [name for name in dict.fromkeys([baseline, method]) if name in files]
-        words += ["--methods", "none" if baseline in files else baseline]
-        words += ["--variants", *dict.fromkeys(files[name] for name in only), "--only", *only] if only else []
+        words += ["--methods", "none" if baseline in variants else baseline]
+        words += ["--variants", *dict.fromkeys(variants[name][0] for name in names), "--only", *names] if names else []
         words += ["--fast"] if of_row[0].fast else []
+        words += ["--protocol", of_row[0].protocol] if of_row[0].protocol != "default" else []
         words += ["--seeds", *map(str, sorted({cell.seed for cell in of_row})), "-o", folder]
         found[folder, method] = f"`{shlex.join(words)}`"
     return found
+
+
+def _is_of(variant: Variant, cell: Cell) -> bool:
+    """Whether the cell's parameters are those of the variant, over others that a configuration may have had."""
+    return plain(merge(cell.parameters, variant.parameters)) == plain(cell.parameters)
 
 
 def parameters_text(parameters: Mapping[str, Any], prefix: str = "") -> str:
@@ -168,6 +179,10 @@ def parameters_text(parameters: Mapping[str, Any], prefix: str = "") -> str:
         inner = isinstance(value, Mapping)
         words.append(parameters_text(value, f"{prefix}{name}.") if inner else f"{prefix}{name}:{value}")
     return " ".join(words)
+
+
+def _env_text(options: Mapping[str, Any]) -> str:
+    return f"{options['env']}:DIR" if options.get("data_dir") else str(options["env"])
 
 
 def _csv_text(options: Mapping[str, Any]) -> str:

@@ -1,15 +1,17 @@
 """The ablation page: what is compared with what, what is marked, and the command of each row."""
 
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from rlsyn.ablation import SHOWN, difference_text, differences, overview, parameters_text, table_of
+from rlsyn.ablation import SHOWN, commands, difference_text, differences, overview, parameters_text, table_of
+from rlsyn.benchmark import Cell
 from rlsyn.benchmark_tables import wide
-from rlsyn.methods import read_variants
+from rlsyn.methods import Variant, read_variants
 from rlsyn.schema import infer_schema
 from rlsyn.synthesizer import RLSyn
 
@@ -116,6 +118,17 @@ def test_page_of_a_benchmark_holds_tables_and_commands_that_run(load_script, csv
     places = {"patients.csv:died": f"{csv}:died", "small.yaml": str(variants), "out": str(out)}
     assert benchmark.main([places.get(word, word) for word in words]) == 0
     assert "2 of 2 cells" in capsys.readouterr().out
+
+
+def test_command_of_a_row_is_that_of_its_parameters_and_protocol():
+    variants = {"no_kl": ("v.yaml", Variant("no_kl", "rlsyn", {"kl_coef": 0.0}, from_config=True))}
+    cell = Cell(
+        "t", {"env": "AIREADI-v0", "data_dir": "/release"}, "no_kl", 0, "rlsyn", {"kl_coef": 0.0, "n_levels": 8}
+    )
+    (same,) = commands([("a", replace(cell, protocol="paper"))], variants).values()
+    assert "--env AIREADI-v0:DIR" in same and "--only no_kl" in same and "--protocol paper" in same
+    (changed,) = commands([("a", replace(cell, parameters={"kl_coef": 0.9}))], variants).values()
+    assert changed == "in no file of variants; parameters: kl_coef:0.9"
 
 
 @pytest.mark.parametrize(
