@@ -21,7 +21,7 @@ def write_checkpoint(folder: Path, state: dict[str, Any], n_steps: int, keep: in
     os.replace(path.with_suffix(".part"), path)
     others = sorted(set(checkpoints.glob("state_*.pt")) - {path})
     # States of more steps are of another training; the newest name must be this one.
-    for old in [*others[: 1 - keep], *(other for other in others if other > path)]:
+    for old in [*others[: max(len(others) + 1 - keep, 0)], *(other for other in others if other > path)]:
         old.unlink(missing_ok=True)
 
 

@@ -153,10 +153,14 @@ class Encoding:
         attribute, table = self.inputs()
         return table[np.arange(len(attribute)), records[:, attribute]]
 
+    def to_json(self) -> str:
+        """The encoding as JSON."""
+        levels = [{"name": levels.column.name} | levels.to_dict() for levels in self.levels]
+        return json.dumps({"schema": self.schema.to_dict(), "levels": levels})
+
     def write(self, path: Path) -> None:
         """Write the encoding as JSON."""
-        levels = [{"name": levels.column.name} | levels.to_dict() for levels in self.levels]
-        path.write_text(json.dumps({"schema": self.schema.to_dict(), "levels": levels}), encoding="utf-8")
+        path.write_text(self.to_json(), encoding="utf-8")
 
     @classmethod
     def read(cls, path: Path) -> Encoding:

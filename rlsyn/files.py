@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 
@@ -42,11 +43,13 @@ def _stack(before: Path, path: Path) -> None:
 
 
 def plain(value: Any) -> Any:
-    """A value as YAML writes it: mappings as dicts, sequences as lists, paths as text."""
+    """A value as YAML writes it: mappings as dicts, sequences as lists, paths as text, NumPy's numbers as Python's."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, Path):
         return str(value)
+    if isinstance(value, np.generic):
+        return value.item()
     return [plain(item) for item in value] if isinstance(value, Sequence) and not isinstance(value, str) else value
 
 

@@ -24,7 +24,7 @@ _LEAST: dict[str, float] = {
     "n_levels": 2,
     "total_timesteps": 0,
     "n_records": 2,
-    "batch_records": 1,
+    "batch_records": 2,
     "kl_coef": 0,
     "seed": 0,
 }
@@ -163,7 +163,12 @@ def check_folds(n_people: int, warm_start_kwargs: Mapping[str, Any]) -> None:
     """
     if n_people < 2:
         raise ValueError(f"At least two people are needed in the training rows, got {n_people}.")
-    n_validation = fold_size(n_people, validation_share(warm_start_kwargs))
+    share = validation_share(warm_start_kwargs)
+    n_validation = fold_size(n_people, share)
+    if n_validation == n_people:
+        raise ValueError(
+            f"warm_start_kwargs.validation_size={share} of {n_people} people leaves none to learn from. Lower it."
+        )
     if n_clones(warm_start_kwargs) * n_validation > n_people:
         raise ValueError(
             f"Each clone is validated on {n_validation} people of its own, so {n_people} people are enough for "

@@ -238,7 +238,7 @@ class AutoregressivePolicy(ActorCriticPolicy):
             generator: Source of randomness; torch's global one by default.
             actor: Another actor of this encoding to draw from, such as `reference`, the policy as it was before PPO.
             temperature: What logits are divided by: 1 as learned; below, frequent levels become more frequent. How
-                often a quantity is missing stays.
+                often a finely valued quantity is missing stays.
         """
         actor = actor or self.actor
         prefix = self._start(n)

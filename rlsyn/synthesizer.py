@@ -24,7 +24,7 @@ from rlsyn.checkpoints import read_checkpoint, write_checkpoint
 from rlsyn.device import torch_device
 from rlsyn.discriminator import Discriminator, DiscriminatorTrainer
 from rlsyn.encoding import Encoding
-from rlsyn.files import latest_checkpoint, plain, write_whole
+from rlsyn.files import latest_checkpoint
 from rlsyn.parameters import check_folds, check_parameters, check_timesteps, n_clones, resolved, validation_share
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.randomness import global_seed
@@ -38,6 +38,7 @@ from rlsyn.sampling import Rules, draw_table
 from rlsyn.schema import Schema, given_or_inferred
 from rlsyn.selection import Criterion, Selected, suffices
 from rlsyn.training import Training
+from rlsyn.training_folder import checkpoint_of, config_text, write_config
 from rlsyn.warm_start import WarmStartResult, behaviour_clone, choose_people
 
 _log = logging.getLogger(__name__)
@@ -220,19 +221,22 @@ class RLSyn:
 
         Raises:
             ValueError: The table cannot be learned from (see `rlsyn.schema.infer_schema`), or `total_timesteps` is
-                smaller than one rollout, or a reward term of your own does not return a finite number for each record.
+                smaller than one rollout, or a reward term of your own does not return a finite number for each record,
+                or `run_dir` holds another training, or a parameter that cannot be written there.
         """
         deadline = None if self.max_seconds is None else time.monotonic() + self.max_seconds
         schema = given_or_inferred(train, label, group, schema)
         encoding = self.prepare(train, schema)
+        about = config_text(self.method, self.parameters) if run_dir else ""
+        checkpoint = checkpoint_of(Path(run_dir), about, encoding, resume) if run_dir else None
         for doubt in encoding.repair.doubts(train):
             _log.warning(doubt)
         records = encoding.encode(train)
-        people = train[schema.group].to_numpy() if schema.group else np.arange(len(train))
+        people = pd.factorize(train[schema.group], sort=True)[0] if schema.group else np.arange(len(train))
         share = validation_share(self.warm_start_kwargs)
         is_validation = choose_people(people, share, np.random.default_rng(self.seed))
-        can_select = self.algorithm.is_fast and suffices(people[is_validation]) and not self.rewards
-        can_select = can_select and n_clones(self.warm_start_kwargs) == 1
+        can_select = self.algorithm.is_fast and not self.rewards and n_clones(self.warm_start_kwargs) == 1
+        can_select = can_select and suffices(people[is_validation])
         selects = can_select if self.select is None else self.select
         # What validates in the end is to be unknown to every part of the reward.
         seen = ~is_validation if selects else np.full(len(train), True)
@@ -241,7 +245,6 @@ class RLSyn:
             how = self.seed, not self.rewards, self.temperature
             criterion = Criterion(encoding, train[seen], train[~seen], *how) if selects else None
             reward = self._set_reward(records[seen], people[seen])
-            checkpoint = latest_checkpoint(Path(run_dir)) if run_dir and resume else None
             if checkpoint is not None:
                 self._load_state(read_checkpoint(checkpoint, self.device))
             elif self.warm_start:
@@ -250,7 +253,8 @@ class RLSyn:
                 _log.info("%s starts from scratch: a warm start needs %s.", self.algorithm.name, fast_names())
             callbacks = self.training.callbacks(reward)
             callbacks += self._callbacks(train, criterion, run_dir, title, callback)
-            if checkpoint is None and self._total_timesteps():
+            # What goes on from a warm start alone has not met the discriminator yet.
+            if self._total_timesteps() and not self.training.discriminator.pool:
                 self.training.warm_up(self.n_discriminator_warm_up)
             try:
                 self._learn(callbacks, run_dir, deadline, progress_bar)
@@ -326,10 +330,11 @@ class RLSyn:
 
         Raises:
             RuntimeError: Before `fit`.
+            ValueError: A function or a class among the parameters.
         """
         folder, n_steps = Path(path), self.model.num_timesteps
         folder.mkdir(parents=True, exist_ok=True)
-        self._write_config(folder)
+        write_config(folder, config_text(self.method, self.parameters), self.schema)
         self._save_state(folder, n_steps, keep=1)
 
     @classmethod
@@ -430,17 +435,12 @@ class RLSyn:
             actors.calibrate(self.encoding.marginals())
         actors.is_finished = True
 
-    def _write_config(self, folder: Path) -> None:
-        config = {"method": self.method, "parameters": plain(self.parameters)}
-        write_whole(folder / "config.yaml", yaml.safe_dump(config, sort_keys=False))
-        self.schema.write(folder / "schema.yaml")
-
     def _save_state(self, folder: Path, n_steps: int, keep: int = 2) -> None:
         # An interrupted rollout does not count: no update has seen it.
         n_steps -= n_steps % self.training.rollout
         (folder / "checkpoints").mkdir(parents=True, exist_ok=True)
         if not (folder / "config.yaml").exists():
-            self._write_config(folder)
+            write_config(folder, config_text(self.method, self.parameters), self.schema)
         self.encoding.write(folder / "checkpoints" / "encoding.json")
         write_checkpoint(folder, self.training.state(self.warm_start_result, n_steps), n_steps, keep)
 

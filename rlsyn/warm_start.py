@@ -214,7 +214,8 @@ class _Cloning:
     def _step(self, optimizer: torch.optim.Optimizer, log_probabilities: Tensor) -> None:
         optimizer.zero_grad(set_to_none=True)
         (-log_probabilities.sum(1).mean()).backward()
-        torch.nn.utils.clip_grad_norm_(self.policy.actor.parameters(), MAX_GRAD_NORM)
+        own = [value for group in optimizer.param_groups for value in group["params"]]
+        torch.nn.utils.clip_grad_norm_(own, MAX_GRAD_NORM)
         optimizer.step()
 
     def _linear_log_probabilities(self, records: Tensor) -> Tensor:

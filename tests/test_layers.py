@@ -111,7 +111,7 @@ FLOORS = (
         *("rlsyn.rewards.trees", "rlsyn.warm_start", "rlsyn.calibration", "rlsyn.callbacks"),
     ),
     ("rlsyn.rewards.assembly",),
-    ("rlsyn.rewards", "rlsyn.parameters"),
+    ("rlsyn.rewards", "rlsyn.parameters", "rlsyn.training_folder"),
     ("rlsyn.selection",),
     ("rlsyn.trained_actors", "rlsyn.algorithms.stock_actors"),
     ("rlsyn.training",),

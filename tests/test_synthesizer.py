@@ -137,6 +137,7 @@ def test_condition_that_is_too_rare_raises_with_the_share_found(fitted):
         ({"warm_start_kwargs": {"validation_size": 1.0}}, "below 1"),
         ({"ppo_kwargs": {"learning_rate": -1e-4}}, "above 0"),
         ({"kl_coef": float("nan")}, "a number"),
+        ({"batch_records": 1}, "at least 2"),
         ({"seed": 2**32}, "below"),
     ],
 )
@@ -148,6 +149,11 @@ def test_impossible_arguments_raise(kwargs, message):
 def test_budget_below_one_rollout_raises(patients):
     with pytest.raises(ValueError, match="at least one rollout"):
         RLSyn(total_timesteps=10).fit(patients, label="died")
+
+
+def test_validation_on_everybody_is_refused_before_training(patients):
+    with pytest.raises(ValueError, match=r"validation_size=0.99 of 30 people leaves none to learn from"):
+        tiny(patients, 1, warm_start_kwargs={"validation_size": 0.99}).fit(patients[:30], label="died")
 
 
 @pytest.mark.parametrize("call", [lambda model: model.sample(1), lambda model: model.save("nowhere")])
@@ -219,6 +225,43 @@ def test_resumed_fit_goes_on_from_the_checkpoint(patients, tmp_path):
     steps = pd.read_csv(tmp_path / "progress.csv")["time/total_timesteps"]
     assert steps.tolist() == [n * 32 * patients.shape[1] for n in (1, 2, 3, 4)]
     assert not (tmp_path / "progress.before.csv").exists()
+
+
+def test_training_that_goes_on_from_a_warm_start_alone_meets_a_discriminator_that_has_learned(patients, tmp_path):
+    RLSyn(total_timesteps=0, **TINY).fit(patients, label="died", run_dir=tmp_path)
+    resumed = tiny(patients, 1).fit(patients, label="died", run_dir=tmp_path, resume=True)
+    straight = tiny(patients, 1).fit(patients, label="died")
+    pd.testing.assert_frame_equal(resumed.sample(50), straight.sample(50))
+
+
+def test_run_directory_of_another_training_is_refused(patients, tmp_path):
+    tiny(patients, 1).fit(patients, label="died", run_dir=tmp_path)
+    for resume in (False, True):
+        with pytest.raises(ValueError, match=r"another kl_coef, seed\. Give an empty run_dir"):
+            tiny(patients, 2, kl_coef=0.7, seed=1).fit(patients, label="died", run_dir=tmp_path, resume=resume)
+    with pytest.raises(ValueError, match="other rows"):
+        tiny(patients, 2).fit(patients[:100], label="died", run_dir=tmp_path, resume=True)
+
+
+def test_saved_model_keeps_one_state_and_the_parameters_numpy_gave(patients, tmp_path):
+    for n_rollouts in (0, 1, 2):
+        model = tiny(patients, n_rollouts, kl_coef=np.linspace(0.1, 0.3, 3)[1]).fit(patients, label="died")
+        model.save(tmp_path)
+    assert len(list((tmp_path / "checkpoints").glob("state_*.pt"))) == 1
+    assert RLSyn.load(tmp_path).kl_coef == pytest.approx(0.2)
+
+
+def test_functions_among_the_parameters_are_refused_before_anything_is_written(patients, tmp_path):
+    model = tiny(patients, 1, algo_kwargs={"learning_rate": lambda _: 1e-4})
+    with pytest.raises(ValueError, match=r"cannot be written to a file, got algo_kwargs\.learning_rate"):
+        model.fit(patients, label="died", run_dir=tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+    assert len(model.fit(patients, label="died").sample(10)) == 10
+
+
+def test_people_named_by_numbers_and_text_are_told_apart(patients):
+    table = patients.assign(person=[i // 2 if i % 4 < 2 else f"p{i // 2}" for i in range(len(patients))])
+    assert len(tiny(patients, 1).fit(table, label="died", group="person").sample(10)) == 10
 
 
 def test_without_ppo_the_warm_start_is_the_result(patients):

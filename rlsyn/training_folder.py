@@ -1,0 +1,71 @@
+"""The folder of a training: its parameters as text, and whether it is that of the fit at hand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from rlsyn.encoding import Encoding
+from rlsyn.files import latest_checkpoint, plain, write_whole
+from rlsyn.schema import Schema
+
+MAY_CHANGE = ("total_timesteps", "max_seconds", "device")
+"""Parameters that do not make it another training."""
+
+
+def config_text(method: str, parameters: Mapping[str, Any]) -> str:
+    """The `config.yaml` of a training.
+
+    Raises:
+        ValueError: A function or a class among the parameters.
+    """
+    try:
+        return str(yaml.safe_dump({"method": method, "parameters": plain(parameters)}, sort_keys=False))
+    except yaml.representer.RepresenterError as error:
+        groups = {"": parameters} | {f"{name}.": group for name, group in parameters.items()}
+        inside = {prefix: group for prefix, group in groups.items() if isinstance(group, Mapping)}
+        names = [f"{prefix}{name}" for prefix, group in inside.items() for name in group if callable(group[name])]
+        raise ValueError(
+            f"Functions and classes cannot be written to a file, got {', '.join(names) or 'one in a list'}. Fit without "
+            "run_dir and sample, which need no file, or give numbers and names."
+        ) from error
+
+
+def write_config(folder: Path, config: str, schema: Schema) -> None:
+    """Write `config.yaml` and `schema.yaml` into a folder."""
+    write_whole(folder / "config.yaml", config)
+    schema.write(folder / "schema.yaml")
+
+
+def checkpoint_of(folder: Path, config: str, encoding: Encoding, resume: bool) -> Path | None:
+    """The training state in a folder that a fit goes on from: the newest one, if it resumes and there is any.
+
+    Args:
+        folder: A run directory.
+        config: What `config_text` says of the fit.
+        encoding: That of its rows.
+        resume: Whether it goes on with what is there.
+
+    Raises:
+        ValueError: The folder has a training of other parameters (`MAY_CHANGE` apart), or of other rows to go on from.
+    """
+    if other := _other_parameters(folder / "config.yaml", config):
+        raise ValueError(
+            f"{folder} holds a training with another {', '.join(other)}. Give an empty run_dir, or the same."
+        )
+    if not resume or (found := latest_checkpoint(folder)) is None:
+        return None
+    if Encoding.read(found.parent / "encoding.json").to_json() != encoding.to_json():
+        raise ValueError(f"{folder} holds a training on other rows. Resume it with its own, or give an empty run_dir.")
+    return found
+
+
+def _other_parameters(path: Path, config: str) -> list[str]:
+    if not path.is_file():
+        return []
+    own, there = (yaml.safe_load(text)["parameters"] for text in (config, path.read_text(encoding="utf-8")))
+    # A former version may have had fewer.
+    return [name for name in own if name not in MAY_CHANGE and own[name] != there.get(name, own[name])]
