@@ -146,6 +146,17 @@ def test_nobody_may_be_in_train_and_test(patients):
         from_table(table, "died", "person", test=table.head(100))
 
 
+@pytest.mark.parametrize("other", ["A7", 999])
+def test_people_are_the_same_though_one_file_names_them_by_text(patients, tmp_path, other):
+    """An identifier with a letter in it makes text of a whole column."""
+    table = patients.assign(person=np.arange(len(patients)))
+    train, test = table.head(100), table.iloc[95:].astype({"person": object})
+    test.loc[test.index[-1], "person"] = other
+    test.to_csv(tmp_path / "test.csv", index=False)
+    with pytest.raises(ValueError, match="in both tables, got 5 of 'person'"):
+        from_table(train, "died", "person", test=read_table(tmp_path / "test.csv"))
+
+
 def test_only_case_of_a_class_is_trained_on(patients):
     table = patients.assign(died=(np.arange(len(patients)) == 7).astype(int))
     for seed in range(10):

@@ -16,12 +16,22 @@ from rlsyn.datasets.bundled import breast_cancer, diabetes
 from rlsyn.datasets.dataset import Cohort, Dataset
 from rlsyn.datasets.mimic import MimicOptions, mimic_licence, read_mimic, simulated_mimic
 from rlsyn.datasets.reader_options import resolve
-from rlsyn.datasets.split import split_rows
+from rlsyn.datasets.split import n_people_in_both, split_rows
 from rlsyn.datasets.table import read_table
 from rlsyn.names import unknown_name
 from rlsyn.schema import Schema, infer_schema
 
-__all__ = ["COHORTS", "DATASETS", "Cohort", "Dataset", "from_table", "load", "read_table", "split_rows"]
+__all__ = [
+    "COHORTS",
+    "DATASETS",
+    "Cohort",
+    "Dataset",
+    "from_table",
+    "load",
+    "n_people_in_both",
+    "read_table",
+    "split_rows",
+]
 
 DATASETS = ("AIREADI-v0", "MIMICIV-v0", "BreastCancer-v0", "Diabetes-v0", "Table-v0")
 """Ids of the environments; `Table-v0` is a table of one's own."""
@@ -132,7 +142,7 @@ def from_table(
         Schema(lenient, label, group).validate(test)
     except ValueError as error:
         raise ValueError(f"The test table does not fit the training table. {error}") from None
-    if group and (n_both := len(set(table[group]) & set(test[group]))):
+    if group and (n_both := n_people_in_both(table[group], test[group])):
         raise ValueError(f"No person may be in both tables, got {n_both} of {group!r} in both. Split by person.")
     return Dataset("Table-v0", table[columns], test[columns], schema, source)
 

@@ -43,6 +43,24 @@ def split_rows(
     return np.setdiff1d(np.arange(len(table)), test), test
 
 
+def n_people_in_both(first: pd.Series, second: pd.Series) -> int:
+    """How many people are named in both of two columns; missing values name nobody.
+
+    Where one column holds numbers and the other text, as when a file has one identifier with a letter in it, text that
+    reads as a number is that number.
+    """
+    sides = [values.dropna() for values in (first, second)]
+    if len({pd.api.types.is_numeric_dtype(values) for values in sides}) > 1:
+        sides = [_as_numbers(values) for values in sides]
+    return len(set(sides[0]) & set(sides[1]))
+
+
+def _as_numbers(values: pd.Series) -> pd.Series:
+    texts = values.astype(str).str.strip()
+    numbers = pd.to_numeric(texts, errors="coerce").astype(object)
+    return numbers.where(numbers.notna(), texts)
+
+
 def _strata(table: pd.DataFrame, schema: Schema) -> np.ndarray:
     if schema.label is None:
         return np.zeros(len(table), dtype=np.int64)
