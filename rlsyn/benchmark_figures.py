@@ -287,8 +287,10 @@ def _styles(methods: Sequence[str], curves: Curves) -> dict[str, Style]:
 
 
 def _from_best(values: pd.DataFrame, metrics: tuple[str, ...], goal: str) -> pd.DataFrame:
-    # An AUC of an attack or a detector below one half is no better than one half.
-    return values.clip(lower=0.5) if goal == "minimise" and "AUC" in metrics[0] else values
+    # An attack or a detector below chance is no better than chance.
+    if goal != "minimise":
+        return values
+    return values.clip(lower=0.5) if "AUC" in metrics[0] else values.clip(lower=0.0)
 
 
 def _rank_text(rank: float) -> str:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,9 +13,10 @@ from rlsyn.evaluation.privacy.copies import (
     COPIES,
     closest_records,
     compute_copies,
-    equal_train_rows,
+    compute_real_copies,
     exact_copies,
     near_copy_share,
+    people_with_an_equal_row,
 )
 from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighbours
 from rlsyn.schema import Column, Schema
@@ -61,13 +64,28 @@ def test_copies_among_few_distinct_rows_are_near_copies():
 def test_copies_that_single_out_a_row_are_told_from_those_of_common_rows(train, test, synthetic):
     twice = pd.concat([train, train.iloc[:100]], ignore_index=True)
     planted = pd.concat([synthetic, train.iloc[90:120][SCHEMA.names]])
-    counts = equal_train_rows(twice, planted, SCHEMA)
+    twice["person"] = np.arange(len(twice))
+    counts = people_with_an_equal_row(twice, planted, SCHEMA)
     assert counts.tolist() == [0] * 450 + [2] * 10 + [1] * 20
     found = compute_copies(Tables(twice, test, planted, SCHEMA))
     assert found.estimates["exact copies"].value == 30 / 480
-    assert found.notes["exact copies"] == (
-        "30 of 480 synthetic rows; 20 of them equal a train row that is unique in train"
-    )
+    assert found.estimates["copies of unique rows"].value == 20 / 480
+    assert found.notes["copies of unique rows"] == "20 of 480 synthetic rows"
+
+
+def test_equal_rows_of_one_person_single_that_person_out(train):
+    twice = pd.concat([train, train.iloc[:100]], ignore_index=True)
+    assert (people_with_an_equal_row(twice, train.iloc[:10], SCHEMA) == 1).all()
+
+
+def test_how_often_people_are_alike_is_told_by_all_real_people(train, test, synthetic):
+    """No two of 450 and 150 rows are equal: that tells more than that no test row equals a train row."""
+    tables = Tables(train, test, synthetic, SCHEMA)
+    real, of_test = compute_real_copies(tables), compute_copies(replace(tables, synthetic=test))
+    for name in ("exact copies", "copies of unique rows"):
+        assert real.estimates[name].value == of_test.estimates[name].value == 0
+        assert 0 < real.estimates[name].high < of_test.estimates[name].high
+    assert real.estimates["near copies"] == of_test.estimates["near copies"]
 
 
 def test_ratios_of_closest_records():
@@ -96,7 +114,7 @@ def test_intervals_of_quantiles_are_order_statistics(train, test, synthetic):
         assert value == np.quantile(dcr, probability)
         below = np.searchsorted(dcr, [low, high])
         assert binom.cdf(below[1] - 1, 450, probability) - binom.cdf(below[0], 450, probability) > 0.92
-    assert COPIES.real == "test" and {metric.goal for metric in COPIES.metrics[2:]} == {"none"}
+    assert {metric.goal for metric in COPIES.metrics[3:]} == {"none"}
 
 
 def test_a_table_without_rows_has_no_copies(train, test, synthetic):

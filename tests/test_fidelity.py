@@ -97,6 +97,12 @@ def test_association_with_missing_numbers_is_that_of_pandas():
     assert np.allclose(ours, table.corr(), rtol=0, atol=1e-12)
 
 
+def test_two_rows_make_no_association():
+    table = pd.DataFrame({"a": [1.0, 2.0, 3.0, np.nan], "b": [5.0, 6.0, np.nan, 1.0], "c": [2.0, 4.0, 6.0, np.nan]})
+    matrix = association_matrix(table, numeric_schema(table, missing=True))
+    assert matrix.loc["a", "b"] == matrix.loc["b", "a"] == 0 and matrix.loc["a", "c"] == pytest.approx(1)
+
+
 def test_association_of_columns_that_are_constant_together_is_zero():
     table = pd.DataFrame({"a": [1.0, 1.0, 1.0, 2.0], "b": [3.0, 4.0, 5.0, np.nan], "c": [np.nan] * 3 + [1.0]})
     matrix = association_matrix(table, numeric_schema(table, missing=True))

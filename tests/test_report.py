@@ -16,6 +16,7 @@ from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.privacy import membership
 from rlsyn.evaluation.report import plots, write_report
 from rlsyn.evaluation.report.gallery import make_pictures
+from rlsyn.evaluation.report.report import _worst_pairs
 from rlsyn.evaluation.suite import evaluate
 from rlsyn.evaluation.verdicts import verdicts
 from rlsyn.schema import Column, Schema
@@ -288,6 +289,17 @@ def test_hidden_real_shares_cannot_be_had_from_the_distance(tmp_path, with_rare_
     # Last, not in the place that its distance has among the others.
     panels = [attributes["data-name"] for attributes in Page(html).named("figure") if "data-name" in attributes]
     assert set(panels[-len(HIDDEN) :]) == set(HIDDEN)
+
+
+def test_worst_pairs_are_of_columns_that_enough_people_have_both_of(with_rare_columns):
+    """Two people with both values: on a line in the real rows, opposite in the synthetic ones."""
+    train, test, synthetic, schema = with_rare_columns
+    train = train.assign(titre=train["bmi"].where(train.index < 9), age=train["age"].where(train.index > 5))
+    synthetic = synthetic.assign(titre=-synthetic["age"])
+    matrices = {"matrix": association_matrix(synthetic, schema), "real_matrix": association_matrix(train, schema)}
+    evaluation = make_evaluation(train, test, synthetic, schema, details={"association": {"synthetic": matrices}})
+    pairs = [set(pair[:2]) for pair in _worst_pairs(evaluation)]
+    assert {"age", "titre"} not in pairs and any("titre" in pair for pair in pairs)
 
 
 def test_matrices_of_real_rows_are_blank_where_the_real_side_is_hidden(with_rare_columns, monkeypatch):

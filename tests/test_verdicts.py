@@ -20,6 +20,9 @@ def scores(**changes):
     rows["S2R R2"] |= {"value": 0.50, "real": 0.50, "independent": -0.1}
     for name, change in changes.items():
         rows[name] |= change
+    for name, row in rows.items():
+        if "low" not in changes.get(name, {}):
+            row |= {"low": row["value"], "high": row["value"]}
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("metric").reset_index()
 
 
@@ -119,3 +122,18 @@ def test_marginals_alone_make_no_fidelity_good():
 def test_a_metric_that_its_control_passes_does_not_judge(family, metric, change):
     criteria = {one.metric: one for one in by_family(scores(**{metric: change}))[family].criteria}
     assert criteria[metric].level == "unknown" and "would pass too" in criteria[metric].text
+
+
+@pytest.mark.parametrize("value", [0.5, 0.9])
+def test_an_attack_without_an_interval_is_neither_good_nor_poor(value):
+    alone = {"value": value, "low": np.nan, "high": np.nan}
+    criteria = {one.metric: one for one in by_family(scores(**{"membership AUC": alone}))["privacy"].criteria}
+    assert criteria["membership AUC"].level == "fair"
+    assert criteria["membership AUC"].text.endswith("too few people to tell")
+
+
+def test_what_is_counted_is_doubtful_only_as_far_as_the_reference_is():
+    change = {"value": 0.07, "low": 0.02, "high": 0.16, "real": 0.0, "real_low": 0.0}
+    for real_high, level in ((0.04, "poor"), (0.11, "fair")):
+        found = by_family(scores(**{"copies of unique rows": change | {"real_high": real_high}}))["privacy"]
+        assert found.level == level and "copies of unique rows" in found.wording

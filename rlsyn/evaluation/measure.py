@@ -97,13 +97,13 @@ class Measure:
         compute: The computation; it raises `NotComputableError` when these tables have none of the metrics.
         real: What the reference `real` puts in the place of the synthetic rows: the `test` rows; the `train` rows (for
             measures that compare with the test rows); or one of two `halves` of the test rows, while the other half
-            stays the test rows (for attacks that must not know those whom they attack).
+            stays the test rows (for attacks that must not know those whom they attack). Or a computation of its own.
     """
 
     name: str
     metrics: tuple[Metric, ...]
     compute: Callable[[Tables], Measurement]
-    real: Literal["test", "train", "halves"] = "test"
+    real: Literal["test", "train", "halves"] | Callable[[Tables], Measurement] = "test"
 
 
 def margins(

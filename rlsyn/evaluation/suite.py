@@ -134,6 +134,8 @@ def _measure_tasks(
 
 
 def _measure_real(measure: Measure, tables: Tables) -> Measurement:
+    if callable(measure.real):
+        return measure.real(tables)
     if measure.real == "halves":
         first, second = _halves(tables.test, tables.schema, tables.seed)
         return measure.compute(replace(tables, synthetic=first, test=second))
@@ -175,7 +177,18 @@ def _remarks(tables: Tables) -> tuple[str, ...]:
     n_people = len(np.unique(row_groups(tables.test, tables.schema)))
     if n_people < FEW_PEOPLE:
         remarks.append(f"The test rows are of {n_people} people only: read every score with its interval.")
-    known = {*tables.schema.names, tables.schema.group}
+    if 2 * len(tables.synthetic) < len(tables.train):
+        remarks.append(
+            f"The synthetic table has {len(tables.synthetic):,} rows, train {len(tables.train):,}: by chance alone so few "
+            "lie further from train than as many as train has, which fidelity is judged by."
+        )
+    group = tables.schema.group
+    if group in tables.synthetic:
+        remarks.append(
+            f"The synthetic table has the column {str(group)!r}, which names people in train. It was left out of "
+            "account; remove it before the rows leave."
+        )
+    known = {*tables.schema.names, group}
     ignored = [str(name) for name in tables.synthetic if name not in known]
     if ignored:
         shown = ", ".join(ignored[:10]) + (", ..." if len(ignored) > 10 else "")

@@ -33,7 +33,8 @@ class Threshold:
             `independent` for what associations make). Where it does, the metric is not judged: an attack that does not
             even find copies says nothing, and where shuffled columns predict the label as well as real rows do, there
             is no utility to lose.
-        is_fact: Whether the value is counted in the very rows that are judged, so that a good one leaves no doubt.
+        is_fact: Whether the value is counted in the very rows that are judged: only the reference leaves doubt then,
+            and none where the figure is good.
     """
 
     family: Family
@@ -54,6 +55,7 @@ THRESHOLDS = (
     Threshold("privacy", "attribute inference advantage", 0.03, 0.10, control="copy"),
     Threshold("privacy", "near copies", 0.01, 0.04, "above real", control="copy"),
     Threshold("privacy", "exact copies", 0.0, 0.001, "above real", is_fact=True),
+    Threshold("privacy", "copies of unique rows", 0.0, 0.001, "above real", is_fact=True),
     Threshold("utility", "S2R AUC", 0.03, 0.08, "below real", control="independent"),
     Threshold("utility", "S2R R2", 0.05, 0.15, "below real", control="independent"),
     Threshold("fidelity", "KS mean", 2.0, 4.0, "times copy", least_copy=0.015),
@@ -125,8 +127,8 @@ def verdicts(scores: pd.DataFrame) -> list[Verdict]:
 
     A criterion is good where its figure is and the interval leaves no doubt that it is at least fair; poor where the
     figure is worse than fair and the interval leaves no doubt that it is not good; fair in between, and where too few
-    people were there to tell. Utility is judged by the figure alone: S2R and R2R are scored on the same people, so
-    that most of their chance is common.
+    people were there to tell, as where an attack has no interval at all. Utility is judged by the figure alone: S2R and
+    R2R are scored on the same people, so that most of their chance is common.
 
     A family is as good as its worst criterion. What could not be judged is named; where that is every criterion with a
     control, the family is fair at best.
@@ -182,6 +184,8 @@ def _judge(threshold: Threshold, row: pd.Series) -> Criterion:
     low, high = _range(threshold, row)
     by_value: Level = "good" if figure <= threshold.good else "fair" if figure <= threshold.fair else "poor"
     is_sure = low > threshold.good if by_value == "poor" else threshold.is_fact or high <= threshold.fair
+    # An attack on so few people that it has no interval tells nothing for sure.
+    is_sure &= threshold.is_fact or threshold.family != "privacy" or not pd.isna(row["low"])
     level: Level = by_value if is_sure or by_value == "fair" else "fair"
     return Criterion(metric, level, _text(threshold, row) + ("" if level == by_value else ": too few people to tell"))
 
@@ -211,7 +215,7 @@ def _range(threshold: Threshold, row: pd.Series) -> tuple[float, float]:
         return figure, figure
     if threshold.figure == "above real":
         real_low, real_high = (row["real"] if pd.isna(row[end]) else row[end] for end in ("real_low", "real_high"))
-        below = math.hypot(value - row["low"], real_high - row["real"])
+        below = math.hypot(0.0 if threshold.is_fact else value - row["low"], real_high - row["real"])
         return figure - below, figure + math.hypot(row["high"] - value, row["real"] - real_low)
     return _figure(threshold, row["low"], row), _figure(threshold, row["high"], row)
 

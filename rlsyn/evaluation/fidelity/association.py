@@ -12,6 +12,8 @@ from rlsyn.schema import Schema
 
 ROUNDING = 1e-12
 """A variance below this share of the mean square is rounding error of a column that is constant in the rows at hand."""
+MIN_ROWS = 3
+"""Rows in which both columns of a pair have a value; with fewer Pearson's coefficient is 0."""
 MAX_PRODUCTS = 5e9
 """With more products of cells than this (rows x columns^2) the intervals would take minutes and are left out."""
 CWC_SCALE = 1e6
@@ -67,8 +69,8 @@ def association_matrix(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     - Categorical with categorical or binary: Cramér's V with Bergsma's correction for bias, from 0 to 1; only
       categories that occur in the rows at hand are counted.
 
-    A pair in which one column is constant, or without common rows, has association 0; the diagonal is 1. A value
-    outside the categories counts as missing.
+    A pair in which one column is constant, or without common rows (`MIN_ROWS` of them for Pearson's coefficient), has
+    association 0; the diagonal is 1. A value outside the categories counts as missing.
 
     References:
         Bergsma, A bias-correction for Cramér's V and Tschuprow's T, Journal of the Korean Statistical Society 42, 2013.
@@ -145,7 +147,8 @@ class _Table:
             n_rows, sums, squares = present.T @ present, values.T @ present, np.square(values).T @ present
         variances = np.broadcast_to(n_rows * squares - sums**2, products.shape)
         varies = variances > ROUNDING * n_rows * squares
-        varies = varies & varies.T
+        # Two rows are always on a line.
+        varies = varies & varies.T & (n_rows >= MIN_ROWS)
         scales = np.sqrt(np.where(varies, variances * variances.T, 1.0))
         coefficients = np.clip(np.where(varies, (n_rows * products - sums * sums.T) / scales, 0.0), -1.0, 1.0)
         np.fill_diagonal(coefficients, 1.0)

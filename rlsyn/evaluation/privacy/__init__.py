@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rlsyn.evaluation.measure import Measure
-from rlsyn.evaluation.privacy.copies import COPIES, closest_records, equal_train_rows, exact_copies, near_copy_share
+from rlsyn.evaluation.privacy.copies import COPIES, closest_records, exact_copies, near_copy_share
 from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighbours
 from rlsyn.evaluation.privacy.domias import DOMIAS, domias_attack, domias_auc
 from rlsyn.evaluation.privacy.inference import INFERENCE, attribute_inference_advantage, infer_attributes
@@ -15,7 +15,6 @@ __all__ = [
     "closest_records",
     "domias_attack",
     "domias_auc",
-    "equal_train_rows",
     "exact_copies",
     "infer_attributes",
     "measures",

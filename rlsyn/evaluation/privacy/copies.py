@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 from scipy.stats import quantile_test
@@ -32,6 +34,14 @@ METRICS = (
         0,
         1,
         "Share of synthetic rows that equal a train row in every column; some do by chance where rows have few values.",
+    ),
+    Metric(
+        "copies of unique rows",
+        "privacy",
+        "minimise",
+        0,
+        1,
+        "Share of synthetic rows that equal, in every column, rows of one person of train and of nobody else.",
     ),
     Metric(
         "near copies",
@@ -84,14 +94,18 @@ def exact_copies(train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -
     two tables. With the tables in each other's place it counts the train rows that were copied, which is syntheval's
     hitting rate at threshold 0 (times the train rows), where nothing is missing.
     """
-    return int((equal_train_rows(train, synthetic, schema) > 0).sum())
+    return int((people_with_an_equal_row(train, synthetic, schema) > 0).sum())
 
 
-def equal_train_rows(train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> np.ndarray:
-    """For each synthetic row, the number of train rows that it equals in every column: 1 singles out a train row."""
+def people_with_an_equal_row(train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> np.ndarray:
+    """For each synthetic row, the number of people of train with a row that it equals in every column.
+
+    Where it is 1 the row singles somebody out.
+    """
     sides = [_value_codes(train[column.name], synthetic[column.name], column) for column in schema.columns]
     rows = _row_numbers(sides)
-    return np.bincount(rows[: len(train)], minlength=rows.max(initial=-1) + 1)[rows[len(train) :]]
+    people = pd.DataFrame({"row": rows[: len(train)], "person": row_groups(train, schema)}).drop_duplicates()
+    return np.bincount(people["row"], minlength=rows.max(initial=-1) + 1)[rows[len(train) :]]
 
 
 def near_copy_share(train: pd.DataFrame, test: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> float:
@@ -132,7 +146,7 @@ def closest_records(train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema
 
 
 def compute_copies(tables: Tables) -> Measurement:
-    """Shares of exact and near copies, and quantiles of DCR and NNDR, as `METRICS` says.
+    """Shares of exact copies, all and those of one person, and of near ones, and quantiles of DCR and NNDR.
 
     Exact copies are looked for among all synthetic rows; the distances of at most `MAX_ROWS` synthetic and test rows
     are taken to all train rows. The intervals are over synthetic rows; that of near copies also tells how well so many
@@ -143,27 +157,45 @@ def compute_copies(tables: Tables) -> Measurement:
     synthetic = at_most(tables.synthetic, schema, max_rows, tables.seed)
     test = at_most(tables.test, schema, max_rows, tables.seed)
     require_rows(train=train, test=test, synthetic=synthetic)
-    n_equal = equal_train_rows(train, tables.synthetic, schema)
+    n_people = people_with_an_equal_row(train, tables.synthetic, schema)
     encoder = FeatureEncoder(schema).fit(train)
     targets = encoder.transform(train)
     dcr, nndr = _ratios(nearest_neighbours(encoder.transform(synthetic), targets, 2)[0])
     is_near = _is_near(dcr, nearest_distances(encoder.transform(test), targets))
     n_test_people = len(np.unique(row_groups(test, schema)))
-    shares = [share_estimate(n_equal > 0), _near_estimate(is_near, n_test_people)]
+    shares = [share_estimate(n_people > 0), share_estimate(n_people == 1), _near_estimate(is_near, n_test_people)]
     if not tables.with_intervals:
         shares = [Estimate(share.value) for share in shares]
     quantiles = [one for values in (dcr, nndr) for one in _quantile_estimates(values, tables.with_intervals)]
     estimates = dict(zip([metric.name for metric in METRICS], [*shares, *quantiles], strict=True))
     drawn = drawn_note(max_rows, synthetic=tables.synthetic, test=tables.test)
-    notes = {metric.name: drawn for metric in METRICS[1:] if drawn}
-    notes["exact copies"] = (
-        f"{(n_equal > 0).sum():,} of {len(n_equal):,} synthetic rows; {(n_equal == 1).sum():,} of them equal a train "
-        "row that is unique in train"
-    )
+    notes = {metric.name: drawn for metric in METRICS[2:] if drawn}
+    notes |= {
+        metric.name: f"{n_copies:,} of {len(n_people):,} synthetic rows"
+        for metric, n_copies in zip(METRICS, ((n_people > 0).sum(), (n_people == 1).sum()), strict=False)
+    }
     return Measurement(estimates, notes, {"distances": {"synthetic": dcr}})
 
 
-COPIES = Measure("copies", METRICS, compute_copies, real="test")
+def compute_real_copies(tables: Tables) -> Measurement:
+    """What `compute_copies` finds of the test rows in the place of the synthetic ones.
+
+    How often people are alike by chance is told by all of them: the intervals of exact copies are those of train and
+    test rows together, each looked for among the train rows of other people, stretched to the test rows' share.
+    """
+    found = compute_copies(replace(tables, synthetic=tables.test))
+    within, beyond = (
+        people_with_an_equal_row(tables.train, rows, tables.schema) for rows in (tables.train, tables.test)
+    )
+    n_others = np.concatenate([within - 1, beyond])
+    for metric, hits in zip(METRICS, (n_others > 0, n_others == 1), strict=False):
+        of_test, of_all = found.estimates[metric.name], share_estimate(hits)
+        low, high = min(of_all.low, of_test.value), max(of_all.high, of_test.value)
+        found.estimates[metric.name] = Estimate(of_test.value, low, high)
+    return found
+
+
+COPIES = Measure("copies", METRICS, compute_copies, real=compute_real_copies)
 
 
 def _ratios(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
-from rlsyn.evaluation.disclosure import MIN_PEOPLE, hidden_columns
+from rlsyn.evaluation.disclosure import MIN_PEOPLE, hidden_columns, is_few
 from rlsyn.evaluation.evaluation import REFERENCES, Evaluation
 from rlsyn.evaluation.features import row_groups
 from rlsyn.evaluation.report.chapters import phecode_chapters
@@ -194,7 +195,7 @@ def _marginals(evaluation: Evaluation) -> dict[str, Any]:
 
 
 def _worst_pairs(evaluation: Evaluation) -> list[tuple[str, ...]]:
-    # Of the columns whose values may be shown.
+    # Of the columns whose values may be shown, and that enough people have both of.
     synthetic = find(evaluation, "association", "synthetic", "matrix")
     real = find(evaluation, "association", "synthetic", "real_matrix")
     if synthetic is None or real is None:
@@ -204,9 +205,17 @@ def _worst_pairs(evaluation: Evaluation) -> list[tuple[str, ...]]:
     first, second = np.triu_indices(len(real), k=1)
     sides = [matrix.to_numpy()[first, second] for matrix in (real, synthetic)]
     difference = sides[1] - sides[0]
-    worst = np.argsort(-np.abs(difference), kind="stable")[:N_WORST_PAIRS]
-    names = [str(name) for name in real.index]
-    return [(names[first[i]], names[second[i]], *(_signed(side[i]) for side in (*sides, difference))) for i in worst]
+    names, persons = list(real.index), row_groups(evaluation.train, evaluation.schema)
+    is_present = evaluation.train[names].notna().to_numpy()
+    common = (
+        i
+        for i in np.argsort(-np.abs(difference), kind="stable")
+        if not is_few(persons[is_present[:, first[i]] & is_present[:, second[i]]])
+    )
+    return [
+        (str(names[first[i]]), str(names[second[i]]), *(_signed(side[i]) for side in (*sides, difference)))
+        for i in islice(common, N_WORST_PAIRS)
+    ]
 
 
 def _signed(value: float) -> str:
