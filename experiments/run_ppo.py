@@ -76,7 +76,11 @@ def _model(options: dict[str, Any], dataset: Dataset) -> RLSyn:
     import torch
 
     from rlsyn.arguments import check_arguments
+    from rlsyn.evaluation import check_held_out
     from rlsyn.synthesizer import RLSyn
+
+    # Not after a training that nobody could judge.
+    check_held_out(dataset.train, dataset.test, dataset.schema)
 
     # A few wide matrices per step: more threads than this only wait for each other.
     torch.set_num_threads(min(4, torch.get_num_threads()))

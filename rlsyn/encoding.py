@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from rlsyn.attribute_order import information_order
+from rlsyn.files import write_whole
 from rlsyn.levels import CategoryLevels, Levels, QuantileLevels
 from rlsyn.names import unknown_name
 from rlsyn.repair import Repair
@@ -153,14 +154,10 @@ class Encoding:
         attribute, table = self.inputs()
         return table[np.arange(len(attribute)), records[:, attribute]]
 
-    def to_json(self) -> str:
-        """The encoding as JSON."""
-        levels = [{"name": levels.column.name} | levels.to_dict() for levels in self.levels]
-        return json.dumps({"schema": self.schema.to_dict(), "levels": levels})
-
     def write(self, path: Path) -> None:
-        """Write the encoding as JSON."""
-        path.write_text(self.to_json(), encoding="utf-8")
+        """Write the encoding as JSON, whole or not at all."""
+        levels = [{"name": levels.column.name} | levels.to_dict() for levels in self.levels]
+        write_whole(path, json.dumps({"schema": self.schema.to_dict(), "levels": levels}))
 
     @classmethod
     def read(cls, path: Path) -> Encoding:

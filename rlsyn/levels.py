@@ -11,7 +11,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from rlsyn.bins import Bin, BinSampler
-from rlsyn.schema import Category, Column
+from rlsyn.schema import Category, Column, category_text
 
 COSINES = range(3, 7)
 """Waves over a numeric level's rank that its output head combines with the level's normal score and its square."""
@@ -335,12 +335,12 @@ Levels = CategoryLevels | QuantileLevels
 def _match_categories(column: Column, values: pd.Series, categories: tuple[Category, ...]) -> np.ndarray:
     """Index of each value among the categories, -1 for missing."""
     index = {category: i for i, category in enumerate(categories)}
-    by_text = {str(category): i for category, i in index.items()}
+    by_text = {category_text(category): i for category, i in index.items()}
     codes, distinct = pd.factorize(values.astype(object))
     matched = np.empty(len(distinct) + 1, dtype=np.int64)
     matched[-1] = -1
     for i, value in enumerate(distinct):
-        found = index.get(value, by_text.get(str(value)))
+        found = index.get(value, by_text.get(category_text(value)))
         if found is None:
             raise ValueError(
                 f"Column {column.name!r} must hold one of {list(categories)[:10]}, got {value!r}, "

@@ -130,7 +130,9 @@ def _keep(draws: Draws, table: pd.DataFrame, encoding: Encoding, rules: Rules) -
             draws.n_breaking[name] = draws.n_breaking.get(name, 0) + int(is_broken.sum())
         table = table[~reduce(np.logical_or, broken.values())]
     draws.n_kept += len(table)
-    draws.tables.append(table)
+    # Without a row there is nothing that its kinds could follow from.
+    if len(table):
+        draws.tables.append(table)
 
 
 def _too_few(draws: Draws, n: int) -> str:

@@ -15,6 +15,7 @@ import pandas as pd
 import yaml
 
 from rlsyn.constraints import Constraint, check_unique, constraints_from
+from rlsyn.files import write_whole
 from rlsyn.names import unknown_name
 from rlsyn.yaml_fields import check_fields, read_yaml, short
 
@@ -124,10 +125,8 @@ class Schema:
             _validate_column(column, table[column.name])
 
     def write(self, path: Path) -> None:
-        """Write the schema as YAML."""
-        path.write_text(
-            yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=120), encoding="utf-8"
-        )
+        """Write the schema as YAML, whole or not at all."""
+        write_whole(path, yaml.safe_dump(self.to_dict(), sort_keys=False, allow_unicode=True, width=120))
 
     @classmethod
     def read(cls, path: Path) -> Schema:
@@ -288,13 +287,15 @@ def infer_column(values: pd.Series, keep_integer: bool = False) -> Column:
         )
     distinct = np.unique(numbers)
     is_whole = bool((distinct == np.round(distinct)).all()) and bool((np.abs(distinct) < 2**53).all())
+    if is_whole and _are_dates(numbers):
+        raise ValueError(_refusal(name, "holds dates", str(int(numbers[0])), _INSTEAD_OF_DATES))
     if is_whole and _is_identifier(numbers):
         raise ValueError(
             _refusal(name, "has a different long or running number in every row (an identifier)", str(int(numbers[0])))
         )
     if not is_whole and np.abs(distinct).max() >= 2**53:
         raise ValueError(_refusal(name, "holds numbers too large to be kept exactly", str(present.iloc[0])))
-    if len(distinct) == 2 and not keep_integer:
+    if len(distinct) == 2 and not keep_integer and _are_two_kinds(numbers, distinct):
         return Column(name, "binary", _to_categories(present), missing=missing)
     if is_whole:
         return Column(name, "integer", missing=missing)
@@ -332,11 +333,12 @@ def _infer_text(name: str, present: pd.Series, missing: bool) -> Column:
     n_distinct = int(texts.nunique())
     example = str(texts.iloc[0])[:40]
     if n_distinct > 2 and _looks_like_dates(texts):
-        raise ValueError(
-            _refusal(name, "holds dates", example, "or turn them into numbers (an age, days since a visit) ")
-        )
-    numbers = pd.to_numeric(texts.str.replace(",", "."), errors="coerce")
-    if numbers.notna().mean() > 0.5 and n_distinct > MAX_CLASSES:
+        raise ValueError(_refusal(name, "holds dates", example, _INSTEAD_OF_DATES))
+    distinct = pd.Series(texts.unique())
+    is_number = pd.to_numeric(distinct.str.replace(",", ".").str.strip(" %<>≤≥"), errors="coerce").notna()
+    are_codes = distinct.str.fullmatch(r"0\d+").any()
+    if is_number.mean() > 0.5 and n_distinct > MAX_CLASSES and not are_codes:
+        numbers = pd.to_numeric(texts.str.replace(",", "."), errors="coerce")
         odd = texts[numbers.isna()]
         example = odd.iloc[0][:40] if len(odd) else example
         raise ValueError(
@@ -354,6 +356,12 @@ def _infer_text(name: str, present: pd.Series, missing: bool) -> Column:
             _refusal(name, f"has {n_distinct:,} different texts in {len(texts):,} rows (free text)", example)
         )
     return Column(name, "binary" if n_distinct == 2 else "categorical", _to_categories(present), missing=missing)
+
+
+def category_text(category: object) -> str:
+    """What a category is called in text; whole numbers have no point, as a file may write them either way."""
+    is_whole = isinstance(category, float) and category.is_integer()
+    return str(int(category)) if is_whole else str(category)  # type: ignore[call-overload]
 
 
 def _to_categories(present: pd.Series) -> tuple[Category, ...]:
@@ -377,17 +385,36 @@ def _looks_like_dates(texts: pd.Series) -> bool:
 _MONTH = re.compile(r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE)
 
 
+_INSTEAD_OF_DATES = "or turn them into numbers (an age, days since a visit) "
+
+
+def _are_two_kinds(numbers: np.ndarray, distinct: np.ndarray) -> bool:
+    """Whether two values are categories: 0 and 1, 1 and 2, or such that three rows have; others are measured."""
+    is_next = distinct[0] % 1 == 0 and distinct[1] - distinct[0] == 1
+    return bool(is_next or min((numbers == value).sum() for value in distinct) >= 3)
+
+
+def _are_dates(numbers: np.ndarray) -> bool:
+    """Whether whole numbers of eight digits are dates of the form 20190227."""
+    if numbers.min() < 19000101 or numbers.max() > 21001231:
+        return False
+    texts = pd.Series(numbers[:: max(1, len(numbers) // 200)]).astype(int).astype(str)
+    return bool(pd.to_datetime(texts, format="%Y%m%d", errors="coerce").notna().mean() > 0.9)
+
+
 def _is_identifier(numbers: np.ndarray) -> bool:
-    """Whether whole numbers count the rows, or are all different and of one length of seven digits or more."""
+    """Whether whole numbers count the rows in any order, or are all different and of one length of seven digits or more."""
     if len(numbers) < MIN_ROWS or len(np.unique(numbers)) < len(numbers):
         return False
     is_long = numbers.min() >= 1e6 and len(str(int(numbers.min()))) == len(str(int(numbers.max())))
-    return is_long or bool((np.diff(numbers) == 1).all())
+    return is_long or bool((np.diff(np.sort(numbers)) == 1).all())
 
 
 def _refusal(name: str, what: str, example: str, instead: str = "") -> str:
+    # A log is read by others than those who may see the value.
+    form = re.sub(r"\d", "9", re.sub(r"[^\W\d_]", "x", example))
     return (
-        f"Column {name!r} {what}, for example {example!r}: such a column cannot be learned and would identify people. "
+        f"Column {name!r} {what}, of the form {form!r}: such a column cannot be learned and would identify people. "
         f"Leave it out {instead}with --drop {_shell(name)}."
     )
 
@@ -412,8 +439,8 @@ def _validate_column(column: Column, values: pd.Series) -> None:
     if not column.missing and len(present) < len(values):
         raise ValueError(f"Column {column.name!r} may not be missing, got {len(values) - len(present)} missing values.")
     if column.is_discrete:
-        categories, names = set(column.categories), {str(category) for category in column.categories}
-        unknown = sorted({str(v) for v in present.unique() if v not in categories and str(v) not in names})
+        categories, names = set(column.categories), {category_text(category) for category in column.categories}
+        unknown = sorted({str(v) for v in present.unique() if v not in categories and category_text(v) not in names})
         if unknown:
             known = list(column.categories)[:10]
             raise ValueError(f"Column {column.name!r} must hold one of {known}, got {unknown[:5]}.")

@@ -58,9 +58,15 @@ def checkpoint_of(folder: Path, config: str, encoding: Encoding, resume: bool) -
         )
     if not resume or (found := latest_checkpoint(folder)) is None:
         return None
-    if Encoding.read(found.parent / "encoding.json").to_json() != encoding.to_json():
+    if not _is_same(Encoding.read(found.parent / "encoding.json"), encoding):
         raise ValueError(f"{folder} holds a training on other rows. Resume it with its own, or give an empty run_dir.")
     return found
+
+
+def _is_same(first: Encoding, second: Encoding) -> bool:
+    """Whether two encodings have the same levels; their rules may differ, as those of a run that goes on may."""
+    levels = [[one.to_dict() for one in encoding.levels] for encoding in (first, second)]
+    return first.names == second.names and first.schema == second.schema and levels[0] == levels[1]
 
 
 def _other_parameters(path: Path, config: str) -> list[str]:

@@ -220,6 +220,8 @@ REFUSED = {
     "a + b": "must be true or false",
     "a": "must be true or false",
     "1 < 2": "at least one column",
+    "0 < 1 <= a": "names no column",
+    "a > 1 and 1 < 2": "names no column",
     "not a": "join comparisons",
     "a and b > 1": "join comparisons",
     "~a == 1": "join comparisons",
@@ -299,6 +301,14 @@ MISSING = pd.DataFrame({"a": [None, None, 1.0, -1.0], "b": [1.0, -1.0, None, Non
 @pytest.mark.parametrize("dtype", ["float64", "Float64", object])
 def test_missing_values_break_no_rule_unless_asked_for(expression, broken, dtype):
     assert Constraint("r", expression).is_broken_by(MISSING.astype(dtype)).tolist() == broken
+
+
+def test_sums_are_equal_within_rounding():
+    parts = pd.DataFrame({"a": [0.1, 0.7, 1.1, 0.3], "b": [0.2, 0.1, 2.2, -0.1]})
+    table = parts.assign(total=(parts["a"] + parts["b"]).round(1))
+    for expression in ("total == a + b", "total - a - b == 0", "not total != a + b"):
+        assert not Constraint("sum", expression).is_broken_by(table).any(), expression
+        assert Constraint("sum", expression).is_broken_by(table.assign(total=table["total"] + 1e-6)).all(), expression
 
 
 def test_a_broken_rule_is_broken_whatever_the_missing_values_are(table):

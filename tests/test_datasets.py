@@ -8,6 +8,7 @@ import pytest
 
 from rlsyn.datasets import DATASETS, from_table, load, read_table, split_rows
 from rlsyn.encoding import Encoding
+from rlsyn.levels import CategoryLevels
 from rlsyn.schema import infer_schema
 
 PUBLIC_TABLES = Path(__file__).parents[2] / "shared" / "data" / "public"
@@ -144,6 +145,33 @@ def test_nobody_may_be_in_train_and_test(patients):
     table = patients.assign(person=np.arange(len(patients)) // 2)
     with pytest.raises(ValueError, match="in both tables, got 50"):
         from_table(table, "died", "person", test=table.head(100))
+
+
+def test_codes_keep_their_leading_zeros(tmp_path):
+    codes = ["0389", "25000", "486", ""] * 10
+    lines = [f"{code},{i % 7},0.{i},{i % 3}" for i, code in enumerate(codes)]
+    (tmp_path / "t.csv").write_text("\n".join(["icd9,n,x,y", *lines]))
+    table = read_table(tmp_path / "t.csv")
+    assert table["icd9"].dropna().tolist() == [code for code in codes if code]
+    assert table.dtypes[["n", "x", "y"]].astype(str).tolist() == ["int64", "float64", "int64"]
+    assert infer_schema(table)["icd9"].categories == ("0389", "25000", "486")
+
+
+def test_columns_without_name_and_value_are_left_out(tmp_path):
+    (tmp_path / "t.csv").write_text("a,b,,\n" + "1,2,,\n" * 20)
+    assert list(read_table(tmp_path / "t.csv")) == ["a", "b"]
+    (tmp_path / "t.csv").write_text(",b,\n" + "1,2,\n" * 20)
+    assert list(read_table(tmp_path / "t.csv")) == ["Unnamed: 0", "b"]
+
+
+def test_test_rows_may_write_a_code_as_a_number(patients, tmp_path):
+    """What is text in one file, for an "unknown" in it, is a number with missing values in the other."""
+    codes = np.tile(["1", "2", "unknown", "2"], 50)
+    train, test = patients.assign(stage=codes), patients.head(40).assign(stage=[1, 2, np.nan, 2] * 10)
+    test.to_csv(tmp_path / "test.csv", index=False)
+    dataset = from_table(train, "died", test=read_table(tmp_path / "test.csv"))
+    levels = CategoryLevels.fit(dataset.schema["stage"], train["stage"])
+    assert levels.encode(dataset.test["stage"].dropna())[:3].tolist() == [0, 1, 1]
 
 
 @pytest.mark.parametrize("other", ["A7", 999])

@@ -14,13 +14,13 @@ FLOORS = (
     ("rlsyn.names",),
     (
         *("rlsyn.constraints.expressions", "rlsyn.yaml_fields", "rlsyn.bins", "rlsyn.staircase"),
-        "rlsyn.adversarial_loss",
+        *("rlsyn.adversarial_loss", "rlsyn.files"),
     ),
     ("rlsyn.constraints.truth",),
     ("rlsyn.constraints.formulas",),
     ("rlsyn.constraints",),
     (
-        *("rlsyn.schema", "rlsyn.files", "rlsyn.checkpoints", "rlsyn.randomness", "rlsyn.device", "rlsyn.schedule"),
+        *("rlsyn.schema", "rlsyn.checkpoints", "rlsyn.randomness", "rlsyn.device", "rlsyn.schedule"),
         *("rlsyn.attribute_network", "rlsyn.entropy_target"),
     ),
     (

@@ -253,7 +253,7 @@ DISCRETE = {
     "0 and 1": pd.Series([0, 1, 1], name="x"),
     "0 and 1 with missing": pd.Series([0.0, np.nan, 1.0], name="x"),
     "nullable 0 and 1": pd.Series([0, None, 1], name="x", dtype="Int64"),
-    "fractions with missing": pd.Series([0.5, np.nan, 1.5], name="x"),
+    "fractions with missing": pd.Series([0.5, np.nan, 1.5] * 3, name="x"),
     "switches": pd.Series([True, False, True], name="x"),
     "switches with missing": text([True, None, False]),
     "many texts": text([f"code {i % 300}" for i in range(900)]),

@@ -56,6 +56,20 @@ def test_every_record_obeys_every_form_of_rule(encoding):
     assert 0 < draws.rule_acceptance < 1 == draws.acceptance_rate
 
 
+def test_kinds_stay_where_the_first_draws_all_miss_a_condition(encoding):
+    draw, position = uniform(encoding), encoding.names.index("site")
+    calls = iter(range(10_000))
+
+    def reluctant(n, given):
+        records = draw(n, given)
+        records[:, position] = min(next(calls), 1)
+        return records
+
+    table = draw_table(reluctant, encoding, 5, np.random.default_rng(0), {"site": "Bern"}, "keep").table(5)
+    assert (table["site"] == "Bern").all()
+    pd.testing.assert_series_equal(table.dtypes, sampled(encoding, 5, rules="keep")[0].dtypes)
+
+
 def test_records_may_be_kept_as_the_policy_fills_them_in(encoding):
     table, draws = sampled(encoding, rules="keep")
     assert draws.n_drawn == 300 and draws.rule_acceptance == 1

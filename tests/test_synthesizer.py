@@ -1,6 +1,7 @@
 """RLSyn's contract: fit, sample, conditions, save and load, what is logged, and that PPO helps."""
 
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -8,6 +9,8 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from rlsyn.constraints import constraints_from
+from rlsyn.schema import infer_schema
 from rlsyn.synthesizer import RLSyn
 
 TINY = {
@@ -241,6 +244,14 @@ def test_run_directory_of_another_training_is_refused(patients, tmp_path):
             tiny(patients, 2, kl_coef=0.7, seed=1).fit(patients, label="died", run_dir=tmp_path, resume=resume)
     with pytest.raises(ValueError, match="other rows"):
         tiny(patients, 2).fit(patients[:100], label="died", run_dir=tmp_path, resume=True)
+
+
+def test_training_goes_on_after_a_rule_was_corrected(patients, tmp_path):
+    schema = infer_schema(patients, "died")
+    tiny(patients, 1).fit(patients, schema=schema, run_dir=tmp_path)
+    schema = replace(schema, constraints=constraints_from(["age > 30"]))
+    model = tiny(patients, 2).fit(patients, schema=schema, run_dir=tmp_path, resume=True)
+    assert model.sample(100)["age"].min() > 30
 
 
 def test_saved_model_keeps_one_state_and_the_parameters_numpy_gave(patients, tmp_path):

@@ -49,7 +49,7 @@ class Constraint:
             raise ValueError(f"A rule has a name and an expression, both text, got {self.name!r}, {self.expression!r}.")
         object.__setattr__(self, "expression", self.expression.strip())
         with _named(self.name):
-            column_names(self.expression)
+            clauses(self.expression)
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 It agrees with `pandas.DataFrame.eval` but for this: True counts 1 in sums, whole numbers never overflow, `min` and
 `max` of two values exist, and missing values are unknown instead of unequal to everything. A condition is unknown where
 a missing value could make it true as well as false (Kleene's logic, as in a CHECK constraint of SQL); `isna` and
-`notna` are always known. What arithmetic leaves undefined is not unknown: 1 / 0 is infinite, and log(-1) is no number,
+`notna` are always known. Numbers are equal within rounding: 0.1 + 0.2 == 0.3. What arithmetic leaves undefined is not unknown: 1 / 0 is infinite, and log(-1) is no number,
 which compares as false (with `!=` as true).
 """
 
@@ -40,6 +40,8 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
+RELATIVE, ABSOLUTE = 1e-9, 1e-12
+"""How far apart numbers are still equal; the second beside 0, where the difference of two equal sums ends."""
 Table = pd.DataFrame | Mapping[str, np.ndarray]
 """Columns by name, all of one length; as arrays in the form of `as_array`."""
 
@@ -86,7 +88,11 @@ def clauses(expression: str) -> tuple[Clause, ...]:
     """
     column_names(expression)
     parsed = parse(expression)
-    return tuple(Clause(parsed, node) for node in _split(parsed.tree))
+    parts = tuple(Clause(parsed, node) for node in _split(parsed.tree))
+    for part in parts:
+        if not part.columns:
+            raise parsed.error(part.node, "this part names no column, so it says nothing of a record.")
+    return parts
 
 
 def is_false(expression: str, table: pd.DataFrame) -> np.ndarray:
@@ -224,6 +230,9 @@ def _equal(left: _Values | _Truth, right: _Values | _Truth) -> _Truth:
         return _either(_both(left, right), _both(_negated(left), _negated(right)))
     assert isinstance(left, _Values) and isinstance(right, _Values)
     is_equal = np.asarray(left.data == right.data, dtype=bool)
+    if left.data.dtype == right.data.dtype == float:
+        # 0.1 + 0.2 is a 0.3.
+        is_equal = is_equal | np.isclose(left.data, right.data, rtol=RELATIVE, atol=ABSOLUTE)
     is_known = ~(left.is_missing | right.is_missing)
     return _Truth(is_equal & is_known, ~is_equal & is_known)
 

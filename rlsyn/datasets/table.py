@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import csv
 import gzip
+import logging
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 from pandas.errors import EmptyDataError, ParserError
 
 from rlsyn.names import unknown_name
+
+_log = logging.getLogger(__name__)
 
 MISSING = ["", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "<NA>"]
 """Texts that stand for a missing value; "None" is not among them, it is a category of symptoms and diets."""
@@ -20,7 +24,8 @@ def read_table(path: str | Path, drop: Sequence[str] = ()) -> pd.DataFrame:
     """The rows of a CSV (`.csv`, `.csv.gz`, `.tsv`) or Parquet (`.parquet`) file.
 
     Args:
-        path: The file. In CSV, empty fields and `MISSING` are missing.
+        path: The file. In CSV, empty fields and `MISSING` are missing, columns without name and value are left out, and
+            whole numbers of which one has leading zeros are text.
         drop: Columns to leave out.
 
     Raises:
@@ -61,25 +66,45 @@ def _read_csv(path: Path) -> pd.DataFrame:
                 f"Fields of {path} seem to be separated by {other!r}, not {separator!r}. Save it with commas between "
                 "fields and points in numbers."
             )
-        duplicates = sorted({name for name in header if header.count(name) > 1})
+        duplicates = sorted({name for name in header if name and header.count(name) > 1})
         if duplicates:
             # pandas would rename the second to "name.1" in silence.
             raise ValueError(
                 f"Column names must be unique, {path} has {duplicates} more than once. Rename them in the file."
             )
         # In pieces, pandas would take "1" for a number in one and for text in another.
-        table = pd.read_csv(path, sep=separator, keep_default_na=False, na_values=MISSING, low_memory=False)
+        how: dict[str, Any] = {"sep": separator, "keep_default_na": False, "na_values": MISSING, "low_memory": False}
+        table = pd.read_csv(path, **how)
         has_row_names = not isinstance(table.index, pd.RangeIndex)
         if has_row_names:
             # pandas would take the first fields for row names and shift the rest by one column.
             raise ValueError(f"Rows of {path} have more fields than its {len(header)} columns. Remove trailing commas.")
-        return table
+        return _with_codes(_without_blank_columns(table, header), path, how)
     except EmptyDataError as error:
         raise ValueError(f"Expected a table with a header and rows, {path} is empty.") from error
     except (ParserError, csv.Error, UnicodeError, OSError, EOFError) as error:
         raise ValueError(
             f"Expected a comma-separated text file, {path} cannot be read: {str(error).splitlines()[0]}"
         ) from error
+
+
+def _without_blank_columns(table: pd.DataFrame, header: list[str]) -> pd.DataFrame:
+    """The table without columns that have neither name nor value: spreadsheets leave them at the right."""
+    blank = [position for position, name in enumerate(header) if not name.strip()]
+    return table.drop(columns=[name for name in table.columns[blank] if table[name].isna().all()])
+
+
+def _with_codes(table: pd.DataFrame, path: Path, how: dict[str, Any]) -> pd.DataFrame:
+    """The table with whole numbers that have leading zeros (postcodes, ICD-9) as the text that they are."""
+    numeric = [str(name) for name in table if pd.api.types.is_numeric_dtype(table[name])]
+    whole = [name for name in numeric if (table[name].dropna() % 1 == 0).all() and table[name].notna().any()]
+    if not whole:
+        return table
+    texts = pd.read_csv(path, **how, usecols=whole, dtype=str)
+    codes = [name for name in whole if texts[name].str.fullmatch(r"0\d+").any()]
+    if codes:
+        _log.info("Read as codes, for their leading zeros: %s.", ", ".join(codes))
+    return table.assign(**{name: texts[name] for name in codes})
 
 
 def _read_header(path: Path, separator: str) -> list[str]:

@@ -4,7 +4,15 @@ from rlsyn.evaluation.console import print_scores
 from rlsyn.evaluation.evaluation import Evaluation
 from rlsyn.evaluation.features import NotComputableError
 from rlsyn.evaluation.report import write_report
-from rlsyn.evaluation.suite import evaluate
+from rlsyn.evaluation.suite import check_held_out, evaluate
 from rlsyn.evaluation.verdicts import verdicts
 
-__all__ = ["Evaluation", "NotComputableError", "evaluate", "print_scores", "verdicts", "write_report"]
+__all__ = [
+    "Evaluation",
+    "NotComputableError",
+    "check_held_out",
+    "evaluate",
+    "print_scores",
+    "verdicts",
+    "write_report",
+]

@@ -88,7 +88,7 @@ def evaluate(
         raise ValueError(f"References must be 'real' and others of {REFERENCES}, got {tuple(references)}.")
     for name, table in {"train": train, "test": test, "synthetic": synthetic, **others}.items():
         _check(name, table, schema)
-    _check_held_out(train, test, schema)
+    check_held_out(train, test, schema)
     of_costs = cost_rows(costs or {})
     tables = Tables(train, test, synthetic, schema, seed, fast)
     beside = {name: table for name, table in _references(tables).items() if name in references}
@@ -205,7 +205,12 @@ def _halves(test: pd.DataFrame, schema: Schema, seed: int) -> tuple[pd.DataFrame
     return test[is_first], test[~is_first]
 
 
-def _check_held_out(train: pd.DataFrame, test: pd.DataFrame, schema: Schema) -> None:
+def check_held_out(train: pd.DataFrame, test: pd.DataFrame, schema: Schema) -> None:
+    """Check that test rows are not training rows.
+
+    Raises:
+        ValueError: So many of them equal one that it cannot be chance.
+    """
     # Where rows have few values the same row comes up again by chance, as often within train as between the two.
     copied = privacy.exact_copies(train, test, schema) / len(test)
     alike = float(train[schema.names].duplicated(keep=False).mean())
