@@ -64,7 +64,7 @@ def main(argv: list[str] | None = None) -> int:
             print(f"LICENCE OF THE DATA: {licence}", flush=True)
         dataset = load_dataset(options, progress_bar=arguments.progress)
         model = _model(options, dataset)
-        run_dir = _run_dir(arguments, options, dataset)
+        run_dir = _run_dir(arguments, options, dataset, model)
     except (ValueError, OSError) as error:
         print(f"run_ppo.py: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
@@ -311,12 +311,16 @@ def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
     return {**options, "parameters": parameters}
 
 
-def _run_dir(arguments: argparse.Namespace, options: dict[str, Any], dataset: Dataset) -> Path:
+def _run_dir(arguments: argparse.Namespace, options: dict[str, Any], dataset: Dataset, model: RLSyn) -> Path:
     if arguments.resume:
+        from rlsyn.training_folder import checkpoint_of, config_text  # after torch
+
         run_dir = Path(arguments.resume)
         before = read_config(run_dir)
         check_same_table(run_dir, before, dataset)
         check_checkpoint(run_dir)
+        about = config_text(model.method, model.parameters)
+        checkpoint_of(run_dir, about, model.prepare(dataset.train, dataset.schema), resume=True)
         # A run that goes on is not finished.
         (run_dir / "synthetic.csv").unlink(missing_ok=True)
         write_config(run_dir, dataset, METHOD, options, before)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import warnings
 from collections.abc import Hashable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,6 +14,7 @@ import pandas as pd
 import yaml
 
 from rlsyn.constraints import Constraint, check_unique, constraints_from
+from rlsyn.dates import are_dates, look_like_dates
 from rlsyn.files import write_whole
 from rlsyn.names import unknown_name
 from rlsyn.yaml_fields import check_fields, read_yaml, short
@@ -287,7 +287,7 @@ def infer_column(values: pd.Series, keep_integer: bool = False) -> Column:
         )
     distinct = np.unique(numbers)
     is_whole = bool((distinct == np.round(distinct)).all()) and bool((np.abs(distinct) < 2**53).all())
-    if is_whole and _are_dates(numbers):
+    if is_whole and are_dates(numbers):
         raise ValueError(_refusal(name, "holds dates", str(int(numbers[0])), _INSTEAD_OF_DATES))
     if is_whole and _is_identifier(numbers):
         raise ValueError(
@@ -332,7 +332,7 @@ def _infer_text(name: str, present: pd.Series, missing: bool) -> Column:
         raise ValueError(_refusal(name, "holds lists", str(texts.iloc[0])[:40]))
     n_distinct = int(texts.nunique())
     example = str(texts.iloc[0])[:40]
-    if n_distinct > 2 and _looks_like_dates(texts):
+    if n_distinct > 2 and look_like_dates(texts):
         raise ValueError(_refusal(name, "holds dates", example, _INSTEAD_OF_DATES))
     distinct = pd.Series(texts.unique())
     is_number = pd.to_numeric(distinct.str.replace(",", ".").str.strip(" %<>≤≥"), errors="coerce").notna()
@@ -371,20 +371,6 @@ def _to_categories(present: pd.Series) -> tuple[Category, ...]:
     return tuple(sorted(plain, key=lambda value: (isinstance(value, str), value)))
 
 
-def _looks_like_dates(texts: pd.Series) -> bool:
-    sample = texts.iloc[:: max(1, len(texts) // 200)]
-    if sample.str.match(r"^\s*\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}([T ].*)?$").mean() > 0.9:
-        return True
-    if not sample.str.contains(r"\d").mean() > 0.9 or not sample.str.contains(_MONTH, case=False).mean() > 0.9:
-        return False
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # pandas announces that it guesses the format: so it should
-        return bool(pd.to_datetime(sample, errors="coerce").notna().mean() > 0.9)
-
-
-_MONTH = re.compile(r"(?:jan|feb|mar|apr|may|jun|jul|aug|sep|oct|nov|dec)", re.IGNORECASE)
-
-
 _INSTEAD_OF_DATES = "or turn them into numbers (an age, days since a visit) "
 
 
@@ -392,14 +378,6 @@ def _are_two_kinds(numbers: np.ndarray, distinct: np.ndarray) -> bool:
     """Whether two values are categories: 0 and 1, 1 and 2, or such that three rows have; others are measured."""
     is_next = distinct[0] % 1 == 0 and distinct[1] - distinct[0] == 1
     return bool(is_next or min((numbers == value).sum() for value in distinct) >= 3)
-
-
-def _are_dates(numbers: np.ndarray) -> bool:
-    """Whether whole numbers of eight digits are dates of the form 20190227."""
-    if numbers.min() < 19000101 or numbers.max() > 21001231:
-        return False
-    texts = pd.Series(numbers[:: max(1, len(numbers) // 200)]).astype(int).astype(str)
-    return bool(pd.to_datetime(texts, format="%Y%m%d", errors="coerce").notna().mean() > 0.9)
 
 
 def _is_identifier(numbers: np.ndarray) -> bool:

@@ -20,18 +20,24 @@ def config_text(method: str, parameters: Mapping[str, Any]) -> str:
     """The `config.yaml` of a training.
 
     Raises:
-        ValueError: A function or a class among the parameters.
+        ValueError: Something else than numbers, names, and lists and groups of them among the parameters.
     """
     try:
         return str(yaml.safe_dump({"method": method, "parameters": plain(parameters)}, sort_keys=False))
     except yaml.representer.RepresenterError as error:
-        groups = {"": parameters} | {f"{name}.": group for name, group in parameters.items()}
-        inside = {prefix: group for prefix, group in groups.items() if isinstance(group, Mapping)}
-        names = [f"{prefix}{name}" for prefix, group in inside.items() for name in group if callable(group[name])]
         raise ValueError(
-            f"Functions and classes cannot be written to a file, got {', '.join(names) or 'one in a list'}. Fit without "
-            "run_dir and sample, which need no file, or give numbers and names."
+            "Parameters must be numbers, names, and lists and groups of them to be written to a file, those of "
+            f"{', '.join(name for name, value in parameters.items() if not _is_plain(value))} are not. Give such, or fit "
+            "without run_dir and sample, which need no file."
         ) from error
+
+
+def _is_plain(value: Any) -> bool:
+    try:
+        yaml.safe_dump(plain(value))
+    except yaml.representer.RepresenterError:
+        return False
+    return True
 
 
 def write_config(folder: Path, config: str, schema: Schema) -> None:
@@ -59,7 +65,10 @@ def checkpoint_of(folder: Path, config: str, encoding: Encoding, resume: bool) -
     if not resume or (found := latest_checkpoint(folder)) is None:
         return None
     if not _is_same(Encoding.read(found.parent / "encoding.json"), encoding):
-        raise ValueError(f"{folder} holds a training on other rows. Resume it with its own, or give an empty run_dir.")
+        raise ValueError(
+            f"{folder} holds a training on other rows, or by another version that made other levels of them. Resume it "
+            "with its own, or give an empty run_dir."
+        )
     return found
 
 
@@ -72,6 +81,9 @@ def _is_same(first: Encoding, second: Encoding) -> bool:
 def _other_parameters(path: Path, config: str) -> list[str]:
     if not path.is_file():
         return []
-    own, there = (yaml.safe_load(text)["parameters"] for text in (config, path.read_text(encoding="utf-8")))
+    own, there = (yaml.safe_load(text) for text in (config, path.read_text(encoding="utf-8")))
+    if not isinstance(there, dict) or not isinstance(there.get("parameters"), dict):
+        return ["kind"]
+    own, there = own["parameters"], there["parameters"]
     # A former version may have had fewer.
     return [name for name in own if name not in MAY_CHANGE and own[name] != there.get(name, own[name])]

@@ -9,7 +9,7 @@ import pytest
 import yaml
 from evaluation_tables import SCHEMA, make_patients
 
-from rlsyn.constraints import Constraint, constraints_from, in_range, one_hot, read_constraints, sums_to
+from rlsyn.constraints import Constraint, constraints_from, in_range, one_hot, read_constraints, sums_to, truth
 from rlsyn.constraints.expressions import FUNCTIONS
 from rlsyn.datasets import from_table
 from rlsyn.evaluation.constraints import broken_share, constraints, measures, rows_out_of_range
@@ -144,7 +144,10 @@ def random_condition(rng, depth):
     return f" {rng.choice(comparisons)} ".join(ends)
 
 
-def test_agrees_with_pandas_on_random_conditions(table):
+def test_agrees_with_pandas_on_random_conditions(table, monkeypatch):
+    # But for rounding.
+    monkeypatch.setattr(truth, "RELATIVE", 0.0)
+    monkeypatch.setattr(truth, "ABSOLUTE", 0.0)
     rng = np.random.default_rng(1)
     n_both = 0
     for _ in range(250):
@@ -303,12 +306,21 @@ def test_missing_values_break_no_rule_unless_asked_for(expression, broken, dtype
     assert Constraint("r", expression).is_broken_by(MISSING.astype(dtype)).tolist() == broken
 
 
+def test_long_whole_numbers_are_told_apart():
+    table = pd.DataFrame({"start": [201902271530], "end": [201902271605]})
+    assert not Constraint("r", "start != end").is_broken_by(table).any()
+    assert not Constraint("r", "start < end").is_broken_by(table).any()
+    assert Constraint("r", "start >= end").is_broken_by(table).all()
+
+
 def test_sums_are_equal_within_rounding():
     parts = pd.DataFrame({"a": [0.1, 0.7, 1.1, 0.3], "b": [0.2, 0.1, 2.2, -0.1]})
     table = parts.assign(total=(parts["a"] + parts["b"]).round(1))
-    for expression in ("total == a + b", "total - a - b == 0", "not total != a + b"):
+    for expression in ("total == a + b", "total - a - b == 0", "not total != a + b", "not total < a + b"):
         assert not Constraint("sum", expression).is_broken_by(table).any(), expression
-        assert Constraint("sum", expression).is_broken_by(table.assign(total=table["total"] + 1e-6)).all(), expression
+        assert Constraint("sum", expression).is_broken_by(table.assign(total=table["total"] - 1e-6)).all(), expression
+    for expression in ("total >= a + b", "a + b >= total", "total <= a + b"):
+        assert not Constraint("bound", expression).is_broken_by(table).any(), expression
 
 
 def test_a_broken_rule_is_broken_whatever_the_missing_values_are(table):

@@ -157,6 +157,22 @@ def test_codes_keep_their_leading_zeros(tmp_path):
     assert infer_schema(table)["icd9"].categories == ("0389", "25000", "486")
 
 
+def test_two_slips_make_no_codes(tmp_path):
+    (tmp_path / "t.csv").write_text("weight\n" + "".join(f"{60 + i}\n" for i in range(30)) + "078\n081\n")
+    assert read_table(tmp_path / "t.csv")["weight"].dtype == "int64"
+
+
+@pytest.mark.parametrize("padded", ["train", "test"])
+def test_one_file_may_write_codes_with_leading_zeros_and_the_other_not(patients, tmp_path, padded):
+    numbers = np.arange(len(patients)) % 11
+    for name in ("train", "test"):
+        codes = [f"{number:02d}" if name == padded else str(number) for number in numbers]
+        patients.assign(pain=codes).to_csv(tmp_path / f"{name}.csv", index=False)
+    train, test = (read_table(tmp_path / f"{name}.csv") for name in ("train", "test"))
+    dataset = from_table(train, "died", test=test)
+    assert dataset.test["pain"].tolist() == dataset.train["pain"].tolist()
+
+
 def test_columns_without_name_and_value_are_left_out(tmp_path):
     (tmp_path / "t.csv").write_text("a,b,,\n" + "1,2,,\n" * 20)
     assert list(read_table(tmp_path / "t.csv")) == ["a", "b"]

@@ -14,7 +14,7 @@ FLOORS = (
     ("rlsyn.names",),
     (
         *("rlsyn.constraints.expressions", "rlsyn.yaml_fields", "rlsyn.bins", "rlsyn.staircase"),
-        *("rlsyn.adversarial_loss", "rlsyn.files"),
+        *("rlsyn.adversarial_loss", "rlsyn.files", "rlsyn.dates"),
     ),
     ("rlsyn.constraints.truth",),
     ("rlsyn.constraints.formulas",),

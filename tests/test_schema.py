@@ -53,6 +53,10 @@ REFUSED = {
     "row numbers": pd.Series(range(1, 61)),
     "row numbers of shuffled rows": pd.Series(np.random.default_rng(0).permutation(60) + 1),
     "dates as whole numbers": pd.Series(DAYS.strftime("%Y%m%d").astype(int)[:30].repeat(2)),
+    "dates as whole numbers, some unknown": pd.Series(
+        [*DAYS.strftime("%Y%m%d").astype(int)[:30].repeat(2), 99999999, 0]
+    ),
+    "dates as digits": text(list(DAYS.strftime("%d%m%Y")) * 2),
     "percentages": text([f"{i % 55}%" for i in range(300)]),
     "numbers below a limit": text(["<0.1"] * 180 + [f"{i / 10}" for i in range(40)] * 3),
     "numbers among question marks": text(["?"] * 180 + list(range(40)) * 3),

@@ -264,7 +264,7 @@ def test_saved_model_keeps_one_state_and_the_parameters_numpy_gave(patients, tmp
 
 def test_functions_among_the_parameters_are_refused_before_anything_is_written(patients, tmp_path):
     model = tiny(patients, 1, algo_kwargs={"learning_rate": lambda _: 1e-4})
-    with pytest.raises(ValueError, match=r"cannot be written to a file, got algo_kwargs\.learning_rate"):
+    with pytest.raises(ValueError, match="to be written to a file, those of algo_kwargs are not"):
         model.fit(patients, label="died", run_dir=tmp_path / "run")
     assert not (tmp_path / "run").exists()
     assert len(model.fit(patients, label="died").sample(10)) == 10

@@ -4,7 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rlsyn.evaluation.verdicts import THRESHOLDS, verdicts
+from rlsyn.evaluation.measure import Tables
+from rlsyn.evaluation.privacy.copies import compute_copies, compute_real_copies
+from rlsyn.evaluation.verdicts import ORDER, THRESHOLDS, verdicts
+from rlsyn.schema import infer_schema
 
 
 def scores(**changes):
@@ -132,8 +135,36 @@ def test_an_attack_without_an_interval_is_neither_good_nor_poor(value):
     assert criteria["membership AUC"].text.endswith("too few people to tell")
 
 
-def test_what_is_counted_is_doubtful_only_as_far_as_the_reference_is():
-    change = {"value": 0.07, "low": 0.02, "high": 0.16, "real": 0.0, "real_low": 0.0}
-    for real_high, level in ((0.04, "poor"), (0.11, "fair")):
-        found = by_family(scores(**{"copies of unique rows": change | {"real_high": real_high}}))["privacy"]
-        assert found.level == level and "copies of unique rows" in found.wording
+@pytest.mark.parametrize(
+    ("n_train", "n_test", "n_copies"), [(42, 18, 8), (70, 30, 5), (700, 300, 5)], ids=["tiny", "small", "larger"]
+)
+def test_copied_people_are_a_leak_where_no_two_people_are_alike(n_train, n_test, n_copies):
+    rng = np.random.default_rng(0)
+    train, test, synthetic = (pd.DataFrame(rng.normal(size=(n, 4))) for n in (n_train, n_test, n_train))
+    tables = [table.rename(columns="c{}".format) for table in (train, test, synthetic)]
+    tables[2].iloc[:n_copies] = tables[0].iloc[:n_copies]
+    assert level_of_copies(*tables) == "poor"
+
+
+def test_people_alike_by_chance_are_seldom_called_a_leak():
+    """New draws of the same people in the place of the synthetic rows: they leak nothing."""
+    rng = np.random.default_rng(0)
+    levels = [
+        level_of_copies(*(pd.DataFrame(rng.integers(0, 4, (n, 5))).rename(columns="c{}".format) for n in sizes))
+        for sizes in [(350, 150, 350)] * 40
+    ]
+    assert levels.count("poor") <= 5
+
+
+def level_of_copies(train, test, synthetic):
+    schema = infer_schema(train)
+    tables = Tables(train, test, synthetic, schema)
+    found, real = compute_copies(tables), compute_real_copies(tables)
+    changes = {
+        name: found.estimates[name]._asdict()
+        | {f"real_{end}": getattr(real.estimates[name], end) for end in ("low", "high")}
+        | {"real": real.estimates[name].value}
+        for name in ("exact copies", "copies of unique rows")
+    }
+    criteria = {one.metric: one.level for one in by_family(scores(**changes))["privacy"].criteria}
+    return max((criteria[name] for name in changes), key=ORDER.index)

@@ -3,7 +3,7 @@
 It agrees with `pandas.DataFrame.eval` but for this: True counts 1 in sums, whole numbers never overflow, `min` and
 `max` of two values exist, and missing values are unknown instead of unequal to everything. A condition is unknown where
 a missing value could make it true as well as false (Kleene's logic, as in a CHECK constraint of SQL); `isna` and
-`notna` are always known. Numbers are equal within rounding: 0.1 + 0.2 == 0.3. What arithmetic leaves undefined is not unknown: 1 / 0 is infinite, and log(-1) is no number,
+`notna` are always known. Numbers are equal within rounding: 0.1 + 0.2 is 0.3. What arithmetic leaves undefined is not unknown: 1 / 0 is infinite, and log(-1) is no number,
 which compares as false (with `!=` as true).
 """
 
@@ -40,7 +40,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
 }
 
 
-RELATIVE, ABSOLUTE = 1e-9, 1e-12
+RELATIVE = ABSOLUTE = 1e-12
 """How far apart numbers are still equal; the second beside 0, where the difference of two equal sums ends."""
 Table = pd.DataFrame | Mapping[str, np.ndarray]
 """Columns by name, all of one length; as arrays in the form of `as_array`."""
@@ -194,6 +194,8 @@ class _Evaluator(ast.NodeVisitor):
     def _compare(self, comparison: ast.cmpop, left: tuple[ast.expr, Any], right: tuple[ast.expr, Any]) -> _Truth:
         if type(comparison) in _OPERATIONS:
             holds, is_missing = self._apply(_OPERATIONS[type(comparison)], left, right)
+            is_same = _equal(left[1], right[1]).is_true
+            holds = holds | is_same if isinstance(comparison, ast.LtE | ast.GtE) else holds & ~is_same
             return _Truth(holds & ~is_missing, ~holds & ~is_missing)
         options = right[1] if isinstance(right[1], list) else [right[1]]
         is_equal = reduce(_either, (_equal(left[1], option) for option in options))

@@ -19,7 +19,7 @@ from rlsyn.datasets.reader_options import resolve
 from rlsyn.datasets.split import n_people_in_both, split_rows
 from rlsyn.datasets.table import read_table
 from rlsyn.names import unknown_name
-from rlsyn.schema import Schema, infer_schema
+from rlsyn.schema import Column, Schema, category_text, infer_schema
 
 __all__ = [
     "COHORTS",
@@ -136,6 +136,7 @@ def from_table(
     absent = [name for name in columns if name not in test]
     if absent:
         raise ValueError(f"The test table must have the columns of the training table, it lacks {absent[:10]}.")
+    test = test.assign(**{column.name: _as_in_training(test[column.name], column) for column in schema.columns})
     # Test rows may miss values that are complete in training, but not hold what no classifier can read.
     lenient = tuple(replace(column, missing=column.missing or column.name != label) for column in schema.columns)
     try:
@@ -145,6 +146,18 @@ def from_table(
     if group and (n_both := n_people_in_both(table[group], test[group])):
         raise ValueError(f"No person may be in both tables, got {n_both} of {group!r} in both. Split by person.")
     return Dataset("Table-v0", table[columns], test[columns], schema, source)
+
+
+def _as_in_training(values: pd.Series, column: Column) -> pd.Series:
+    """Test values in the form of training: one file may write a column in codes with leading zeros, the other not."""
+    if not column.is_discrete:
+        numbers = pd.to_numeric(values, errors="coerce")
+        return numbers if numbers.notna().equals(values.notna()) else values
+    known = {int(code): code for code in column.categories if isinstance(code, str) and code.isdecimal()}
+    if not known or len(known) < sum(str(code).isdecimal() for code in column.categories):
+        return values
+    texts = {value: category_text(value) for value in values.dropna().unique()}
+    return values.replace({value: known.get(int(text), text) for value, text in texts.items() if text.isdecimal()})
 
 
 def _split(name: str, cohort: Cohort, seed: int, test_size: float | None, stratified: bool | None) -> Dataset:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import csv
 import gzip
 import logging
+import re
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import pandas as pd
 from pandas.errors import EmptyDataError, ParserError
@@ -20,12 +21,16 @@ MISSING = ["", "NA", "N/A", "#N/A", "NaN", "nan", "NULL", "null", "<NA>"]
 """Texts that stand for a missing value; "None" is not among them, it is a category of symptoms and diets."""
 
 
+MIN_CODES = 3
+"""Whole numbers with leading zeros that make codes of a column; fewer may be slips of the pen."""
+
+
 def read_table(path: str | Path, drop: Sequence[str] = ()) -> pd.DataFrame:
     """The rows of a CSV (`.csv`, `.csv.gz`, `.tsv`) or Parquet (`.parquet`) file.
 
     Args:
         path: The file. In CSV, empty fields and `MISSING` are missing, columns without name and value are left out, and
-            whole numbers of which one has leading zeros are text.
+            whole numbers of which `MIN_CODES` have leading zeros are text.
         drop: Columns to leave out.
 
     Raises:
@@ -66,7 +71,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
                 f"Fields of {path} seem to be separated by {other!r}, not {separator!r}. Save it with commas between "
                 "fields and points in numbers."
             )
-        duplicates = sorted({name for name in header if name and header.count(name) > 1})
+        duplicates = sorted({name for name in header if name.strip() and header.count(name) > 1})
         if duplicates:
             # pandas would rename the second to "name.1" in silence.
             raise ValueError(
@@ -98,16 +103,29 @@ def _with_codes(table: pd.DataFrame, path: Path, how: dict[str, Any]) -> pd.Data
     """The table with whole numbers that have leading zeros (postcodes, ICD-9) as the text that they are."""
     numeric = [str(name) for name in table if pd.api.types.is_numeric_dtype(table[name])]
     whole = [name for name in numeric if (table[name].dropna() % 1 == 0).all() and table[name].notna().any()]
-    if not whole:
+    if not whole or not _has_leading_zeros(path):
         return table
     texts = pd.read_csv(path, **how, usecols=whole, dtype=str)
-    codes = [name for name in whole if texts[name].str.fullmatch(r"0\d+").any()]
+    codes = [name for name in whole if texts[name].str.fullmatch(r"0\d+").sum() >= MIN_CODES]
     if codes:
         _log.info("Read as codes, for their leading zeros: %s.", ", ".join(codes))
     return table.assign(**{name: texts[name] for name in codes})
 
 
+def _has_leading_zeros(path: Path) -> bool:
+    """Whether some field may begin with a zero and a digit: a look that costs less than reading all columns as text."""
+    with _opened(path) as file:
+        return any(_LEADING_ZERO.search(line) for line in file)
+
+
+_LEADING_ZERO = re.compile(r'(?:^|[,\t"])0\d')
+
+
 def _read_header(path: Path, separator: str) -> list[str]:
+    with _opened(path) as file:
+        return next((fields for fields in csv.reader(file, delimiter=separator) if fields), [])
+
+
+def _opened(path: Path) -> TextIO:
     opener = gzip.open if path.suffix.lower() == ".gz" else open
-    with opener(path, "rt", newline="", encoding="utf-8-sig") as file:
-        return next(csv.reader(file, delimiter=separator), [])
+    return cast(TextIO, opener(path, "rt", newline="", encoding="utf-8-sig"))

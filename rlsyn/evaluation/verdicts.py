@@ -33,8 +33,7 @@ class Threshold:
             `independent` for what associations make). Where it does, the metric is not judged: an attack that does not
             even find copies says nothing, and where shuffled columns predict the label as well as real rows do, there
             is no utility to lose.
-        is_fact: Whether the value is counted in the very rows that are judged: only the reference leaves doubt then,
-            and none where the figure is good.
+        is_fact: Whether the value is counted in the very rows that are judged, so that a good one leaves no doubt.
     """
 
     family: Family
@@ -215,7 +214,7 @@ def _range(threshold: Threshold, row: pd.Series) -> tuple[float, float]:
         return figure, figure
     if threshold.figure == "above real":
         real_low, real_high = (row["real"] if pd.isna(row[end]) else row[end] for end in ("real_low", "real_high"))
-        below = math.hypot(0.0 if threshold.is_fact else value - row["low"], real_high - row["real"])
+        below = math.hypot(value - row["low"], real_high - row["real"])
         return figure - below, figure + math.hypot(row["high"] - value, row["real"] - real_low)
     return _figure(threshold, row["low"], row), _figure(threshold, row["high"], row)
 

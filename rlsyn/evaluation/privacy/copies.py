@@ -181,15 +181,17 @@ def compute_real_copies(tables: Tables) -> Measurement:
     """What `compute_copies` finds of the test rows in the place of the synthetic ones.
 
     How often people are alike by chance is told by all of them: the intervals of exact copies are those of train and
-    test rows together, each looked for among the train rows of other people, stretched to the test rows' share.
+    test rows together, each looked for among the train rows of other people, stretched to the test rows' share. A share
+    of rows is as uncertain as that of so many people.
     """
     found = compute_copies(replace(tables, synthetic=tables.test))
     within, beyond = (
         people_with_an_equal_row(tables.train, rows, tables.schema) for rows in (tables.train, tables.test)
     )
     n_others = np.concatenate([within - 1, beyond])
+    n_people = sum(len(np.unique(row_groups(rows, tables.schema))) for rows in (tables.train, tables.test))
     for metric, hits in zip(METRICS, (n_others > 0, n_others == 1), strict=False):
-        of_test, of_all = found.estimates[metric.name], share_estimate(hits)
+        of_test, of_all = found.estimates[metric.name], share_estimate(np.arange(n_people) < hits.mean() * n_people)
         low, high = min(of_all.low, of_test.value), max(of_all.high, of_test.value)
         found.estimates[metric.name] = Estimate(of_test.value, low, high)
     return found
