@@ -48,6 +48,19 @@ def test_constant_columns_stay_constant_whatever_the_weights(generator, rows):
     assert torch.equal(_drawn(generator)[:, constant].unique(dim=0), rows[:1, constant])
 
 
+def test_a_missing_number_stands_where_it_does_in_training_rows(generator, vectors, rows, patients):
+    """Else the critic would know it by its value."""
+    drawn = _drawn(generator).detach()
+    start = {block.column.name: block.start for block in vectors.of_kind("numeric")}["n_visits"]
+    flag = next(b.start for b in vectors.blocks if b.is_missing_flag and b.column.name == "n_visits")
+    missing = drawn[:, flag] == 1
+    assert 0 < missing.sum() < len(drawn)
+    assert torch.equal(
+        drawn[missing, start].unique(), rows[torch.as_tensor(patients["n_visits"].isna()), start].unique()
+    )
+    assert len(drawn[~missing, start].unique()) > 100
+
+
 def test_categories_start_at_their_shares_in_training(generator, rows, vectors):
     torch.nn.init.zeros_(generator.heads.weight)
     discrete = [entry for b in vectors.blocks if b.kind != "numeric" for entry in range(b.start, b.stop)]

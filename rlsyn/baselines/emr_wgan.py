@@ -146,6 +146,9 @@ class _Generator(nn.Module):
     _means: Tensor
     _constant: Tensor
     _binary: Tensor
+    _flags: Tensor
+    _flagged: Tensor
+    _medians: Tensor
 
     def __init__(
         self, rows: Tensor, blocks: list[Block], n_noise: int, size: tuple[int, int], is_residual: bool = True
@@ -161,6 +164,13 @@ class _Generator(nn.Module):
         self.register_buffer("_means", rows.mean(0))
         self.register_buffer("_constant", (rows == rows[0]).all(0))
         self.register_buffer("_binary", torch.tensor([b.start for b in blocks if b.kind == "binary"], dtype=torch.long))
+        flags = {block.column.name: block.start for block in blocks if block.is_missing_flag}
+        numbers = {block.column.name: block.start for block in blocks if block.kind == "numeric"}
+        self.register_buffer("_flags", torch.tensor(list(flags.values()), dtype=torch.long))
+        self.register_buffer("_flagged", torch.tensor([numbers[name] for name in flags], dtype=torch.long))
+        # Where a number is missing, training rows hold the same value in its place.
+        medians = [rows[rows[:, flag] == 1, numbers[name]][0] for name, flag in flags.items()]
+        self.register_buffer("_medians", torch.tensor(medians))
         self._one_hots = [(block.start, block.stop) for block in blocks if block.kind == "categorical"]
         with torch.no_grad():
             means = self._means.clamp(1e-3, 1 - 1e-3)
@@ -180,6 +190,9 @@ class _Generator(nn.Module):
             soft = torch.softmax(logits[:, start:stop] - (-uniform[:, start:stop].log()).log(), dim=1)
             hard = F.one_hot(soft.argmax(1), stop - start).float()
             vectors[:, start:stop] = _straight_through(hard, soft)
+        # Else the critic would know a missing number by its value, and the numbers would be drawn to the median.
+        present = torch.where(vectors[:, self._flags] > 0.5, self._medians, vectors[:, self._flagged])
+        vectors = vectors.index_copy(1, self._flagged, present)
         return torch.where(self._constant, self._means, vectors)
 
 

@@ -24,6 +24,9 @@ def train(module: LightningModule, batches: Iterable[Any], run_dir: Path | None,
         batches: One a training step, all steps of the training.
         run_dir: Folder of TensorBoard events and of `checkpoints/last.ckpt`; nothing is written without one.
         progress_bar: Whether to show one.
+
+    Raises:
+        KeyboardInterrupt: Ctrl-C.
     """
     callbacks: list[Callback] = [ModelCheckpoint(run_dir / "checkpoints", save_last=True)] if run_dir else []
     if progress_bar:
@@ -39,7 +42,13 @@ def train(module: LightningModule, batches: Iterable[Any], run_dir: Path | None,
             enable_model_summary=False,
             enable_progress_bar=progress_bar,
         )
-        trainer.fit(module, batches)
+        try:
+            trainer.fit(module, batches)
+        except SystemExit as end:
+            # Lightning's answer to Ctrl-C, which would end whatever called this.
+            if isinstance(end.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt from None
+            raise
 
 
 def falling_in_second_half(step: int, n_steps: int) -> float:
