@@ -154,6 +154,8 @@ def _cells(arguments: argparse.Namespace) -> list[Cell]:
     if arguments.only:
         variants = [variant for variant in variants if variant.name in arguments.only]
     variants = _methods(arguments.methods or ["all"]) + variants
+    if not variants:
+        raise ValueError("There is nothing to compare: --methods none goes with --variants FILE.")
     return plan(tables, variants, seeds, configs=CONFIGS, fast=arguments.fast, protocol=arguments.protocol)
 
 

@@ -38,9 +38,9 @@ def main(argv: list[str] | None = None) -> int:
             dataset.test,
             synthetic,
             dataset.schema,
-            seed=arguments.seed,
+            seed=_seed(arguments),
             fast=arguments.fast,
-            others=_warm_start(arguments, len(synthetic)),
+            others=_others(arguments, len(synthetic)),
             costs=read_costs(arguments.run) if arguments.run and not arguments.synthetic else {},
             n_jobs=arguments.n_jobs,
             progress_bar=arguments.progress or sys.stderr.isatty(),
@@ -60,7 +60,7 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _checked_output_dir(arguments: argparse.Namespace) -> Path:
-    if arguments.seed < 0:
+    if arguments.seed is not None and arguments.seed < 0:
         raise ValueError(f"The seed must not be negative, got --seed {arguments.seed}.")
     if arguments.n_jobs is not None:
         check_n_jobs(arguments.n_jobs)
@@ -81,6 +81,8 @@ def _run_dataset(arguments: argparse.Namespace) -> Dataset:
         if getattr(arguments, name):
             raise ValueError(f"A run knows its tables and columns, got --{name} beside {arguments.run}. Leave it out.")
     run_dir, config = Path(arguments.run), read_config(arguments.run)
+    if "env" not in config:
+        raise ValueError(f"{run_dir} is a saved model, which holds no rows. Give --train, --test and --synthetic.")
     if not (is_finished(run_dir) or arguments.synthetic):
         raise ValueError(f"The run {run_dir} has no synthetic.csv: it is not finished. Go on with run_ppo.py --resume.")
     dataset = load_dataset(config | ({"csv": str(Path(arguments.csv).absolute())} if arguments.csv else {}))
@@ -88,16 +90,23 @@ def _run_dataset(arguments: argparse.Namespace) -> Dataset:
     return dataset
 
 
-def _warm_start(arguments: argparse.Namespace, n_samples: int) -> dict[str, pd.DataFrame]:
-    """Records of a run's policy as it was before PPO, to stand beside the synthetic ones."""
-    if arguments.run is None or arguments.synthetic:
+def _others(arguments: argparse.Namespace, n_samples: int) -> dict[str, pd.DataFrame]:
+    """Records of a run's other policies, to stand beside the synthetic ones."""
+    if arguments.run is None or arguments.synthetic or read_config(arguments.run)["method"] != "rlsyn":
         return {}
-    config = read_config(arguments.run)
-    if config["method"] != "rlsyn" or not config["parameters"].get("warm_start", True):
-        return {}
+    from rlsyn.comparison import records_of_others
     from rlsyn.synthesizer import RLSyn
 
-    return {"warm_start": RLSyn.load(arguments.run).sample(n_samples, policy="warm_start")}
+    others, notes = records_of_others(RLSyn.load(arguments.run), n_samples)
+    print(*notes, sep="\n", end="\n" if notes else "")
+    return others
+
+
+def _seed(arguments: argparse.Namespace) -> int:
+    """That of the command line, or of the run, whose scores would otherwise come out otherwise."""
+    if arguments.seed is not None:
+        return int(arguments.seed)
+    return int(read_config(arguments.run)["parameters"].get("seed", 0)) if arguments.run else 0
 
 
 def read_costs(run_dir: str | Path) -> dict[str, float]:
@@ -160,7 +169,8 @@ def _parser() -> Parser:
     tables.add_argument("--constraints", metavar="FILE", help="YAML list of rules that every record must obey")
     parser.add_argument("--csv", metavar="FILE", help="where the table of a run lies now, if it was moved")
     parser.add_argument("-o", "--output", metavar="DIR", help="folder to write to (default: that of the run)")
-    parser.add_argument("--seed", type=int, default=0, help="of folds, subsamples and classifiers (default: 0)")
+    seed = "of folds, subsamples and classifiers (default: that of the run, 0 for three tables)"
+    parser.add_argument("--seed", type=int, help=seed)
     parser.add_argument(
         "--fast", action="store_true", help="fewer classifiers, no slow attacks; lists what is left out"
     )

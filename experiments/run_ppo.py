@@ -178,8 +178,11 @@ def _evaluate(
     model: RLSyn, dataset: Dataset, synthetic: pd.DataFrame, costs: dict[str, float], *, fast: bool, progress: bool
 ) -> Evaluation:
     """Scores of the trained policy; beside them those of the warm start and, where one was selected, of the last."""
+    from rlsyn.comparison import records_of_others
     from rlsyn.evaluation import evaluate
 
+    others, notes = records_of_others(model, len(synthetic))
+    print(*notes, sep="\n", end="\n" if notes else "")
     print("Scoring the synthetic records ...", flush=True)
     return evaluate(
         dataset.train,
@@ -188,7 +191,7 @@ def _evaluate(
         dataset.schema,
         seed=model.seed,
         fast=fast,
-        others=_sample_others(model, len(synthetic)),
+        others=others,
         costs=costs,
         progress_bar=progress,
         title=dataset.title,
@@ -196,20 +199,6 @@ def _evaluate(
         simulated=dataset.simulated,
         licence=dataset.licence,
     )
-
-
-def _sample_others(model: RLSyn, n_samples: int) -> dict[str, pd.DataFrame]:
-    """Records of the policies that the trained one is compared with; one that cannot give so many is left out."""
-    from rlsyn.sampling import TooFewRecords
-
-    beside = (["warm_start"] if model.warm_start else []) + (["last"] if model.selected.scores else [])
-    others = {}
-    for policy in beside:
-        try:
-            others[policy] = model.sample(n_samples, policy=policy)
-        except TooFewRecords as error:
-            print(f"Note: the policy {policy!r} is left out of the comparison. {error}", flush=True)
-    return others
 
 
 def _write_report(evaluation: Evaluation, run_dir: Path) -> None:

@@ -205,6 +205,7 @@ def test_a_method_that_fails_is_told_and_does_not_stop_the_others(script, csv, t
         (["--env", "BreastCancer-v0", "--methods", "bootstrap", "bootstrap"], "names of their own"),
         (["--env", "BreastCancer-v0", "--seeds", "1", "1"], "each given once"),
         (["--env", "BreastCancer-v0", "--variants", "none.yaml"], "found none at none.yaml"),
+        (["--env", "BreastCancer-v0", "--methods", "none"], "nothing to compare"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -163,3 +163,14 @@ def test_steps_grow_with_the_table_within_bounds():
 def test_the_published_setting_is_a_set_of_arguments():
     model = EMRWGAN(**EMRWGAN.PUBLISHED)
     assert (model.n_steps, model.batch_size, model.critic_size, model.scaling) == (90_000, 1024, (512, 4), "range")
+
+
+def test_an_interrupt_is_one_to_whatever_trains(patients, monkeypatch):
+    """Lightning would end the process, and a benchmark could not say that its finished cells are kept."""
+
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(_WGAN, "training_step", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        EMRWGAN(**SMALL, n_steps=2).fit(patients, label="died")

@@ -65,7 +65,7 @@ def test_a_run_is_scored_by_its_own_split_beside_its_warm_start(script, files, t
     trained = subprocess.run(
         [sys.executable, "experiments/run_ppo.py", "--csv", files["train"], *LABEL, "--run-dir", run_dir, "--no-report",
          "-n", "576", "-params", "n_records:64", "n_discriminator_warm_up:5", "warm_start_kwargs.n_epochs:2",
-         "warm_start_kwargs.n_linear_epochs:3"],
+         "warm_start_kwargs.n_linear_epochs:3", "select:true", "--seed", "3"],
         cwd=ROOT, capture_output=True, text=True, env={**os.environ, "OMP_NUM_THREADS": "1"}, check=False,
     )  # fmt: skip
     assert trained.returncode == 0, trained.stderr
@@ -73,10 +73,16 @@ def test_a_run_is_scored_by_its_own_split_beside_its_warm_start(script, files, t
     assert script.main([str(run_dir), "--fast"]) == 0
     after = pd.read_csv(run_dir / "metrics.csv", index_col="metric")
     pd.testing.assert_frame_equal(before, after)
-    assert after["warm_start"].notna().any() and (run_dir / "report.html").is_file()
+    assert after[["warm_start", "last"]].notna().any().all() and (run_dir / "report.html").is_file()
     assert after.loc["fit (s)", "value"] > 0
     other = script._parser().parse_args([str(run_dir), "--synthetic", "other.csv", "-o", str(tmp_path)])
-    assert script._warm_start(other, 10) == {}
+    assert script._others(other, 10) == {}
+
+
+def test_a_saved_model_knows_no_tables_to_judge_by(main, tmp_path, capsys):
+    (tmp_path / "config.yaml").write_text("{method: rlsyn, parameters: {seed: 0}}")
+    assert main([str(tmp_path), "--synthetic", "s.csv", "-o", str(tmp_path / "scores")]) == 2
+    assert "is a saved model, which holds no rows" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

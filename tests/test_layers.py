@@ -116,7 +116,7 @@ FLOORS = (
     ("rlsyn.trained_actors", "rlsyn.algorithms.stock_actors"),
     ("rlsyn.training",),
     ("rlsyn.synthesizer",),
-    ("rlsyn",),  # shows the public class
+    ("rlsyn", "rlsyn.comparison"),  # shows the public class
     # A run.
     ("rlsyn.runs", "rlsyn.run_summary", "rlsyn.table_options"),
     ("rlsyn.methods", "rlsyn.paper_protocol"),
