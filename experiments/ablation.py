@@ -19,6 +19,7 @@ from rlsyn.methods import Variant, read_variants
 
 HERE = Path(__file__).parent
 VARIANTS = HERE / "variants"
+DEFAULT_OUTPUT = str(HERE / "ABLATION.md")
 DEFAULT_FILES = sorted(map(str, VARIANTS.glob("*.yaml")))
 
 
@@ -48,7 +49,9 @@ def _given(arguments: argparse.Namespace) -> list[str]:
     """The options that are not the default, with files by their names."""
     baseline = arguments.baseline if arguments.baseline != "rlsyn" else None
     files = [Path(path).name for path in arguments.variants] if arguments.variants != DEFAULT_FILES else []
-    return [*(["--variants", *files] if files else []), *(["--baseline", baseline] if baseline else [])]
+    output = Path(arguments.output).name if arguments.output != DEFAULT_OUTPUT else None
+    given = {"--variants": files, "--baseline": [baseline] if baseline else [], "-o": [output] if output else []}
+    return [word for option, words in given.items() if words for word in (option, *words)]
 
 
 def _variants(paths: list[str]) -> dict[str, tuple[str, Variant]]:
@@ -66,8 +69,9 @@ def _parser() -> Parser:
     files = "files that the variants stand in (default: those of experiments/variants)"
     parser.add_argument("--variants", nargs="+", metavar="FILE", default=DEFAULT_FILES, help=files)
     parser.add_argument("--baseline", default="rlsyn", metavar="NAME", help="what is changed (default: rlsyn)")
-    output = str(HERE / "ABLATION.md")
-    parser.add_argument("-o", "--output", default=output, metavar="FILE", help="default: experiments/ABLATION.md")
+    parser.add_argument(
+        "-o", "--output", default=DEFAULT_OUTPUT, metavar="FILE", help="default: experiments/ABLATION.md"
+    )
     return parser
 
 
