@@ -98,7 +98,8 @@ def _others(arguments: argparse.Namespace, n_samples: int) -> dict[str, pd.DataF
     from rlsyn.synthesizer import RLSyn
 
     others, notes = records_of_others(RLSyn.load(arguments.run), n_samples)
-    print(*notes, sep="\n", end="\n" if notes else "")
+    for note in notes:
+        print(note, flush=True)
     return others
 
 

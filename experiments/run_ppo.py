@@ -45,6 +45,7 @@ from rlsyn.schema import rare_categories
 from rlsyn.table_options import READER_OPTIONS, given_reader_options
 
 if TYPE_CHECKING:
+    from rlsyn.encoding import Encoding
     from rlsyn.evaluation import Evaluation
     from rlsyn.synthesizer import RLSyn
 
@@ -63,15 +64,15 @@ def main(argv: list[str] | None = None) -> int:
         if licence := licence_of(options):
             print(f"LICENCE OF THE DATA: {licence}", flush=True)
         dataset = load_dataset(options, progress_bar=arguments.progress)
-        model = _model(options, dataset)
-        run_dir = _run_dir(arguments, options, dataset, model)
+        model, encoding = _model(options, dataset)
+        run_dir = _run_dir(arguments, options, dataset, encoding)
     except (ValueError, OSError) as error:
         print(f"run_ppo.py: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return _run(model, dataset, run_dir, options, resume=bool(arguments.resume), progress=arguments.progress)
 
 
-def _model(options: dict[str, Any], dataset: Dataset) -> RLSyn:
+def _model(options: dict[str, Any], dataset: Dataset) -> tuple[RLSyn, Encoding]:
     # Torch and Lightning take seconds to import: a mistyped path is told before.
     import torch
 
@@ -86,9 +87,9 @@ def _model(options: dict[str, Any], dataset: Dataset) -> RLSyn:
     torch.set_num_threads(min(4, torch.get_num_threads()))
     check_arguments(RLSyn, options["parameters"])
     model = RLSyn(**options["parameters"])
-    model.prepare(dataset.train, dataset.schema)
+    encoding = model.prepare(dataset.train, dataset.schema)
     options["parameters"] = model.parameters
-    return model
+    return model, encoding
 
 
 def _run(
@@ -182,7 +183,8 @@ def _evaluate(
     from rlsyn.evaluation import evaluate
 
     others, notes = records_of_others(model, len(synthetic))
-    print(*notes, sep="\n", end="\n" if notes else "")
+    for note in notes:
+        print(note, flush=True)
     print("Scoring the synthetic records ...", flush=True)
     return evaluate(
         dataset.train,
@@ -300,7 +302,7 @@ def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
     return {**options, "parameters": parameters}
 
 
-def _run_dir(arguments: argparse.Namespace, options: dict[str, Any], dataset: Dataset, model: RLSyn) -> Path:
+def _run_dir(arguments: argparse.Namespace, options: dict[str, Any], dataset: Dataset, encoding: Encoding) -> Path:
     if arguments.resume:
         from rlsyn.training_folder import checkpoint_of, config_text  # after torch
 
@@ -308,8 +310,7 @@ def _run_dir(arguments: argparse.Namespace, options: dict[str, Any], dataset: Da
         before = read_config(run_dir)
         check_same_table(run_dir, before, dataset)
         check_checkpoint(run_dir)
-        about = config_text(model.method, model.parameters)
-        checkpoint_of(run_dir, about, model.prepare(dataset.train, dataset.schema), resume=True)
+        checkpoint_of(run_dir, config_text(METHOD, options["parameters"]), encoding, resume=True)
         # A run that goes on is not finished.
         (run_dir / "synthetic.csv").unlink(missing_ok=True)
         write_config(run_dir, dataset, METHOD, options, before)

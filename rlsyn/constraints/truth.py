@@ -3,8 +3,8 @@
 It agrees with `pandas.DataFrame.eval` but for this: True counts 1 in sums, whole numbers never overflow, `min` and
 `max` of two values exist, and missing values are unknown instead of unequal to everything. A condition is unknown where
 a missing value could make it true as well as false (Kleene's logic, as in a CHECK constraint of SQL); `isna` and
-`notna` are always known. Numbers are equal within rounding: 0.1 + 0.2 is 0.3. What arithmetic leaves undefined is not unknown: 1 / 0 is infinite, and log(-1) is no number,
-which compares as false (with `!=` as true).
+`notna` are always known. Numbers are equal within rounding: 0.1 + 0.2 is 0.3. What arithmetic leaves undefined is not
+unknown: 1 / 0 is infinite, and log(-1) is no number, which compares as false (with `!=` as true).
 """
 
 from __future__ import annotations
