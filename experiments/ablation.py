@@ -13,7 +13,7 @@ from pathlib import Path
 
 from rlsyn.ablation import commands, read_results, report
 from rlsyn.arguments import Parser
-from rlsyn.benchmark_results import commits
+from rlsyn.benchmark_results import origins
 from rlsyn.files import write_whole
 from rlsyn.methods import Variant, read_variants
 
@@ -35,7 +35,7 @@ def main(argv: list[str] | None = None) -> int:
             ["python", "experiments/ablation.py", *(folder.name for folder in folders), *_given(arguments)]
         )
         of_folder = [(folder, [cell for name, cell in cells if name == folder.name]) for folder in folders]
-        found = [f"{folder.name}: commit {', '.join(commits(own, folder))}." for folder, own in of_folder]
+        found = [f"{folder.name}: {line}" for folder, own in of_folder for line in origins(own, folder)]
         text = report(results, row_commands, [f"This page: `{command}`", *found], arguments.baseline)
         write_whole(Path(arguments.output), text)
     except (ValueError, OSError) as error:

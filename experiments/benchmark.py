@@ -30,15 +30,14 @@ from rlsyn.benchmark_algorithms import (
     with_steps,
 )
 from rlsyn.benchmark_figures import RANKED, Ranked, cost_figure, rank_figure, trade_off_figure
-from rlsyn.benchmark_results import collect, commits, failures, shapes
+from rlsyn.benchmark_results import budgets, collect, failures, origins, shapes
 from rlsyn.benchmark_tables import HEADLINES, paper_table, pareto_table, provenance, summarise, to_markdown
 from rlsyn.datasets.reader_options import PROTOCOLS
 from rlsyn.files import write_whole
 from rlsyn.methods import METHODS, Variant, configured, read_variants, usable_methods
 from rlsyn.names import unknown_name
-from rlsyn.runs import leave_licences, load_dataset, versions
+from rlsyn.runs import leave_licences, load_dataset
 from rlsyn.table_options import add_tables, check_seeds, given_reader_options, named_tables
-from rlsyn.yaml_fields import read_yaml
 
 CONFIGS = Path(__file__).parent / "configs"
 PARETO = f"At least as good in {', '.join(HEADLINES[:-1])} and {HEADLINES[-1]} at once, by these means:\n\n"
@@ -118,16 +117,12 @@ def _draw(results: pd.DataFrame, output_dir: Path, ranked: Ranked) -> None:
 
 
 def _notes(cells: list[Cell], output_dir: Path, command: str, failed: list[str]) -> str:
-    path = CONFIGS / "search.yaml"
-    searches = read_yaml(path, "budgets of the search", "") if path.is_file() else {}
-    # A file of one's own may bear the name of another that was searched on.
-    of_envs = {cell.table for cell in cells if cell.table == cell.options["env"]}
     return provenance(
         command,
         sorted({cell.seed for cell in cells}),
         shapes(cells, output_dir),
-        {table: search for table, search in searches.items() if table in of_envs},
-        {"commit": ", ".join(commits(cells, output_dir)), **versions()},
+        budgets(cells, CONFIGS),
+        origins(cells, output_dir),
         costs=f"Seconds to fit are those of one thread; this machine has {os.cpu_count()} cores.",
         failures=failed,
         deviations=paper_protocol.DEVIATIONS if cells[0].protocol == "paper" else (),

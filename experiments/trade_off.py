@@ -17,11 +17,11 @@ from pathlib import Path
 from rlsyn.arguments import Parser, check_n_jobs
 from rlsyn.benchmark import Cell, plan, run_cells
 from rlsyn.benchmark_figures import ENDS, trade_off_figure
-from rlsyn.benchmark_results import collect, commits, failures, shapes
+from rlsyn.benchmark_results import budgets, collect, failures, origins, shapes
 from rlsyn.benchmark_tables import provenance, summarise, to_markdown
 from rlsyn.files import write_whole
 from rlsyn.methods import METHODS, configured
-from rlsyn.runs import leave_licences, versions
+from rlsyn.runs import leave_licences
 from rlsyn.table_options import add_tables, check_seeds, given_reader_options, named_tables
 from rlsyn.trade_off import DEFAULT, KNOBS, curves, points, variants
 
@@ -58,8 +58,8 @@ def _report(cells: list[Cell], output_dir: Path, wanted: dict[str, dict[str, flo
     if results.empty:
         return 1
     seeds = sorted({cell.seed for cell in cells})
-    about = {"commit": ", ".join(commits(cells, output_dir)), **versions()}
-    notes = provenance(command, seeds, shapes(cells, output_dir), {}, about, failures=failed)
+    about = (shapes(cells, output_dir), budgets(cells, CONFIGS), origins(cells, output_dir))
+    notes = provenance(command, seeds, *about, failures=failed)
     summary = to_markdown(summarise(results, len(seeds)))
     trade_off_figure(results, wanted).savefig(output_dir / "trade_off.png")
     write_whole(output_dir / "trade_off.csv", points(results, wanted).to_csv(index=False))

@@ -107,14 +107,15 @@ def rank_figure(results: pd.DataFrame, ranked: Ranked = RANKED) -> Figure:
     size = (2.0 + 0.08 * longest + 0.72 * table.shape[1], 1.7 + 0.34 * len(table))
     figure = Figure(figsize=size, dpi=200, layout="constrained")
     panel = figure.subplots()
-    image = panel.imshow(table.to_numpy(), cmap="cividis_r", aspect="auto", vmin=1, vmax=max(len(table), 2))
+    last = max(len(table), 2)
+    image = panel.imshow(table.to_numpy(), cmap="cividis_r", aspect="auto", vmin=1, vmax=last)
     panel.set_xticks(range(table.shape[1]), list(table.columns), rotation=30, ha="right", fontsize=8)
     panel.set_yticks(range(len(table)), list(table.index), fontsize=8)
     panel.axvline(0.5, color="w", linewidth=3)
     if 0 < is_end.sum() < len(table):
         panel.axhline(len(table) - is_end.sum() - 0.5, color="w", linewidth=3)
     for (row, column), rank in np.ndenumerate(table.to_numpy()):
-        colour = "w" if rank > 0.55 * len(table) else "k"
+        colour = "w" if (rank - 1) / (last - 1) > 0.55 else "k"  # fields are dark where ranks are high
         panel.text(column, row, _rank_text(rank), ha="center", va="center", fontsize=8, color=colour)
     figure.colorbar(image, ax=panel, label="mean rank (1 is best)")
     panel.set_title(_over(results, width=int(11 * size[0])), fontsize=8, loc="left")

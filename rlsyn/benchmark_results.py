@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,10 @@ import yaml
 
 from rlsyn import paper_protocol
 from rlsyn.benchmark import Cell
+from rlsyn.yaml_fields import read_yaml
+
+Origin = tuple[tuple[str, str], ...]
+"""What results were made with: names and versions."""
 
 
 def read_cells(output_dir: Path) -> list[Cell]:
@@ -75,10 +80,52 @@ def shapes(cells: Sequence[Cell], output_dir: Path) -> dict[str, str]:
     return found
 
 
-def commits(cells: Sequence[Cell], output_dir: Path) -> list[str]:
-    """The commits of the project that finished cells were run at, in the order of the cells."""
-    finished = (cell for cell in cells if cell.is_finished(output_dir))
-    return list(dict.fromkeys(str(cell.read_config(output_dir)["commit"]) for cell in finished))
+def origins(cells: Sequence[Cell], output_dir: Path) -> list[str]:
+    """In words the commit and the versions of packages that finished cells were run with.
+
+    Returns:
+        One line where all share them. Otherwise the first is that of most cells, and each other names its cells, and
+        what of theirs differs from the first.
+    """
+    cells_of: dict[Origin, list[Cell]] = {}
+    for cell in cells:
+        if cell.is_finished(output_dir):
+            config = cell.read_config(output_dir)
+            origin: Origin = (("commit", str(config["commit"])), *config["versions"].items())
+            cells_of.setdefault(origin, []).append(cell)
+    if not cells_of:
+        return []
+    found = sorted(cells_of, key=lambda origin: -len(cells_of[origin]))
+    most = found[0]
+    lines = [f"Versions{' of most cells' if len(found) > 1 else ''}: {_listed(most)}."]
+    for other in found[1:]:
+        differs = [item for item in other if item not in most]
+        lines.append(f"Versions of {_named(cells_of[other])}: {_listed(differs)}, else the same.")
+    return lines
+
+
+def _listed(versions: Sequence[tuple[str, str]]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions)
+
+
+def _named(cells: Sequence[Cell]) -> str:
+    seeds: dict[str, list[int]] = {}
+    for cell in cells:
+        seeds.setdefault(f"{cell.table}, {cell.method}", []).append(cell.seed)
+    return "; ".join(f"{name}, {_of_seeds(found)}" for name, found in seeds.items())
+
+
+def _of_seeds(seeds: Sequence[int]) -> str:
+    return f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}"
+
+
+def budgets(cells: Sequence[Cell], configs: Path) -> dict[str, Any]:
+    """By table what was spent on finding hyper-parameters, as `search.yaml` in the folder of configurations has it."""
+    path = configs / "search.yaml"
+    searches = read_yaml(path, "budgets of the search", "") if path.is_file() else {}
+    # A file of one's own may bear the name of another that was searched on.
+    of_envs = {cell.table for cell in cells if cell.table == cell.options["env"]}
+    return {table: search for table, search in searches.items() if table in of_envs}
 
 
 def failures(cells: Sequence[Cell], output_dir: Path) -> list[str]:

@@ -163,7 +163,7 @@ def provenance(
     seeds: Sequence[int],
     shapes: Mapping[str, str],
     searches: Mapping[str, Any],
-    versions: Mapping[str, str],
+    origins: Sequence[str],
     *,
     costs: str = "",
     failures: Sequence[str] = (),
@@ -177,7 +177,7 @@ def provenance(
         shapes: By table what it is.
         searches: By table what was spent on finding hyper-parameters: `trials` of every method, their `seconds` by
             method, and the `seed` of the split that was searched on.
-        versions: Of the project (`commit`) and of what it stands on.
+        origins: The commit of the project, and the versions of what it stands on, in words.
         costs: How seconds were measured.
         failures: Cells that have no results, in words.
         deviations: What differs from the protocol of arXiv:2512.21395, where it is followed.
@@ -196,7 +196,7 @@ def provenance(
     lines += [f"{table}: {shape}." for table, shape in shapes.items()]
     lines += [_budget(table, searches) for table in shapes]
     lines += [costs] if costs else []
-    lines.append(f"Versions: {', '.join(f'{name} {version}' for name, version in versions.items())}.")
+    lines += origins
     if deviations:
         lines.append("Rows marked (published) are those of arXiv:2512.21395, of its real tables and its own procedure.")
         lines += [f"Deviation. {deviation}" for deviation in deviations]

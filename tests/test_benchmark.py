@@ -17,7 +17,7 @@ from rlsyn import benchmark
 from rlsyn.arguments import check_arguments
 from rlsyn.benchmark import Cell, run_cells
 from rlsyn.benchmark_figures import COLOURS, cost_figure, rank_figure, trade_off_figure
-from rlsyn.benchmark_results import collect, failures
+from rlsyn.benchmark_results import budgets, collect, failures, origins
 from rlsyn.benchmark_tables import pareto_table, provenance, summarise, to_markdown
 from rlsyn.files import plain
 from rlsyn.methods import make_method, method_class, read_variants, usable_methods
@@ -65,6 +65,13 @@ def test_one_command_leaves_tables_and_figures_and_goes_on_where_it_stopped(scri
         "not searched",
     ):
         assert part in notes
+    config = yaml.safe_load((cell / "config.yaml").read_text())
+    config |= {"commit": "earlier", "versions": {**config["versions"], "torch": "1.0"}}
+    (cell / "config.yaml").write_text(yaml.safe_dump(config))
+    assert script.main([*command, "--seeds", "0", "1"]) == 0
+    printed = capsys.readouterr().out
+    assert "- Versions of most cells: commit " in printed
+    assert "- Versions of patients, bootstrap, seed 0: commit earlier, torch 1.0, else the same.\n" in printed
     assert script.main([arg for arg in command if arg != "--fast"]) == 2
     assert "was run with another fast" in capsys.readouterr().err
 
@@ -164,10 +171,45 @@ def test_all_says_which_methods_were_left_out(script, csv, tmp_path, monkeypatch
 
 def test_budget_of_the_search_stands_under_the_table():
     searches = {"t": {"trials": 8, "seed": 0, "seconds": {"rlsyn": 1000, "one_step": 234}}}
-    lines = provenance("c", [0], {"t": "real; 5 rows", "u": "SIMULATED"}, searches, {"commit": "abc"})
+    lines = provenance("c", [0], {"t": "real; 5 rows", "u": "SIMULATED"}, searches, ["Versions: commit abc."])
+    assert lines.endswith("- Versions: commit abc.\n")
     assert "Hyper-parameters on t: searched with 8 trials each for rlsyn, one_step (1,234 s in all)" in lines
     assert "saw the training people of seed 0" in lines
     assert "Hyper-parameters on u: not searched there" in lines and "u: SIMULATED." in lines
+
+
+def test_budget_of_a_search_is_that_of_the_environment_not_of_a_file_of_its_name(tmp_path):
+    (tmp_path / "search.yaml").write_text("BreastCancer-v0: {trials: 5}\nother: {trials: 3}")
+    own = Cell("BreastCancer-v0", {"env": "Table-v0"}, "rlsyn", 0)
+    searched = Cell("BreastCancer-v0", {"env": "BreastCancer-v0"}, "rlsyn", 0)
+    assert budgets([own], tmp_path) == {} == budgets([searched], tmp_path / "none")
+    assert budgets([searched], tmp_path) == {"BreastCancer-v0": {"trials": 5}}
+
+
+def test_cells_of_another_commit_or_other_versions_are_named(tmp_path):
+    options = {"env": "Table-v0", "csv": "t.csv", "label": "died"}
+    origin_of = {
+        ("rlsyn", 0): {"commit": "b", "versions": {"torch": "2"}},
+        ("rlsyn", 1): {"commit": "a", "versions": {"torch": "2"}},
+        ("trees", 0): {"commit": "a", "versions": {"torch": "2"}},
+        ("trees", 1): {"commit": "a", "versions": {"torch": "2"}},
+        ("copula", 0): {"commit": "a", "versions": {"torch": "1"}},
+        ("copula", 1): {"commit": "a", "versions": {"torch": "1"}},
+        ("failed", 0): None,
+    }
+    cells = [Cell("t", options, method, seed) for method, seed in origin_of]
+    assert origins(cells, tmp_path) == []
+    for cell in cells:
+        if origin := origin_of[cell.method, cell.seed]:
+            cell.folder(tmp_path).mkdir(parents=True)
+            (cell.folder(tmp_path) / "config.yaml").write_text(yaml.safe_dump(origin))
+            (cell.folder(tmp_path) / "metrics.csv").write_text("")
+    assert origins(cells, tmp_path) == [
+        "Versions of most cells: commit a, torch 2.",
+        "Versions of t, copula, seeds 0, 1: torch 1, else the same.",
+        "Versions of t, rlsyn, seed 0: commit b, else the same.",
+    ]
+    assert origins(cells[2:4], tmp_path) == ["Versions: commit a, torch 2."]
 
 
 def test_a_method_that_fails_is_told_and_does_not_stop_the_others(script, csv, tmp_path, capsys, monkeypatch):
@@ -265,6 +307,19 @@ def test_ranks_put_the_best_first_and_attacks_below_chance_share_theirs(results)
     assert columns == ["mean", "S2R", "membership", "DOMIAS", "near copies"]
     assert set(ranks[:, columns.index("membership")]) == {6.5}
     assert sorted(ranks[:, columns.index("near copies")]) == list(range(1, 13))
+
+
+@pytest.mark.parametrize("n_methods", [1, 2, 12])
+def test_numbers_of_the_ranks_can_be_read_on_their_fields(results, n_methods):
+    panel = rank_figure(results[results["method"].isin(results["method"].unique()[:n_methods])]).axes[0]
+    for text in panel.texts:
+        column, row = text.get_position()
+        field = panel.images[0].cmap(panel.images[0].norm(panel.images[0].get_array()[row, column]))
+        channels = np.array(field[:3])
+        linear = np.where(channels <= 0.03928, channels / 12.92, ((channels + 0.055) / 1.055) ** 2.4)
+        luminance = linear @ [0.2126, 0.7152, 0.0722]
+        contrast = 1.05 / (luminance + 0.05) if text.get_color() == "w" else (luminance + 0.05) / 0.05
+        assert contrast >= 4, (text.get_text(), contrast)  # WCAG 2.2 asks 4.5 of small, 3 of large text
 
 
 def test_costs_have_a_bar_for_each_method_and_table(results):

@@ -105,7 +105,9 @@ def test_command_leaves_figure_table_and_page_and_goes_on(load_script, csv, tmp_
     table = pd.read_csv(out / "trade_off.csv")
     assert table["method"].tolist() == [DEFAULT, "privacy_2", "independent", "bootstrap"]
     assert (out / "trade_off.png").stat().st_size > 10_000
-    assert "| patients | privacy_2 |" in (out / "trade_off.md").read_text()
+    page = (out / "trade_off.md").read_text()
+    assert "| patients | privacy_2 |" in page and "- Versions: commit " in page
+    assert "Hyper-parameters on patients: not searched there" in page
     capsys.readouterr()
     monkeypatch.setattr(benchmark, "make_method", lambda *_: pytest.fail("A finished cell was run again."))
     assert script.main(command) == 0
