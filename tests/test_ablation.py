@@ -10,7 +10,7 @@ import pytest
 
 from rlsyn.ablation import SHOWN, commands, difference_text, differences, overview, parameters_text, table_of
 from rlsyn.benchmark import Cell
-from rlsyn.benchmark_tables import wide
+from rlsyn.benchmark_tables import half_width, wide
 from rlsyn.methods import Variant, read_variants
 from rlsyn.schema import infer_schema
 from rlsyn.synthesizer import RLSyn
@@ -42,7 +42,26 @@ def test_differences_are_paired_by_seed():
 @pytest.mark.parametrize(("metric", "mark"), [("S2R AUC", "▲"), ("association", "▼"), ("fit (s)", "▼"), ("KS", "▼")])
 def test_more_is_better_or_worse_by_the_metric(metric, mark):
     assert difference_text(np.array([0.010, 0.011, 0.012]), metric).endswith(mark)
-    assert overview(results_of({"rlsyn": [0.6] * 3, "more": [0.7, 0.71, 0.72]}, metric))[metric][0] == f"+0.110 1{mark}"
+    assert overview(results_of({"rlsyn": [0.6] * 3, "more": [0.7, 0.71, 0.72]}, metric))[metric][0] == (
+        f"+0.110 ± 0.025 {mark} (1{mark})"
+    )
+
+
+def test_the_mean_over_tables_has_the_interval_of_the_seeds_that_all_tables_have():
+    # One effect, and chance that differs by table: no table alone can tell, their mean can.
+    chance = [np.array([0.03, -0.03, 0.0]), np.array([-0.03, 0.0, 0.03]), np.array([0.001, 0.029, -0.03])]
+    tables = []
+    for number, own in enumerate(chance):
+        of_table = results_of({"rlsyn": [0.7] * 3, "more": list(0.72 + own)}, "detection").assign(table=f"t{number}")
+        tables.append(of_table)
+    row = overview(pd.concat(tables, ignore_index=True)).iloc[0]
+    per_seed = 0.02 + np.mean(chance, axis=0)
+    assert (row["tables"], row["detection"]) == ("3", f"+0.020 ± {half_width(per_seed):.3f} ▼")
+    assert half_width(per_seed) < 0.001
+    extra = tables[0].assign(seed=tables[0]["seed"] + 3, detection=0.9)
+    assert overview(pd.concat([*tables, extra], ignore_index=True)).iloc[0]["detection"] == row["detection"]
+    none_in_common = pd.concat([tables[0], tables[1].assign(seed=tables[1]["seed"] + 3)], ignore_index=True)
+    assert overview(none_in_common).iloc[0]["detection"] == "-"
 
 
 def test_utility_of_classes_and_of_numbers_is_never_one_mean():
