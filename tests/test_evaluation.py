@@ -17,7 +17,7 @@ METRICS = {
     *("KS mean", "KS max", "TV mean", "missing rate difference", "DWD", "association difference", "CWC", "NMI"),
     *("detection AUC (LightGBM)", "detection AUC (logistic)", "alpha-precision", "beta-recall", "concept abundance"),
     *("S2R AUC", "S2R AUC (logistic_regression)", "S2R AUC (random_forest)", "S2R AUC (lightgbm)", "S2R AUC (svc)"),
-    *("S2R AUC (lightgbm_paper)", "S2R Brier", "R2S AUC"),
+    *("S2R AUC (lightgbm_paper)", "S2R Brier", "R2S AUC", "S2R AUC loss"),
     *("membership AUC", "membership AUC per person", "membership TPR at 1 % FPR", "membership TPR at 5 % FPR"),
     *("DOMIAS AUC", "attribute inference advantage", "near copies", "exact copies", "copies of unique rows"),
     *("DCR 5 %", "DCR median", "NNDR 5 %", "NNDR median", "broken rules", "out of range"),
@@ -38,6 +38,7 @@ TOLERANCES = {
     "detection AUC (LightGBM)": 0.08,
     "detection AUC (logistic)": 0.12,
     "S2R AUC": 0.04,
+    "S2R AUC loss": 0.04,
     "S2R AUC (logistic_regression)": 0.04,
     "S2R AUC (random_forest)": 0.06,
     "S2R AUC (lightgbm)": 0.05,
@@ -136,6 +137,7 @@ def test_train_against_itself_is_ideal_on_fidelity_and_worst_on_privacy(train, t
     for metric in ("KS mean", "TV mean", "missing rate difference", "DWD", "association difference", "CWC"):
         assert scores.loc[metric, "value"] == pytest.approx(0, abs=1e-12), metric
     assert scores.loc["S2R AUC", "value"] == scores.loc["S2R AUC", "real"]
+    assert scores.loc["S2R AUC loss", ["value", "low", "high", "real"]].tolist() == [0, 0, 0, 0]
     assert scores.loc["membership AUC", "value"] > 0.97
     assert scores.loc["exact copies", "value"] == scores.loc["near copies", "value"] == 1
 
@@ -189,7 +191,10 @@ def test_without_label_the_utility_rows_say_so(train, test, synthetic):
 
 def test_regression_scores_are_r2(train, test, synthetic):
     scores = quick(train, test, synthetic, Schema(COLUMNS, "pressure", "person"), ALL_REFERENCES)
-    assert {"S2R R2", "S2R R2 (ridge)", "S2R R2 (lightgbm)", "R2S R2"} <= set(scores.index)
+    assert {"S2R R2", "S2R R2 loss", "S2R R2 (ridge)", "S2R R2 (lightgbm)", "R2S R2"} <= set(scores.index)
+    for column in ("value", "independent"):
+        loss = scores.loc["S2R R2", "real"] - scores.loc["S2R R2", column]
+        assert scores.loc["S2R R2 loss", column] == pytest.approx(loss)
     assert scores.loc["S2R R2", ["value", "real", "independent"]].notna().all()
 
 

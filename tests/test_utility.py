@@ -321,26 +321,35 @@ def test_mistakes_of_the_caller_are_named(train, test):
 @pytest.mark.parametrize("schema", [SCHEMA, STAGES, QUANTITY], ids=["binary", "classes", "quantity"])
 @pytest.mark.parametrize("fast", [False, True])
 def test_every_declared_metric_has_an_estimate_within_its_range(train, test, schema, fast):
-    predictions = {model: predict(train, test, schema, model) for model in utility.models(schema, fast)}
-    estimates = utility.estimate(predictions, test, schema, 0, True)
+    models = utility.models(schema, fast)
+    predictions, worse = (
+        {model: predict(rows, test, schema, model) for model in models} for rows in (train, train[:60])
+    )
+    estimates = utility.estimate(worse, test, schema, 0, True, predictions)
     declared = {metric.name: metric for metric in utility.metrics(schema, fast)}
     assert {name.split(" ", 1)[1] for name in declared} == set(estimates)
     for name, metric in declared.items():
         estimate = estimates[name.split(" ", 1)[1]]
         assert metric.low <= estimate.low < estimate.value < estimate.high <= metric.high
-    scores = [utility.score(values, test, schema) for values in predictions.values()]
-    assert next(iter(estimates.values())).value == pytest.approx(np.mean(scores))
-    without = utility.estimate(predictions, test, schema, 0, False)
+    of_reference, scores = (
+        np.mean([utility.score(values, test, schema) for values in one.values()]) for one in (predictions, worse)
+    )
+    first = next(iter(estimates))
+    assert estimates[first].value == pytest.approx(scores)
+    assert estimates[f"{first} loss"].value == pytest.approx(of_reference - scores)
+    without = utility.estimate(worse, test, schema, 0, False, predictions)
     assert {key: one.value for key, one in without.items()} == {key: one.value for key, one in estimates.items()}
     assert np.isnan([one.low for one in without.values()]).all()
 
 
 def test_metrics_name_the_models_and_fast_leaves_out_the_slow_ones():
     assert [metric.name for metric in utility.metrics(SCHEMA, fast=True)] == [
-        *("S2R AUC", "S2R AUC (logistic_regression)", "S2R AUC (lightgbm)", "S2R Brier", "R2S AUC"),
+        *("S2R AUC", "S2R AUC loss", "S2R AUC (logistic_regression)", "S2R AUC (lightgbm)", "S2R Brier", "R2S AUC"),
     ]
     assert utility.models(QUANTITY, fast=True) == ("ridge", "lightgbm")
-    assert [metric.name for metric in utility.metrics(QUANTITY, fast=True)][0::3] == ["S2R R2", "R2S R2"]
+    assert [metric.name for metric in utility.metrics(QUANTITY, fast=True)] == [
+        *("S2R R2", "S2R R2 loss", "S2R R2 (ridge)", "S2R R2 (lightgbm)", "R2S R2"),
+    ]
     assert utility.metrics(Schema(COLUMNS), fast=False) == utility.metrics(SCHEMA, fast=False)
     for part in (fit_and_predict, utility.estimate, utility.roc, utility.calibration, utility.metrics(SCHEMA, False)):
         assert pickle.loads(pickle.dumps(part)) == part
@@ -355,6 +364,30 @@ def test_interval_covers_what_the_model_reaches_on_everybody(train):
         estimate = utility.estimate(logistic((train, others)), others, SCHEMA, seed, True)["AUC"]
         inside += estimate.low <= truth <= estimate.high
     assert inside >= 21
+
+
+def test_interval_of_the_loss_covers_what_is_lost_on_everybody_and_is_that_of_pairs(train):
+    everybody = make_patients(10_000, 5)
+    on_everybody = [utility.score(predict(rows, everybody), everybody, SCHEMA) for rows in (train, train[:60])]
+    truth = on_everybody[0] - on_everybody[1]
+    inside, widths = 0, []
+    for seed in range(25):
+        others = make_patients(200, 100 + seed, rows_per_person=1)
+        real, worse = (logistic((rows, others)) for rows in (train, train[:60]))
+        found = utility.estimate(worse, others, SCHEMA, seed, True, real)
+        inside += found["AUC loss"].low <= truth <= found["AUC loss"].high
+        widths.append([found[key].high - found[key].low for key in ("AUC loss", "AUC")])
+    assert truth > 0.005 and inside >= 21
+    of_loss, of_score = np.mean(widths, axis=0)
+    assert of_loss < 0.8 * of_score
+
+
+def test_nothing_is_lost_to_oneself_for_sure(train, test):
+    own = logistic((train, test))
+    assert utility.estimate(own, test, SCHEMA, 0, True, own)["AUC loss"] == (0, 0, 0)
+    assert "AUC loss" not in utility.estimate(own, test, SCHEMA, 0, True)
+    with pytest.raises(ValueError, match="each of the 210 rows of the table, got 10"):
+        utility.estimate(own, test, SCHEMA, 0, True, {model: values[:10] for model, values in own.items()})
 
 
 def test_interval_shrinks_with_more_rows_and_widens_when_rows_share_a_person(train):

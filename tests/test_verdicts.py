@@ -19,8 +19,8 @@ def scores(**changes):
             rows[threshold.metric]["copy"] = 0.02
     for name in ("membership AUC", "membership AUC per person", "DOMIAS AUC", "detection AUC (LightGBM)"):
         rows[name] |= {"value": 0.5, "real": 0.5}
-    rows["S2R AUC"] |= {"value": 0.85, "real": 0.86, "independent": 0.5}
-    rows["S2R R2"] |= {"value": 0.50, "real": 0.50, "independent": -0.1}
+    rows["S2R AUC loss"] |= {"value": 0.01, "independent": 0.36}
+    rows["S2R R2 loss"] |= {"value": 0.0, "independent": 0.6}
     for name, change in changes.items():
         rows[name] |= change
     for name, row in rows.items():
@@ -44,7 +44,7 @@ def test_all_families_are_judged_good_where_every_criterion_is():
     [
         ("privacy", "membership AUC", (0.55, 0.56, 0.61)),
         ("privacy", "exact copies", (0.0, 0.0005, 0.002)),
-        ("utility", "S2R AUC", (0.84, 0.80, 0.70)),
+        ("utility", "S2R AUC loss", (0.02, 0.06, 0.16)),
         ("fidelity", "KS mean", (0.04, 0.08, 0.09)),
         ("fidelity", "detection AUC (LightGBM)", (0.3, 0.7, 0.9)),
         ("constraints", "broken rules", (0.01, 0.04, 0.06)),
@@ -94,13 +94,27 @@ def test_intervals_decide_whether_a_level_is_sure(metric, change, level):
     assert criterion.text.endswith("too few people to tell") == wavers
 
 
+@pytest.mark.parametrize(
+    ("change", "level"),
+    [
+        ({"value": 0.01, "low": -0.01, "high": 0.03}, "good"),
+        ({"value": 0.01, "low": -0.08, "high": 0.10}, "fair"),
+        ({"value": 0.12, "low": 0.01, "high": 0.23}, "fair"),
+        ({"value": 0.12, "low": 0.06, "high": 0.18}, "poor"),
+    ],
+    ids=["sure", "too few to praise", "too few to blame", "surely poor"],
+)
+def test_utility_is_judged_by_the_interval_of_the_loss(change, level):
+    assert by_family(scores(**{"S2R AUC loss": change}))["utility"].level == level
+
+
 def test_what_could_not_be_judged_is_named():
     missing = {"value": np.nan, "note": "not computed: no reason"}
     verdict = by_family(scores(**{"DOMIAS AUC": missing}))["privacy"]
     assert verdict.level == "good" and "Could not be judged: DOMIAS AUC." in verdict.wording
     foreign = {"value": np.nan, "note": "not computed: does not apply: rows are people"}
     assert "Could not" not in by_family(scores(**{"membership AUC per person": foreign}))["privacy"].wording
-    nothing = by_family(scores(**{"S2R AUC": missing, "S2R R2": missing}))["utility"]
+    nothing = by_family(scores(**{"S2R AUC loss": missing, "S2R R2 loss": missing}))["utility"]
     assert nothing.level == "unknown" and nothing.wording.startswith("Not judged.")
 
 
@@ -117,7 +131,7 @@ def test_marginals_alone_make_no_fidelity_good():
     ("family", "metric", "change"),
     [
         ("privacy", "membership AUC", {"copy": 0.52}),
-        ("utility", "S2R AUC", {"value": 0.52, "real": 0.52, "independent": 0.5}),
+        ("utility", "S2R AUC loss", {"value": 0.0, "independent": 0.02}),
         ("fidelity", "association difference", {"value": 0.05, "copy": 0.06, "independent": 0.07}),
     ],
     ids=["an attack that finds no copies", "a label that nothing predicts", "noise as large as all associations"],

@@ -87,7 +87,11 @@ def utility_rows(
     metrics, computed = (utility.metrics(schema, fast) for fast in (False, tables.fast))
     if schema.label is None:
         return [_row(metric, {}, "not computed: the schema names no label") for metric in metrics], {}
-    s2r = {name: _label_scores(tables, {m: found[m, name] for m in names}, tables.test, name) for name in in_place}
+    of_test = {name: {model: found[model, name] for model in names} for name in in_place}
+    s2r = {
+        name: _label_scores(tables, predictions, tables.test, name, of_test["real"])
+        for name, predictions in of_test.items()
+    }
     scored = [name for name in in_place if name != "real"]
     r2s = {
         name: _label_scores(tables, {m: _nth(found[m, "real"], i) for m in names}, in_place[name], name)
@@ -104,21 +108,32 @@ def utility_rows(
         results = s2r if kind == "S2R" else r2s
         estimates = {name: one.get(key, NOTHING) for name, one in results.items() if isinstance(one, dict)}
         reason, real_reason = (one if isinstance(one, str) else "" for one in (results["synthetic"], results["real"]))
-        note = reason or notes[kind]
+        note = reason or (real_reason if metric.name.endswith(" loss") else "") or notes[kind]
         rows.append(
             _row(metric, estimates, _join(note, f"reference: {real_reason}" if real_reason not in note else ""))
         )
-    curves = {name: _curves(tables, {m: found[m, name] for m in names}) for name in in_place}
+    curves = {name: _curves(tables, predictions) for name, predictions in of_test.items()}
     return rows, {"utility": curves}
 
 
 def _label_scores(
-    tables: Tables, predictions: Mapping[str, Any], table: pd.DataFrame, name: str
+    tables: Tables,
+    predictions: Mapping[str, Any],
+    table: pd.DataFrame,
+    name: str,
+    reference: Mapping[str, Any] | None = None,
 ) -> dict[str, Estimate] | str:
-    if reasons := [one for one in predictions.values() if isinstance(one, str)]:
-        return str(reasons[0])
-    first = {model: arrays[0] for model, arrays in predictions.items()}
-    return attempt(utility.estimate, first, table, tables.schema, tables.seed, name in ("synthetic", "real"))
+    own, of_reference = _first(predictions), _first(reference or {})
+    if isinstance(own, str):
+        return own
+    with_interval = name in ("synthetic", "real")
+    real = None if isinstance(of_reference, str) else of_reference
+    return attempt(utility.estimate, own, table, tables.schema, tables.seed, with_interval, real)
+
+
+def _first(predictions: Mapping[str, Any]) -> dict[str, np.ndarray] | str:
+    reasons = [one for one in predictions.values() if isinstance(one, str)]
+    return str(reasons[0]) if reasons else {model: arrays[0] for model, arrays in predictions.items()}
 
 
 def _nth(predictions: list[np.ndarray] | str, position: int) -> list[np.ndarray] | str:

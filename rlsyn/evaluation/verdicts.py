@@ -25,9 +25,9 @@ class Threshold:
         metric: As in the table of scores.
         good: The largest figure that is good.
         fair: The largest figure that is fair.
-        figure: What is compared: the `value`; how far it lies `above real`, the score of real rows; how far `below
-            real`; or how many `times copy` it is, the score of training people drawn with replacement, which is what
-            chance alone makes of a table of this size.
+        figure: What is compared: the `value`; how far it lies `above real`, the score of real rows; or how many `times
+            copy` it is, the score of training people drawn with replacement, which is what chance alone makes of a
+            table of this size.
         least_copy: `times copy` takes no reference smaller than this, so that a lucky draw sets no unfair bar.
         control: The reference that a metric able to judge this table cannot find good (`copy` for attacks,
             `independent` for what associations make). Where it does, the metric is not judged: an attack that does not
@@ -40,7 +40,7 @@ class Threshold:
     metric: str
     good: float
     fair: float
-    figure: Literal["value", "above real", "below real", "times copy"] = "value"
+    figure: Literal["value", "above real", "times copy"] = "value"
     least_copy: float = 0.0
     control: Literal["", "copy", "independent"] = ""
     is_fact: bool = False
@@ -55,8 +55,8 @@ THRESHOLDS = (
     Threshold("privacy", "near copies", 0.01, 0.04, "above real", control="copy"),
     Threshold("privacy", "exact copies", 0.0, 0.001, "above real", is_fact=True),
     Threshold("privacy", "copies of unique rows", 0.0, 0.001, "above real", is_fact=True),
-    Threshold("utility", "S2R AUC", 0.03, 0.08, "below real", control="independent"),
-    Threshold("utility", "S2R R2", 0.05, 0.15, "below real", control="independent"),
+    Threshold("utility", "S2R AUC loss", 0.03, 0.08, control="independent"),
+    Threshold("utility", "S2R R2 loss", 0.05, 0.15, control="independent"),
     Threshold("fidelity", "KS mean", 2.0, 4.0, "times copy", least_copy=0.015),
     Threshold("fidelity", "TV mean", 2.0, 4.0, "times copy", least_copy=0.015),
     Threshold("fidelity", "missing rate difference", 0.02, 0.05),
@@ -126,8 +126,7 @@ def verdicts(scores: pd.DataFrame) -> list[Verdict]:
 
     A criterion is good where its figure is and the interval leaves no doubt that it is at least fair; poor where the
     figure is worse than fair and the interval leaves no doubt that it is not good; fair in between, and where too few
-    people were there to tell, as where an attack has no interval at all. Utility is judged by the figure alone: S2R and
-    R2R are scored on the same people, so that most of their chance is common.
+    people were there to tell, as where an attack has no interval at all.
 
     A family is as good as its worst criterion. What could not be judged is named; where that is every criterion with a
     control, the family is fair at best.
@@ -190,14 +189,13 @@ def _judge(threshold: Threshold, row: pd.Series) -> Criterion:
 
 
 _CONTROLS = {"copy": "copies of the training rows", "independent": "columns shuffled apart"}
-_REFERENCE = {"above real": "real", "below real": "real", "times copy": "copy"}
+_REFERENCE = {"above real": "real", "times copy": "copy"}
 
 
 def _figure(threshold: Threshold, value: float, row: pd.Series) -> float:
     figures: dict[str, Callable[[], float]] = {
         "value": lambda: value,
         "above real": lambda: value - row["real"],
-        "below real": lambda: row["real"] - value,
         "times copy": lambda: value / max(row["copy"], threshold.least_copy),
     }
     return float(figures[threshold.figure]())
@@ -210,7 +208,7 @@ def _range(threshold: Threshold, row: pd.Series) -> tuple[float, float]:
     about effect measures, Statistics in Medicine 27, 2008).
     """
     value, figure = row["value"], _figure(threshold, row["value"], row)
-    if pd.isna(row["low"]) or threshold.figure == "below real":
+    if pd.isna(row["low"]):
         return figure, figure
     if threshold.figure == "above real":
         real_low, real_high = (row["real"] if pd.isna(row[end]) else row[end] for end in ("real_low", "real_high"))
@@ -223,8 +221,6 @@ def _text(threshold: Threshold, row: pd.Series) -> str:
     value = f"{threshold.metric} {row['value']:.3f}"
     interval = "" if pd.isna(row["low"]) else f", 95 % interval {row['low']:.3f} to {row['high']:.3f}"
     good, fair = (_limit(threshold, figure, row) for figure in (threshold.good, threshold.fair))
-    if threshold.figure == "below real":
-        return f"{value}{interval} (good from {good} on, fair from {fair}; real rows {row['real']:.3f})"
     beside = {"above real": "; real rows {real:.3f}", "times copy": "; drawn again from train {copy:.3f}"}
     reference = beside.get(threshold.figure, "").format(real=row["real"], copy=row["copy"])
     return f"{value}{interval} (good up to {good}, fair up to {fair}{reference})"
@@ -234,7 +230,6 @@ def _limit(threshold: Threshold, figure: float, row: pd.Series) -> str:
     limits = {
         "value": figure,
         "above real": row["real"] + figure,
-        "below real": row["real"] - figure,
         "times copy": figure * max(row["copy"], threshold.least_copy),
     }
     return f"{limits[threshold.figure]:.3g}"

@@ -40,7 +40,7 @@ def models(schema: Schema, fast: bool) -> tuple[str, ...]:
 
 
 def metrics(schema: Schema, fast: bool) -> tuple[Metric, ...]:
-    """The metrics of utility: S2R by the mean of the models and by each of them, S2R Brier for classes, and R2S.
+    """The metrics of utility: S2R by the mean of the models, its loss against R2R, S2R by each model, Brier score, and R2S.
 
     What follows "S2R " or "R2S " in a name is the key under which `estimate` gives the value.
     """
@@ -51,7 +51,15 @@ def metrics(schema: Schema, fast: bool) -> tuple[Metric, ...]:
         unit, low, scale = "AUC", 0.0, "0.5 is guessing, 1 perfect"
     goal = f"{scale}; to be reached is the value of models fitted and scored on real rows."
     s2r = f"How well models fitted on synthetic rows predict the label of real test rows: {goal}"
-    found = [Metric(f"S2R {unit}", "utility", "maximise", low, 1.0, s2r)]
+    loss = (
+        "How much worse models fitted on synthetic rows predict the label of real test rows than models fitted on train "
+        f"do: R2R {unit} - S2R {unit}. 0: as well, below 0: better. The interval is that of the difference, on the same "
+        "people."
+    )
+    found = [
+        Metric(f"S2R {unit}", "utility", "maximise", low, 1.0, s2r),
+        Metric(f"S2R {unit} loss", "utility", "minimise", low - 1.0, 1.0 - low, loss),
+    ]
     for name in models(schema, fast):
         which = PAPER_SETTING if name == "lightgbm_paper" else name.replace("_", " ")
         meaning = f"{s2r} This one model: {which}."
@@ -108,7 +116,12 @@ def brier(predictions: np.ndarray, table: pd.DataFrame, schema: Schema) -> float
 
 
 def estimate(
-    predictions: dict[str, np.ndarray], table: pd.DataFrame, schema: Schema, seed: int, with_interval: bool
+    predictions: dict[str, np.ndarray],
+    table: pd.DataFrame,
+    schema: Schema,
+    seed: int,
+    with_interval: bool,
+    reference: dict[str, np.ndarray] | None = None,
 ) -> dict[str, Estimate]:
     """The score of each model on a table, their mean and the mean Brier score, with 95 % intervals.
 
@@ -121,10 +134,11 @@ def estimate(
         schema: The columns.
         seed: Of the groups that the jackknife leaves out.
         with_interval: Whether intervals are wanted.
+        reference: Predictions for the same rows by the models fitted on real rows.
 
     Returns:
         By the end of the metric's name, "AUC" or "R2", "AUC (lightgbm)" and so on, and "Brier" where a model has
-        probabilities.
+        probabilities; with a reference "AUC loss" or "R2 loss", its mean score minus theirs.
 
     Raises:
         NotComputableError: No label, no labelled rows, or a label that does not vary.
@@ -132,15 +146,19 @@ def estimate(
     """
     if not predictions:
         raise ValueError("A score needs the predictions of at least one model, got none.")
-    known = {}
-    for model, values in predictions.items():
-        is_known, labels = _labels_to_score(table, schema, values)
-        known[model] = values[is_known]
-
+    is_known, labels = _labels_to_score(table, schema, *predictions.values(), *(reference or {}).values())
+    known, of_reference = (
+        {model: values[is_known] for model, values in one.items()} for one in (predictions, reference or {})
+    )
     classes = _scored_classes(table[is_known], labels, schema)
 
     def scores(rows: np.ndarray) -> dict[str, float]:
-        return _scores_by_key(labels[rows], {model: values[rows] for model, values in known.items()}, classes)
+        found = _scores_by_key(labels[rows], {model: values[rows] for model, values in known.items()}, classes)
+        if not of_reference:
+            return found
+        unit = next(iter(found))
+        real = _scores_by_key(labels[rows], {model: values[rows] for model, values in of_reference.items()}, classes)
+        return {**found, f"{unit} loss": real[unit] - found[unit]}
 
     values_by_key = scores(np.arange(len(labels)))
     if not with_interval:
@@ -271,12 +289,13 @@ def _check_binary(schema: Schema) -> None:
         raise NotComputableError("the label is not binary")
 
 
-def _labels_to_score(table: pd.DataFrame, schema: Schema, predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    if len(predictions) != len(table):
-        raise ValueError(
-            f"Predictions must have a row for each of the {len(table)} rows of the table, got {len(predictions)}. "
-            "Predict all rows, those without a label too."
-        )
+def _labels_to_score(table: pd.DataFrame, schema: Schema, *predictions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    for values in predictions:
+        if len(values) != len(table):
+            raise ValueError(
+                f"Predictions must have a row for each of the {len(table)} rows of the table, got {len(values)}. "
+                "Predict all rows, those without a label too."
+            )
     is_known, labels = known_labels(table, label_column(schema))
     if len(labels) == 0:
         raise NotComputableError("no row has a label in the table to score on")
