@@ -46,20 +46,25 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _given(arguments: argparse.Namespace) -> list[str]:
-    """The options that are not the default, with files by their names."""
+    """The options that are not the default."""
     baseline = arguments.baseline if arguments.baseline != "rlsyn" else None
-    files = [Path(path).name for path in arguments.variants] if arguments.variants != DEFAULT_FILES else []
-    output = Path(arguments.output).name if arguments.output != DEFAULT_OUTPUT else None
+    files = [_shown(Path(path)) for path in arguments.variants] if arguments.variants != DEFAULT_FILES else []
+    output = _shown(Path(arguments.output)) if arguments.output != DEFAULT_OUTPUT else None
     given = {"--variants": files, "--baseline": [baseline] if baseline else [], "-o": [output] if output else []}
     return [word for option, words in given.items() if words for word in (option, *words)]
+
+
+def _shown(path: Path) -> str:
+    """A file of the project by its path there, another by its name: its place is another on every machine."""
+    root = HERE.resolve().parent
+    return path.resolve().relative_to(root).as_posix() if path.resolve().is_relative_to(root) else path.name
 
 
 def _variants(paths: list[str]) -> dict[str, tuple[str, Variant]]:
     """By name the file that a variant stands in, as a command names it, and the variant."""
     found: dict[str, tuple[str, Variant]] = {}
     for path in map(Path, paths):
-        shown = f"experiments/variants/{path.name}" if path.parent.resolve() == VARIANTS.resolve() else path.name
-        found |= {variant.name: (shown, variant) for variant in read_variants(path) if variant.name not in found}
+        found |= {variant.name: (_shown(path), variant) for variant in read_variants(path) if variant.name not in found}
     return found
 
 

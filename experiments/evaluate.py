@@ -54,6 +54,9 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"evaluate.py: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\nStopped; the scores are not complete.", file=sys.stderr)
+        return 130
     print_scores(evaluation)
     print(f"Scored in {evaluation.seconds:.0f} s: {output_dir / 'metrics.csv'}, {report}")
     return 0
@@ -77,12 +80,16 @@ def _check_free(output_dir: Path) -> None:
 
 def _run_dataset(arguments: argparse.Namespace) -> Dataset:
     """What a run learned and held out."""
+    run_dir, config = Path(arguments.run), read_config(arguments.run)
+    if "train_fingerprint" not in config:
+        what = "the cell of a benchmark" if "env" in config else "a saved model"
+        raise ValueError(
+            f"{run_dir} is {what}, not a run: it holds no training rows. Leave it out, and give --train, --test and "
+            "--synthetic."
+        )
     for name in ("train", "test", "label", "group", "schema", "constraints", "drop"):
         if getattr(arguments, name):
             raise ValueError(f"A run knows its tables and columns, got --{name} beside {arguments.run}. Leave it out.")
-    run_dir, config = Path(arguments.run), read_config(arguments.run)
-    if "env" not in config:
-        raise ValueError(f"{run_dir} is a saved model, which holds no rows. Give --train, --test and --synthetic.")
     if not (is_finished(run_dir) or arguments.synthetic):
         raise ValueError(f"The run {run_dir} has no synthetic.csv: it is not finished. Go on with run_ppo.py --resume.")
     dataset = load_dataset(config | ({"csv": str(Path(arguments.csv).absolute())} if arguments.csv else {}))
@@ -92,7 +99,7 @@ def _run_dataset(arguments: argparse.Namespace) -> Dataset:
 
 def _others(arguments: argparse.Namespace, n_samples: int) -> dict[str, pd.DataFrame]:
     """Records of a run's other policies, to stand beside the synthetic ones."""
-    if arguments.run is None or arguments.synthetic or read_config(arguments.run)["method"] != "rlsyn":
+    if arguments.run is None or arguments.synthetic:
         return {}
     from rlsyn.comparison import records_of_others
     from rlsyn.synthesizer import RLSyn

@@ -49,6 +49,9 @@ def main(argv: list[str] | None = None) -> int:
     except (ValueError, OSError) as error:
         print(f"sample.py: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except KeyboardInterrupt:
+        print("\nStopped; nothing was written.", file=sys.stderr)
+        return 130
     if "env" in config and not is_finished(arguments.run):
         print(f"Note: the run {arguments.run} is not finished; these records come from its last checkpoint.")
     origin = f" of {config.get('env', 'a saved model')}" + (" (SIMULATED)" if config.get("simulated") else "")

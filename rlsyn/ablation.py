@@ -100,8 +100,8 @@ def table_of(results: pd.DataFrame, table: str, baseline: str = "rlsyn") -> pd.D
 def overview(results: pd.DataFrame, baseline: str = "rlsyn") -> pd.DataFrame:
     """The mean difference from the baseline over tables, and on how many of them it is beyond its interval, as text.
 
-    The interval of the mean is that over seeds: for each of them the differences of all tables make one mean. Seeds
-    that some table lacks are left out.
+    The mean is that of the tables' own means. Its interval is that over seeds: for each of them the differences of all
+    tables make one mean; where a table lacks a seed that another has there is none.
     """
     against, shown = differences(results, baseline), _known(results)
     rows = []
@@ -110,12 +110,21 @@ def overview(results: pd.DataFrame, baseline: str = "rlsyn") -> pd.DataFrame:
         row["variant"] += f" ({folder})" if len(set(results["folder"])) > 1 else ""
         for name in shown:
             by_table = of_method.pivot_table(name, "seed", "table")
-            row[name] = difference_text(by_table.dropna().mean(axis=1).to_numpy(), name)
+            row[name] = _mean_over_tables(by_table, name)
             marks = [_mark(of_table.dropna().to_numpy(), name) for _, of_table in by_table.items()]
             if counts := ", ".join(f"{marks.count(mark)}{mark}" for mark in (BETTER, WORSE) if mark in marks):
                 row[name] += f" ({counts})"
         rows.append(row)
     return pd.DataFrame(rows, columns=["variant", "tables", *shown])
+
+
+def _mean_over_tables(by_table: pd.DataFrame, name: str) -> str:
+    if by_table.empty:
+        return "-"
+    has_all_seeds = by_table.notna().all(axis=None)
+    return (
+        difference_text(by_table.mean(axis=1).to_numpy(), name) if has_all_seeds else f"{by_table.mean().mean():+.3f}"
+    )
 
 
 def difference_text(values: np.ndarray, name: str) -> str:
@@ -217,7 +226,7 @@ def _reading(baseline: str) -> list[str]:
         f"`{baseline}`, paired by seed, with the interval of the difference. {BETTER} and {WORSE}: better, or worse, by",
         "more than that interval. AUCs of detection and membership are compared as far as they are above one half.",
         "Intervals are of one comparison each: of 20 rows without any effect one will be marked. Scores are those of",
-        "test rows; what was chosen by them must be judged on other splits. Over all tables a value is the mean of their",
-        "differences, with the interval of this mean over the seeds that all of them have; in brackets stands on how many",
-        "tables the difference is beyond its own interval.",
+        "test rows; what was chosen by them must be judged on other splits. Over all tables a value is the mean of theirs,",
+        "with the interval over seeds where all tables have the same seeds; in brackets stands on how many tables the",
+        "difference is beyond its own interval.",
     ]

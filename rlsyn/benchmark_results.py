@@ -84,7 +84,7 @@ def origins(cells: Sequence[Cell], output_dir: Path) -> list[str]:
     """In words the commit and the versions of packages that finished cells were run with.
 
     Returns:
-        One line where all share them. Otherwise the first is that of most cells, and each other names its cells, and
+        One line where all share them. Otherwise the first is that of all cells but those that the others name, with
         what of theirs differs from the first.
     """
     cells_of: dict[Origin, list[Cell]] = {}
@@ -97,9 +97,10 @@ def origins(cells: Sequence[Cell], output_dir: Path) -> list[str]:
         return []
     found = sorted(cells_of, key=lambda origin: -len(cells_of[origin]))
     most = found[0]
-    lines = [f"Versions{' of most cells' if len(found) > 1 else ''}: {_listed(most)}."]
+    lines = [f"Versions{' of all cells but those below' if len(found) > 1 else ''}: {_listed(most)}."]
     for other in found[1:]:
-        differs = [item for item in other if item not in most]
+        absent = [(name, "unknown") for name, _ in most if name not in dict(other)]
+        differs = [item for item in other if item not in most] + absent
         lines.append(f"Versions of {_named(cells_of[other])}: {_listed(differs)}, else the same.")
     return lines
 

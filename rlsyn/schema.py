@@ -339,10 +339,9 @@ def _infer_text(name: str, present: pd.Series, missing: bool) -> Column:
     are_codes = distinct.str.fullmatch(r"0\d+").any()
     if is_number.mean() > 0.5 and n_distinct > MAX_CLASSES and not are_codes:
         numbers = pd.to_numeric(texts.str.replace(",", "."), errors="coerce")
-        odd = texts[numbers.isna()]
-        example = odd.iloc[0][:40] if len(odd) else example
+        odd = texts[numbers.isna()] if numbers.isna().any() else texts
         raise ValueError(
-            f"Column {name!r} must hold numbers with points or only text, got numbers as text, such as {example!r}. "
+            f"Column {name!r} must hold numbers with points or only text, got numbers as text, such as {first_form(odd)}. "
             f"Make the text empty (missing) and write decimals with points, or leave the column out with --drop {_shell(name)}."
         )
     if n_distinct == len(texts) and n_distinct >= MIN_ROWS:
@@ -389,12 +388,24 @@ def _is_identifier(numbers: np.ndarray) -> bool:
 
 
 def _refusal(name: str, what: str, example: str, instead: str = "") -> str:
-    # A log is read by others than those who may see the value.
-    form = re.sub(r"\d", "9", re.sub(r"[^\W\d_]", "x", example))
     return (
-        f"Column {name!r} {what}, of the form {form!r}: such a column cannot be learned and would identify people. "
+        f"Column {name!r} {what}, of the form {_form(example)!r}: such a column cannot be learned and would identify people. "
         f"Leave it out {instead}with --drop {_shell(name)}."
     )
+
+
+def first_form(values: pd.Series) -> str:
+    """The form of the first value and where it stands: a log is read by others than those who may see the value.
+
+    Example:
+        >>> first_form(pd.Series(["Smith, 1951"]))
+        "'xxxxx, 9999' (row of index 0)"
+    """
+    return f"{_form(str(values.iloc[0])[:40])!r} (row of index {values.index[0]})"
+
+
+def _form(text: str) -> str:
+    return re.sub(r"\d", "9", re.sub(r"[^\W\d_]", "x", text))
 
 
 def _shell(name: str) -> str:
@@ -423,6 +434,7 @@ def _validate_column(column: Column, values: pd.Series) -> None:
             known = list(column.categories)[:10]
             raise ValueError(f"Column {column.name!r} must hold one of {known}, got {unknown[:5]}.")
     elif not pd.api.types.is_numeric_dtype(values) and len(present):
-        raise ValueError(f"Column {column.name!r} must hold numbers, got {present.iloc[0]!r}.")
+        odd = present[pd.to_numeric(present, errors="coerce").isna()]
+        raise ValueError(f"Column {column.name!r} must hold numbers, got {first_form(odd if len(odd) else present)}.")
     elif np.isinf(present.to_numpy(dtype=float)).any():
         raise ValueError(f"Column {column.name!r} must hold finite numbers, got infinite ones.")

@@ -70,7 +70,7 @@ def test_one_command_leaves_tables_and_figures_and_goes_on_where_it_stopped(scri
     (cell / "config.yaml").write_text(yaml.safe_dump(config))
     assert script.main([*command, "--seeds", "0", "1"]) == 0
     printed = capsys.readouterr().out
-    assert "- Versions of most cells: commit " in printed
+    assert "- Versions of all cells but those below: commit " in printed
     assert "- Versions of patients, bootstrap, seed 0: commit earlier, torch 1.0, else the same.\n" in printed
     assert script.main([arg for arg in command if arg != "--fast"]) == 2
     assert "was run with another fast" in capsys.readouterr().err
@@ -195,6 +195,7 @@ def test_cells_of_another_commit_or_other_versions_are_named(tmp_path):
         ("trees", 1): {"commit": "a", "versions": {"torch": "2"}},
         ("copula", 0): {"commit": "a", "versions": {"torch": "1"}},
         ("copula", 1): {"commit": "a", "versions": {"torch": "1"}},
+        ("old", 0): {"commit": "a", "versions": {}},
         ("failed", 0): None,
     }
     cells = [Cell("t", options, method, seed) for method, seed in origin_of]
@@ -205,9 +206,10 @@ def test_cells_of_another_commit_or_other_versions_are_named(tmp_path):
             (cell.folder(tmp_path) / "config.yaml").write_text(yaml.safe_dump(origin))
             (cell.folder(tmp_path) / "metrics.csv").write_text("")
     assert origins(cells, tmp_path) == [
-        "Versions of most cells: commit a, torch 2.",
+        "Versions of all cells but those below: commit a, torch 2.",
         "Versions of t, copula, seeds 0, 1: torch 1, else the same.",
         "Versions of t, rlsyn, seed 0: commit b, else the same.",
+        "Versions of t, old, seed 0: torch unknown, else the same.",
     ]
     assert origins(cells[2:4], tmp_path) == ["Versions: commit a, torch 2."]
 

@@ -297,7 +297,7 @@ def test_from_table_takes_test_rows(patients, make_patients):
 
 
 def test_from_table_refuses_test_rows_with_values_of_another_kind(patients):
-    with pytest.raises(ValueError, match="'age' must hold numbers, got 'old'"):
+    with pytest.raises(ValueError, match="'age' must hold numbers, got 'xxx'"):
         from_table(patients, label="died", test=patients.assign(age="old"))
 
 

@@ -81,16 +81,48 @@ def test_a_run_is_scored_by_its_own_split_beside_its_warm_start(script, files, t
 
 def test_a_saved_model_knows_no_tables_to_judge_by(main, tmp_path, capsys):
     (tmp_path / "config.yaml").write_text("{method: rlsyn, parameters: {seed: 0}}")
-    assert main([str(tmp_path), "--synthetic", "s.csv", "-o", str(tmp_path / "scores")]) == 2
-    assert "is a saved model, which holds no rows" in capsys.readouterr().err
+    command = [str(tmp_path), "--synthetic", "s.csv", "-o", str(tmp_path / "scores")]
+    for more in ([], ["--train", "t.csv"]):  # the way out is the same
+        assert main([*command, *more]) == 2
+        err = capsys.readouterr().err
+        assert "is a saved model, not a run: it holds no training rows. Leave it out, and give --train" in err
+    (tmp_path / "config.yaml").write_text("{env: Table-v0, method: rlsyn, parameters: {seed: 0}}")
+    assert main(command) == 2
+    assert "is the cell of a benchmark, not a run" in capsys.readouterr().err
+    (tmp_path / "config.yaml").write_text(
+        "{env: Table-v0, method: rlsyn, parameters: {seed: 0}, train_fingerprint: '1'}"
+    )
+    assert main([*command, "--label", "x"]) == 2
+    assert "A run knows its tables and columns, got --label" in capsys.readouterr().err
+
+
+def test_ctrl_c_is_a_line(main, files, tmp_path, capsys, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rlsyn.evaluation.evaluate", interrupted)
+    assert main([*three(files), *LABEL, "-o", str(tmp_path / "scores"), "--fast"]) == 130
+    assert capsys.readouterr().err == "\nStopped; the scores are not complete.\n"
+
+
+def test_values_that_are_coded_otherwise_are_named(main, files, tmp_path, capsys):
+    table = pd.read_csv(files["synthetic"])
+    table.assign(diabetes=table["diabetes"].map({0: "no", 1: "yes"})).to_csv(files["synthetic"], index=False)
+    assert main([*three(files), *LABEL, "-o", str(tmp_path / "scores"), "--fast"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "No value of 'diabetes' in the synthetic table is one that train has: is it coded otherwise?" in out
+    assert "no row has a label that train knows in the table to fit on" in out
 
 
 @pytest.mark.parametrize(
     ("spoil", "message"),
     [
-        (lambda table: table.drop(columns="age"), "lacks 1 of the 9 columns of train: age."),
+        (lambda table: table.drop(columns="age"), "lacks 1 of the 9 columns of train: 'age'."),
         (lambda table: table.iloc[:0], "Expected a table with rows"),
-        (lambda table: table.assign(pressure="high"), "The synthetic table does not fit the schema. Column 'pressure'"),
+        (
+            lambda table: table.assign(pressure="high"),
+            "Column 'pressure' must hold numbers, got 'xxxx' (row of index 0)",
+        ),
         (lambda table: table.assign(pressure=np.inf), "must hold finite numbers"),
     ],
     ids=["other columns", "no rows", "other kind", "infinite"],
@@ -111,7 +143,6 @@ def test_a_table_that_cannot_be_scored_is_refused_in_one_line(main, files, tmp_p
         (["nowhere"], "Expected a run directory"),
         (["nowhere", "--seed", "-1"], "must not be negative"),
         (["nowhere", "--n-jobs", "0"], "at least 1"),
-        (["nowhere", "--label", "x"], "A run knows its tables and columns, got --label"),
         (["THREE", "-o", "scores", "--label", "diabets"], "Did you mean 'diabetes'?"),
         (["THREE", "-o", "scores", "--drop", "agee"], "Did you mean 'age'?"),
         (["THREE", "-o", "scores", "--schema", "none.yaml"], "none.yaml"),

@@ -238,7 +238,10 @@ def test_test_rows_of_one_person_leave_references_open(train, test, synthetic):
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda table: table.rename(columns={"age": "Age"}), r"synthetic table lacks 1 of the 9 columns of train: age"),
+        (
+            lambda table: table.rename(columns={"age": "Age"}),
+            r"synthetic table lacks 1 of the 9 columns of train: 'age'",
+        ),
         (lambda table: table.iloc[:0], "synthetic table has no rows"),
         (lambda table: table.assign(pressure="high"), r"synthetic table does not fit the schema.*'pressure'"),
         (lambda table: table.assign(pressure=np.inf), r"synthetic table does not fit.*finite"),

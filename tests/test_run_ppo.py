@@ -105,7 +105,7 @@ REFUSED = {
     "test rows of another kind": (
         None,
         [*OF_CSV, "--test-csv", "CSV.test.csv"],
-        "'age' must hold numbers, got 'old'",
+        "'age' must hold numbers, got 'xxx'",
     ),
     "test rows that are training rows": (
         None,

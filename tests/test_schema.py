@@ -233,7 +233,7 @@ INVALID_VALUES = {
     "unknown category": (lambda t: t.assign(site="Wien"), r"'site' must hold one of .*Basel.*, got \['Wien'\]"),
     "unknown number for a category": (lambda t: t.assign(sex=2), "'sex' must hold one of"),
     "missing where none may be": (lambda t: t.assign(age=t["age"].where(t["age"] < 60)), "'age' may not be missing"),
-    "text for a number": (lambda t: t.assign(age="old"), "'age' must hold numbers, got 'old'"),
+    "text for a number": (lambda t: t.assign(age="old"), "'age' must hold numbers, got 'xxx'"),
     "infinite": (lambda t: t.assign(age=np.inf), "'age' must hold finite numbers"),
 }
 

@@ -292,8 +292,8 @@ def test_many_rows_are_sampled_with_a_note_and_predicted_in_chunks(train, test, 
     [
         ({}, Schema(COLUMNS), "names no label"),
         ({}, Schema((Column("diabetes", "binary", (0, 1)),), "diabetes"), "no column besides the label"),
-        ({"fitted": None}, SCHEMA, "no row has a label in the table to fit on"),
-        ({"scored": None}, SCHEMA, "no row has a label in the table to score on"),
+        ({"fitted": None}, SCHEMA, "no row has a label that train knows in the table to fit on"),
+        ({"scored": None}, SCHEMA, "no row has a label that train knows in the table to score on"),
         ({"scored": 1}, SCHEMA, "does not vary in the table to score on"),
     ],
 )

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from rlsyn.schema import Column, Schema
+from rlsyn.schema import Column, Schema, first_form
 
 MISSING = -1
 """Position of a missing value."""
@@ -31,8 +31,11 @@ def column_numbers(values: pd.Series) -> np.ndarray:
         values = values.astype(object).where(values.notna(), None)  # pd.NA among objects is no number to pandas
     try:
         numbers = pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan)
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"Column {values.name!r} must hold numbers: {error}.") from error
+    except (TypeError, ValueError):
+        odd = values[values.notna() & pd.to_numeric(values, errors="coerce").isna()]
+        raise ValueError(
+            f"Column {values.name!r} must hold numbers, got {first_form(odd if len(odd) else values)}."
+        ) from None
     if np.isinf(numbers).any():
         raise ValueError(
             f"Column {values.name!r} must hold finite numbers, got {int(np.isinf(numbers).sum())} infinite."

@@ -16,10 +16,17 @@ from tqdm.auto import tqdm
 
 from rlsyn.evaluation import constraints, fidelity, privacy, utility
 from rlsyn.evaluation.evaluation import REFERENCES, Evaluation
-from rlsyn.evaluation.features import NotComputableError, column_numbers, row_groups
+from rlsyn.evaluation.features import (
+    MISSING,
+    UNKNOWN,
+    NotComputableError,
+    category_positions,
+    column_numbers,
+    row_groups,
+)
 from rlsyn.evaluation.measure import Measure, Measurement, Tables
 from rlsyn.evaluation.score_rows import Key, attempt, cost_rows, measure_rows, scores_table, utility_rows
-from rlsyn.schema import Schema
+from rlsyn.schema import Column, Schema
 
 MANY_COPIES = 0.5
 FEW_PEOPLE = 50
@@ -179,9 +186,15 @@ def _remarks(tables: Tables) -> tuple[str, ...]:
         remarks.append(f"The test rows are of {n_people} people only: read every score with its interval.")
     if 2 * len(tables.synthetic) < len(tables.train):
         remarks.append(
-            f"The synthetic table has {len(tables.synthetic):,} rows, train {len(tables.train):,}: by chance alone so few "
+            f"Rows of the synthetic table: {len(tables.synthetic):,}, of train: {len(tables.train):,}; by chance alone so few "
             "lie further from train than as many as train has, which fidelity is judged by."
         )
+    for role, table in (("test", tables.test), ("synthetic", tables.synthetic)):
+        remarks += [
+            f"No value of {column.name!r} in the {role} table is one that train has: is it coded otherwise?"
+            for column in tables.schema.columns
+            if column.is_discrete and _is_foreign(table[column.name], column)
+        ]
     group = tables.schema.group
     if group in tables.synthetic:
         remarks.append(
@@ -194,6 +207,12 @@ def _remarks(tables: Tables) -> tuple[str, ...]:
         shown = ", ".join(ignored[:10]) + (", ..." if len(ignored) > 10 else "")
         remarks.append(f"Columns of the synthetic table that train does not have were left out of account: {shown}.")
     return tuple(remarks)
+
+
+def _is_foreign(values: pd.Series, column: Column) -> bool:
+    positions = category_positions(values, column)
+    present = positions[positions != MISSING]
+    return len(present) > 0 and bool((present == UNKNOWN).all())
 
 
 def _halves(test: pd.DataFrame, schema: Schema, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -229,8 +248,8 @@ def _check(name: str, table: pd.DataFrame, schema: Schema) -> None:
         raise ValueError(f"Column names must be unique, the {name} table has {twice[:5]} more than once. Rename them.")
     absent = [column for column in schema.names if column not in table]
     if absent:
-        listed = ", ".join(absent[:5]) + (", ..." if len(absent) > 5 else "")
-        others = [str(column) for column in table.columns if column not in schema.names]
+        listed = ", ".join(map(repr, absent[:5])) + (", ..." if len(absent) > 5 else "")
+        others = [repr(column) for column in table.columns if column not in schema.names]
         instead = f" It has {', '.join(others[:5])} instead." if others else ""
         raise ValueError(
             f"The {name} table lacks {len(absent)} of the {len(schema.names)} columns of train: {listed}.{instead}"

@@ -83,18 +83,19 @@ WORDING: dict[Family, dict[Level, str]] = {
     },
     "utility": {
         "good": "Models trained on synthetic rows do about as well as models trained on real ones.",
-        "fair": "Models trained on synthetic rows do visibly worse than models trained on real ones.",
+        "fair": "Models trained on synthetic rows do somewhat worse than models trained on real ones, or too few people "
+        "were there to tell.",
         "poor": "Models trained on synthetic rows do far worse than models trained on real ones.",
         "unknown": "Not judged.",
     },
     "fidelity": {
         "good": "The synthetic rows are distributed about as real rows are.",
-        "fair": "The synthetic rows differ somewhat from real rows.",
+        "fair": "The synthetic rows differ somewhat from real rows, or too few people were there to tell.",
         "poor": "The synthetic rows differ strongly from real rows.",
         "unknown": "Not judged.",
     },
     "constraints": {
-        "good": "The synthetic rows keep the declared rules and ranges as well as real rows do.",
+        "good": "The synthetic rows keep ranges, and rules where any are declared, as well as real rows do.",
         "fair": "Some synthetic rows break declared rules or leave the ranges.",
         "poor": "Many synthetic rows break declared rules or leave the ranges.",
         "unknown": "Not judged.",

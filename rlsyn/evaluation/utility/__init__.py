@@ -298,7 +298,7 @@ def _labels_to_score(table: pd.DataFrame, schema: Schema, *predictions: np.ndarr
             )
     is_known, labels = known_labels(table, label_column(schema))
     if len(labels) == 0:
-        raise NotComputableError("no row has a label in the table to score on")
+        raise NotComputableError("no row has a label that train knows in the table to score on")
     if np.ptp(labels) == 0:
         raise NotComputableError("the label does not vary in the table to score on")
     return is_known, labels

@@ -125,7 +125,7 @@ def fit_and_predict(
         raise NotComputableError("there is no column besides the label")
     is_known, labels = known_labels(fitted, label)
     if len(labels) == 0:
-        raise NotComputableError("no row has a label in the table to fit on")
+        raise NotComputableError("no row has a label that train knows in the table to fit on")
     rows = fitted[is_known]
     encoder.fit(rows)
     sample = _sample(len(labels), MAX_ROWS.get(model, len(labels)), seed)
