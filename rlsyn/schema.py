@@ -271,7 +271,7 @@ def infer_column(values: pd.Series, keep_integer: bool = False) -> Column:
     Raises:
         ValueError: An infinite value, a date, free text or an identifier.
     """
-    name, present = str(values.name), values.dropna()
+    name, present = str(values.name), values.reset_index(drop=True).dropna()
     missing = len(present) < len(values)
     if pd.api.types.is_datetime64_any_dtype(values) or isinstance(values.dtype, pd.PeriodDtype):
         raise ValueError(_refusal(name, "holds dates", str(present.iloc[0]) if len(present) else "NaT"))
@@ -395,13 +395,16 @@ def _refusal(name: str, what: str, example: str, instead: str = "") -> str:
 
 
 def first_form(values: pd.Series) -> str:
-    """The form of the first value and where it stands: a log is read by others than those who may see the value.
+    """The form of the first value and its row: a log is read by others than those who may see the value.
+
+    Args:
+        values: Of a column whose index counts the rows of the table; another index could name people.
 
     Example:
         >>> first_form(pd.Series(["Smith, 1951"]))
-        "'xxxxx, 9999' (row of index 0)"
+        "'xxxxx, 9999' (row 0, counted from 0)"
     """
-    return f"{_form(str(values.iloc[0])[:40])!r} (row of index {values.index[0]})"
+    return f"{_form(str(values.iloc[0])[:40])!r} (row {values.index[0]}, counted from 0)"
 
 
 def _form(text: str) -> str:
@@ -424,7 +427,7 @@ def _check_label(values: pd.Series) -> None:
 
 
 def _validate_column(column: Column, values: pd.Series) -> None:
-    present = values.dropna()
+    present = values.reset_index(drop=True).dropna()
     if not column.missing and len(present) < len(values):
         raise ValueError(f"Column {column.name!r} may not be missing, got {len(values) - len(present)} missing values.")
     if column.is_discrete:

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from rlsyn.constraints import constraints_from
+from rlsyn.evaluation.features import column_numbers
 from rlsyn.names import unknown_name
 from rlsyn.schema import Column, Schema, count_decimals, infer_column, infer_schema, rare_categories
 
@@ -316,3 +317,22 @@ def test_rules_are_counted_and_neither_refuse_tables_nor_part_schemas(patients):
 
 def test_third_place_of_a_schema_stays_the_group():
     assert Schema((Column("x", "numeric"),), None, "person").group == "person"
+
+
+def test_refusals_show_form_and_row_neither_the_value_nor_an_index_that_may_name_people():
+    ages = pd.Series(
+        ["61", None, *map(str, range(40, 97)), "Smith, 1951"], index=[f"MRN{i}" for i in range(60)], name="age"
+    )
+    table = pd.DataFrame({"age": ages, "died": [0, 1] * 30})
+    with pytest.raises(ValueError, match=r"numbers as text, such as 'xxxxx, 9999' \(row 59, counted from 0\)"):
+        infer_schema(table)
+    schema = Schema((Column("age", "numeric", missing=True), Column("died", "binary", (0, 1))))
+    with pytest.raises(
+        ValueError, match=r"'age' must hold numbers, got 'xxxxx, 9999' \(row 59, counted from 0\)"
+    ) as first:
+        schema.validate(table)
+    with pytest.raises(
+        ValueError, match=r"'age' must hold numbers, got 'xxxxx, 9999' \(row 59, counted from 0\)"
+    ) as second:
+        column_numbers(table["age"])
+    assert not any(word in str(error.value) for error in (first, second) for word in ("Smith", "MRN", "61"))

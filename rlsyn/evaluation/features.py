@@ -32,9 +32,10 @@ def column_numbers(values: pd.Series) -> np.ndarray:
     try:
         numbers = pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan)
     except (TypeError, ValueError):
-        odd = values[values.notna() & pd.to_numeric(values, errors="coerce").isna()]
+        present = values.reset_index(drop=True).dropna()
+        odd = present[pd.to_numeric(present, errors="coerce").isna()]
         raise ValueError(
-            f"Column {values.name!r} must hold numbers, got {first_form(odd if len(odd) else values)}."
+            f"Column {values.name!r} must hold numbers, got {first_form(odd if len(odd) else present)}."
         ) from None
     if np.isinf(numbers).any():
         raise ValueError(
