@@ -139,6 +139,12 @@ def test_page_of_a_benchmark_holds_tables_and_commands_that_run(load_script, csv
     assert "2 of 2 cells" in capsys.readouterr().out
 
 
+def test_files_of_the_project_are_shown_by_their_path_there_and_others_by_their_name(load_script, tmp_path):
+    script = load_script("ablation")
+    assert script._shown(VARIANTS) == "experiments/variants/ablation.yaml"
+    assert script._shown(tmp_path / "page.md") == "page.md"
+
+
 def test_command_of_a_row_is_that_of_its_parameters_and_protocol():
     variants = {"no_kl": ("v.yaml", Variant("no_kl", "rlsyn", {"kl_coef": 0.0}, from_config=True))}
     cell = Cell(

@@ -78,6 +78,16 @@ def test_a_refusal_is_the_one_line_of_its_process(saved, tmp_path):
     assert "Did you mean 'site'" in result.stderr and result.stderr.count("\n") == 1, result.stderr
 
 
+def test_ctrl_c_is_a_line_and_leaves_nothing(call_script, saved, tmp_path, capfd, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(RLSyn, "sample", interrupted)
+    assert call_script("sample", saved, "-n", "5", "-o", tmp_path / "records.csv") == 130
+    assert capfd.readouterr().err == "\nStopped; nothing was written.\n"
+    assert not list(tmp_path.iterdir())
+
+
 def test_folder_without_a_run_is_refused(call_script, tmp_path, capfd):
     assert call_script("sample", tmp_path, "-o", tmp_path / "more.csv") == 2
     assert "Expected a run directory" in capfd.readouterr().err

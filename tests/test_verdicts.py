@@ -105,7 +105,9 @@ def test_intervals_decide_whether_a_level_is_sure(metric, change, level):
     ids=["sure", "too few to praise", "too few to blame", "surely poor"],
 )
 def test_utility_is_judged_by_the_interval_of_the_loss(change, level):
-    assert by_family(scores(**{"S2R AUC loss": change}))["utility"].level == level
+    verdict = by_family(scores(**{"S2R AUC loss": change}))["utility"]
+    assert verdict.level == level
+    assert ("too few people were there to tell" in verdict.wording) == (level == "fair")
 
 
 def test_what_could_not_be_judged_is_named():
