@@ -407,6 +407,13 @@ def first_form(values: pd.Series) -> str:
     return f"{_form(str(values.iloc[0])[:40])!r} (row {values.index[0]}, counted from 0)"
 
 
+def first_text(values: pd.Series) -> str:
+    """`first_form` of the first value that is no number, in a column that should hold numbers."""
+    present = values.reset_index(drop=True).dropna()
+    odd = present[pd.to_numeric(present, errors="coerce").isna()]
+    return first_form(odd if len(odd) else present)
+
+
 def _form(text: str) -> str:
     return re.sub(r"\d", "9", re.sub(r"[^\W\d_]", "x", text))
 
@@ -427,7 +434,7 @@ def _check_label(values: pd.Series) -> None:
 
 
 def _validate_column(column: Column, values: pd.Series) -> None:
-    present = values.reset_index(drop=True).dropna()
+    present = values.dropna()
     if not column.missing and len(present) < len(values):
         raise ValueError(f"Column {column.name!r} may not be missing, got {len(values) - len(present)} missing values.")
     if column.is_discrete:
@@ -437,7 +444,6 @@ def _validate_column(column: Column, values: pd.Series) -> None:
             known = list(column.categories)[:10]
             raise ValueError(f"Column {column.name!r} must hold one of {known}, got {unknown[:5]}.")
     elif not pd.api.types.is_numeric_dtype(values) and len(present):
-        odd = present[pd.to_numeric(present, errors="coerce").isna()]
-        raise ValueError(f"Column {column.name!r} must hold numbers, got {first_form(odd if len(odd) else present)}.")
+        raise ValueError(f"Column {column.name!r} must hold numbers, got {first_text(values)}.")
     elif np.isinf(present.to_numpy(dtype=float)).any():
         raise ValueError(f"Column {column.name!r} must hold finite numbers, got infinite ones.")

@@ -7,7 +7,7 @@ import re
 import numpy as np
 import pandas as pd
 
-from rlsyn.schema import Column, Schema, first_form
+from rlsyn.schema import Column, Schema, first_text
 
 MISSING = -1
 """Position of a missing value."""
@@ -32,11 +32,7 @@ def column_numbers(values: pd.Series) -> np.ndarray:
     try:
         numbers = pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan)
     except (TypeError, ValueError):
-        present = values.reset_index(drop=True).dropna()
-        odd = present[pd.to_numeric(present, errors="coerce").isna()]
-        raise ValueError(
-            f"Column {values.name!r} must hold numbers, got {first_form(odd if len(odd) else present)}."
-        ) from None
+        raise ValueError(f"Column {values.name!r} must hold numbers, got {first_text(values)}.") from None
     if np.isinf(numbers).any():
         raise ValueError(
             f"Column {values.name!r} must hold finite numbers, got {int(np.isinf(numbers).sum())} infinite."
