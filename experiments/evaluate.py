@@ -30,6 +30,8 @@ def main(argv: list[str] | None = None) -> int:
         synthetic = _without(arguments.drop, read_table(arguments.synthetic or Path(arguments.run) / "synthetic.csv"))
         make_folder(output_dir)
         _check_free(output_dir)
+        if arguments.fast:
+            _check_nothing_lost(output_dir / "metrics.csv", dataset.schema)
         # scikit-learn, LightGBM and Matplotlib take seconds to import: a mistyped path is told before.
         from rlsyn.evaluation import evaluate, print_scores, write_report
 
@@ -76,6 +78,21 @@ def _check_free(output_dir: Path) -> None:
     for name, is_wrong, what in (("report.html", Path.is_dir, "folder"), ("figures", Path.is_file, "file")):
         if is_wrong(output_dir / name):
             raise ValueError(f"{output_dir / name} is a {what} and in the way. Choose another folder with -o.")
+
+
+def _check_nothing_lost(path: Path, schema: Schema) -> None:
+    # A fast evaluation must not take away what minutes were spent on.
+    from rlsyn.evaluation import utility
+
+    if not path.is_file():
+        return
+    of_all, of_fast = ({metric.name for metric in utility.metrics(schema, fast)} for fast in (False, True))
+    there = pd.read_csv(path).dropna(subset=["value"])["metric"]
+    if lost := [name for name in there if name in of_all - of_fast]:
+        raise ValueError(
+            f"{path} has {len(lost)} scores that --fast leaves out, {lost[0]} among them, and would be replaced. Leave "
+            "--fast out, or choose another folder with -o."
+        )
 
 
 def _run_dataset(arguments: argparse.Namespace) -> Dataset:

@@ -38,7 +38,7 @@ from rlsyn.sampling import Rules, draw_table
 from rlsyn.schema import Schema, given_or_inferred
 from rlsyn.selection import Criterion, Selected, suffices
 from rlsyn.training import Training
-from rlsyn.training_folder import checkpoint_of, config_text, write_config
+from rlsyn.training_folder import checkpoint_of, config_text, read_encoding, write_config
 from rlsyn.warm_start import WarmStartResult, behaviour_clone, choose_people
 
 _log = logging.getLogger(__name__)
@@ -342,7 +342,7 @@ class RLSyn:
         """The model in a folder that `save` wrote, or in a run directory. Nothing is unpickled.
 
         Raises:
-            FileNotFoundError: The folder holds no saved model.
+            FileNotFoundError: The folder holds no saved model, or a part of one.
             ValueError: It is damaged, or another version of the project wrote it.
         """
         folder = Path(path)
@@ -357,7 +357,7 @@ class RLSyn:
         defaults = {name: parameter.default for name, parameter in signature(cls).parameters.items()}
         parameters = with_effect(algorithm(given.get("algo", "ppo")), given, "config.yaml", defaults)
         model = cls(**{**parameters, "device": device})
-        encoding = Encoding.read(checkpoint.parent / "encoding.json")
+        encoding = read_encoding(checkpoint)
         with global_seed(model.seed):
             model._build(encoding, np.zeros((1, len(encoding.levels)), dtype=np.int64))
             model._load_state(state)

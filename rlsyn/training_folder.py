@@ -56,6 +56,7 @@ def checkpoint_of(folder: Path, config: str, encoding: Encoding, resume: bool) -
         resume: Whether it goes on with what is there.
 
     Raises:
+        FileNotFoundError: The encoding beside the state is gone.
         ValueError: The folder has a training of other parameters (`MAY_CHANGE` apart), or of other rows to go on from.
     """
     if other := _other_parameters(folder / "config.yaml", config):
@@ -64,12 +65,31 @@ def checkpoint_of(folder: Path, config: str, encoding: Encoding, resume: bool) -
         )
     if not resume or (found := latest_checkpoint(folder)) is None:
         return None
-    if not _is_same(Encoding.read(found.parent / "encoding.json"), encoding):
+    if not _is_same(read_encoding(found), encoding):
         raise ValueError(
             f"{folder} holds a training on other rows, or by another version that made other levels of them. Resume it "
             "with its own, or give an empty run_dir."
         )
     return found
+
+
+def read_encoding(checkpoint: Path) -> Encoding:
+    """The encoding that lies beside a training state.
+
+    Raises:
+        FileNotFoundError: There is none.
+        ValueError: It is damaged.
+    """
+    path = checkpoint.parent / "encoding.json"
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"Expected encoding.json beside {checkpoint}, found none: nobody knows its levels. Copy the whole folder, "
+            "or train anew."
+        )
+    try:
+        return Encoding.read(path)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} is damaged. Copy the whole folder again, or train anew.") from error
 
 
 def _is_same(first: Encoding, second: Encoding) -> bool:

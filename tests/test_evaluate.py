@@ -96,6 +96,21 @@ def test_a_saved_model_knows_no_tables_to_judge_by(main, tmp_path, capsys):
     assert "A run knows its tables and columns, got --label" in capsys.readouterr().err
 
 
+def test_fast_scores_do_not_replace_fuller_ones(main, files, tmp_path, capsys):
+    command, output = [*three(files), *LABEL, "-o", str(tmp_path / "scores")], tmp_path / "scores"
+    for _ in range(2):  # fast ones may be replaced by fast ones
+        assert main([*command, "--fast"]) == 0
+    scores = pd.read_csv(output / "metrics.csv")
+    left_out = scores["note"].str.contains("left out for speed", na=False)
+    scores.assign(value=scores["value"].where(~left_out, 0.5)).to_csv(output / "metrics.csv", index=False)
+    before = (output / "metrics.csv").read_bytes()
+    capsys.readouterr()
+    assert main([*command, "--fast"]) == 2
+    err = capsys.readouterr().err
+    assert f"has {left_out.sum()} scores that --fast leaves out, {scores.loc[left_out, 'metric'].iloc[0]} among" in err
+    assert "another folder with -o" in err and (output / "metrics.csv").read_bytes() == before
+
+
 def test_ctrl_c_is_a_line(main, files, tmp_path, capsys, monkeypatch):
     def interrupted(*_, **__):
         raise KeyboardInterrupt

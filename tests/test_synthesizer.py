@@ -220,6 +220,19 @@ def test_run_directory_has_curves_figures_and_checkpoints_and_can_be_loaded(pati
     assert (run_dir / "checkpoints" / "encoding.json").is_file()
 
 
+def test_a_folder_without_its_encoding_is_refused_in_words(patients, tmp_path):
+    tiny(patients, 1).fit(patients, label="died", run_dir=tmp_path)
+    encoding = tmp_path / "checkpoints" / "encoding.json"
+    encoding.write_text(encoding.read_text()[:-20])
+    again = {"label": "died", "run_dir": tmp_path, "resume": True}
+    for use in (lambda: RLSyn.load(tmp_path), lambda: tiny(patients, 2).fit(patients, **again)):
+        with pytest.raises(ValueError, match=r"encoding\.json is damaged"):
+            use()
+    encoding.unlink()
+    with pytest.raises(FileNotFoundError, match=r"Expected encoding\.json beside .*state_.* Copy the whole folder"):
+        RLSyn.load(tmp_path)
+
+
 def test_resumed_fit_goes_on_from_the_checkpoint(patients, tmp_path):
     tiny(patients, 2).fit(patients, label="died", run_dir=tmp_path)
     model = tiny(patients, 4).fit(patients, label="died", run_dir=tmp_path, resume=True)
