@@ -17,7 +17,7 @@ import pandas as pd
 from rlsyn.arguments import Parser, check_n_jobs
 from rlsyn.constraints import read_constraints
 from rlsyn.datasets import Dataset, n_people_in_both, read_table
-from rlsyn.runs import check_same_table, is_finished, load_dataset, make_folder, read_config, versions
+from rlsyn.runs import MOVABLE, check_same_table, is_finished, load_dataset, make_folder, moved, read_config, versions
 from rlsyn.schema import Schema, infer_schema
 
 
@@ -109,7 +109,7 @@ def _run_dataset(arguments: argparse.Namespace) -> Dataset:
             raise ValueError(f"A run knows its tables and columns, got --{name} beside {arguments.run}. Leave it out.")
     if not (is_finished(run_dir) or arguments.synthetic):
         raise ValueError(f"The run {run_dir} has no synthetic.csv: it is not finished. Go on with run_ppo.py --resume.")
-    dataset = load_dataset(config | ({"csv": str(Path(arguments.csv).absolute())} if arguments.csv else {}))
+    dataset = load_dataset(moved(config, vars(arguments)))
     check_same_table(run_dir, config, dataset)
     return dataset
 
@@ -144,6 +144,9 @@ def read_costs(run_dir: str | Path) -> dict[str, float]:
 
 
 def _given_dataset(arguments: argparse.Namespace) -> Dataset:
+    for name in MOVABLE:
+        if getattr(arguments, name):
+            raise ValueError(f"--{name.replace('_', '-')} goes with a run directory, got it without. Leave it out.")
     absent = [f"--{name}" for name in ("train", "test", "synthetic") if not getattr(arguments, name)]
     if absent:
         raise ValueError(
@@ -192,7 +195,10 @@ def _parser() -> Parser:
     tables.add_argument("--drop", metavar="COLUMN", nargs="+", action="extend", default=[], help="columns to leave out")
     tables.add_argument("--schema", metavar="FILE", help="schema.yaml, where kinds should not be inferred from train")
     tables.add_argument("--constraints", metavar="FILE", help="YAML list of rules that every record must obey")
-    parser.add_argument("--csv", metavar="FILE", help="where the table of a run lies now, if it was moved")
+    places = parser.add_argument_group("where the data of a run lie now, if they were moved")
+    places.add_argument("--csv", metavar="FILE", help="the table")
+    places.add_argument("--test-csv", metavar="FILE", help="its test rows, if it had a table of them")
+    places.add_argument("--data-dir", metavar="DIR", help="the release of a cohort")
     parser.add_argument("-o", "--output", metavar="DIR", help="folder to write to (default: that of the run)")
     seed = "of folds, subsamples and classifiers (default: that of the run, 0 for three tables)"
     parser.add_argument("--seed", type=int, help=seed)

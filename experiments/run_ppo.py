@@ -26,6 +26,7 @@ from rlsyn.datasets.reader_options import add_options, add_protocol
 from rlsyn.files import write_whole
 from rlsyn.names import unknown_name
 from rlsyn.runs import (
+    MOVABLE,
     check_checkpoint,
     check_same_table,
     checkpoint_steps,
@@ -34,6 +35,7 @@ from rlsyn.runs import (
     licence_of,
     load_dataset,
     merge,
+    moved,
     named_run_dir,
     new_run_dir,
     parse_parameters,
@@ -51,8 +53,6 @@ if TYPE_CHECKING:
 
 METHOD = "rlsyn"
 CONFIGS = Path(__file__).parent / "configs"
-MOVABLE = ("csv", "data_dir")
-"""What a run that is resumed may find elsewhere."""
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -286,8 +286,7 @@ def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
             f"{arguments.resume} was not begun by this version of this command: its config.yaml lacks {absent}."
         )
     options = {name: config[name] for name in names} | {"reader_options": config.get("reader_options", {})}
-    moved = {name: getattr(arguments, name) for name in MOVABLE}
-    options |= {name: str(Path(place).absolute()) for name, place in moved.items() if place is not None}
+    options = moved(options, vars(arguments))
     parameters = with_effect(algorithm(options["algo"]), options["parameters"], "config.yaml")
     if arguments.n_timesteps is not None:
         if arguments.n_timesteps <= (n_done := checkpoint_steps(arguments.resume)):

@@ -33,6 +33,9 @@ VERSIONED = (
 LICENCE = "data_licence.txt"
 """File of a run directory that says what binds whoever uses what is in it."""
 
+MOVABLE = ("csv", "test_csv", "data_dir")
+"""What a run may find elsewhere when it goes on, or is judged again."""
+
 
 def new_run_dir(log_dir: str | Path, method: str, env: str) -> Path:
     """A fresh folder `log_dir/method/env_n`, n the next free number.
@@ -115,6 +118,7 @@ def write_config(
         "n_train": len(dataset.train),
         "n_test": len(dataset.test),
         "train_fingerprint": fingerprint(dataset.train),
+        "test_fingerprint": fingerprint(dataset.test),
         **({name: before[name] for name in now if name in before} if before else now),
         **({"resumed": [*before.get("resumed", []), now]} if before else {}),
     }
@@ -171,6 +175,11 @@ def load_dataset(options: Mapping[str, Any], progress_bar: bool = False) -> Data
     return from_table(table, options["label"], options["group"], test, source, constraints=constraints, **split)
 
 
+def moved(config: Mapping[str, Any], places: Mapping[str, Any]) -> dict[str, Any]:
+    """The `config.yaml` of a run whose data, `MOVABLE`, lie elsewhere now: at the places given, if any."""
+    return {**config, **{name: str(Path(places[name]).absolute()) for name in MOVABLE if places.get(name)}}
+
+
 def licence_of(options: Mapping[str, Any]) -> str:
     """What binds whoever uses the release that options of `load_dataset` name, told without reading it; else empty.
 
@@ -204,7 +213,7 @@ def check_same_table(run_dir: Path, config: Mapping[str, Any], dataset: Dataset)
     """Check that a run may be resumed with this data set.
 
     Raises:
-        ValueError: The columns or the training rows are not those that the run began with.
+        ValueError: The columns or the rows are not those that the run began with.
     """
     before, now = Schema.read(run_dir / "schema.yaml"), dataset.schema
     if before != now:
@@ -213,8 +222,12 @@ def check_same_table(run_dir: Path, config: Mapping[str, Any], dataset: Dataset)
             f"{run_dir} was begun with another schema ({len(before.columns)} columns, label {before.label!r}; now "
             f"{len(now.columns)}, label {now.label!r}; first difference near {first!r}). Start a new run instead."
         )
-    if config.get("train_fingerprint") != fingerprint(dataset.train):
-        raise ValueError(f"{run_dir} was begun with other training rows of the same schema. Start a new run instead.")
+    for name, rows in (("train", dataset.train), ("test", dataset.test)):
+        mark = fingerprint(rows)
+        # A former version left no mark of the test rows.
+        if config.get(f"{name}_fingerprint", mark) != mark:
+            kind = "training" if name == "train" else name
+            raise ValueError(f"{run_dir} was begun with other {kind} rows of the same schema. Start a new run instead.")
 
 
 def check_checkpoint(run_dir: Path) -> None:

@@ -11,6 +11,8 @@ import pytest
 import yaml
 from evaluation_tables import SCHEMA
 
+from rlsyn.runs import load_dataset, write_config
+
 ROOT = Path(__file__).parents[1]
 LABEL = ("--label", "diabetes", "--group", "person")
 TABLES = ("train", "test", "synthetic")
@@ -77,6 +79,31 @@ def test_a_run_is_scored_by_its_own_split_beside_its_warm_start(script, files, t
     assert after.loc["fit (s)", "value"] > 0
     other = script._parser().parse_args([str(run_dir), "--synthetic", "other.csv", "-o", str(tmp_path)])
     assert script._others(other, 10) == {}
+
+
+def test_a_run_finds_its_tables_where_they_lie_now(script, files, tmp_path):
+    options = {"env": "Table-v0", "csv": str(files["train"]), "test_csv": str(files["test"]), "data_dir": None}
+    options |= {"label": "diabetes", "group": "person", "drop": [], "parameters": {"seed": 0}}
+    begun = load_dataset(options)
+    write_config(make_run(tmp_path / "run"), begun, "rlsyn", options)
+    (tmp_path / "away").mkdir()
+    places = {name: files[name].rename(tmp_path / "away" / f"{name}.csv") for name in ("train", "test")}
+    command = [str(tmp_path / "run"), "--csv", str(places["train"])]
+    with pytest.raises(FileNotFoundError, match=r"test\.csv"):
+        script._run_dataset(script._parser().parse_args(command))
+    found = script._run_dataset(script._parser().parse_args([*command, "--test-csv", str(places["test"])]))
+    pd.testing.assert_frame_equal(found.test, begun.test)
+
+
+def make_run(folder):
+    folder.mkdir()
+    (folder / "synthetic.csv").touch()
+    return folder
+
+
+def test_places_of_a_run_need_a_run(main, files, tmp_path, capsys):
+    assert main([*three(files), "--test-csv", "h.csv", "-o", str(tmp_path / "scores")]) == 2
+    assert "--test-csv goes with a run directory, got it without." in capsys.readouterr().err
 
 
 def test_a_saved_model_knows_no_tables_to_judge_by(main, tmp_path, capsys):

@@ -12,6 +12,7 @@ from rlsyn.runs import (
     fingerprint,
     is_finished,
     merge,
+    moved,
     named_run_dir,
     new_run_dir,
     parse_parameters,
@@ -133,6 +134,26 @@ def test_another_table_may_not_be_resumed(patients, tmp_path, change, label, mes
     write_config(tmp_path, from_table(patients, "died"), "rlsyn", ARGUMENTS)
     with pytest.raises(ValueError, match=message):
         check_same_table(tmp_path, read_config(tmp_path), from_table(change(patients), label))
+
+
+def test_other_test_rows_are_seen_too(patients, make_patients, tmp_path):
+    others = make_patients(90, seed=1)
+    write_config(tmp_path, from_table(patients, "died", test=others), "rlsyn", ARGUMENTS)
+    config = read_config(tmp_path)
+    check_same_table(tmp_path, config, from_table(patients, "died", test=others.copy()))
+    corrected = from_table(patients, "died", test=others.assign(age=(others["age"] + 0.1).round(1)))
+    with pytest.raises(ValueError, match="begun with other test rows of the same schema"):
+        check_same_table(tmp_path, config, corrected)
+    del config["test_fingerprint"]  # of a former version
+    check_same_table(tmp_path, config, corrected)
+
+
+def test_what_was_moved_is_found_at_its_new_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = {"csv": "/old/t.csv", "test_csv": "/old/h.csv", "data_dir": None, "label": "died"}
+    places = {"csv": None, "test_csv": "new/h.csv", "data_dir": None, "label": "other"}
+    assert moved(config, places) == config | {"test_csv": str(tmp_path / "new" / "h.csv")}
+    assert moved(config, {}) == config
 
 
 def test_fingerprint_changes_with_any_value(patients):
