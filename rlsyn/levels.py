@@ -165,7 +165,7 @@ class QuantileLevels:
         if not present.any() or is_lone:
             return cls(column, (), np.array([len(numbers)]), np.zeros(1, int), np.ones(1), np.zeros(0), True)
         starts = _bin_starts(counts, shared, n_levels)
-        decimals = 0 if column.kind == "integer" else column.decimals
+        decimals = column.most_decimals
         edges = _bin_edges(distinct, shared, starts, 0.0 if decimals is None else 10.0**-decimals)
         parts = [slice(start, stop) for start, stop in zip(starts, [*starts[1:], len(distinct)], strict=True)]
         bins = tuple(
@@ -214,7 +214,7 @@ class QuantileLevels:
         if len(present):
             values[present], rounded[present] = self._sampler.draw(levels[present], rng)
         drawn = np.flatnonzero(~rounded)
-        if len(drawn) and (self.column.kind == "integer" or self.column.decimals is not None):
+        if len(drawn) and self.column.most_decimals is not None:
             values[drawn] = self._round(values[drawn], levels[drawn], rng)
         series = pd.Series(values, name=self.column.name)
         if self.column.kind == "integer":

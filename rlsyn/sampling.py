@@ -171,7 +171,7 @@ def _to_level(value: Any, levels: Levels) -> int:
         return int(levels.encode(pd.Series([value], name=name, dtype=dtype))[0])
     if isinstance(value, str) or not levels.bins:
         raise ValueError(f"Column {name!r} must be a number that occurs in training, got {value!r}.")
-    decimals = 0 if levels.column.kind == "integer" else levels.column.decimals
+    decimals = levels.column.most_decimals
     if decimals is not None and round(value, decimals) != value:
         raise ValueError(f"Column {name!r} has values of {decimals} decimals, got {value!r}.")
     level = int(levels.encode(pd.Series([value], name=name, dtype=float))[0])

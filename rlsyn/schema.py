@@ -61,6 +61,11 @@ class Column:
             )
 
     @property
+    def most_decimals(self) -> int | None:
+        """Digits after the point that a quantity may carry: none of a whole number; `None` when unrounded."""
+        return 0 if self.kind == "integer" else self.decimals
+
+    @property
     def is_discrete(self) -> bool:
         """Whether the values are categories rather than quantities."""
         return self.kind in ("binary", "categorical")

@@ -274,6 +274,14 @@ def test_remarks_tell_what_a_reader_must_know(train, test, synthetic):
     assert any("comment" in remark for remark in remarks)
 
 
+def test_values_finer_than_those_of_train_are_named(train, test, synthetic):
+    finer = synthetic.assign(age=synthetic["age"] + 0.5, bmi=synthetic["bmi"] + 0.01)
+    quick_check = {"schema": SCHEMA, "fast": True, "references": ("real",)}
+    (remark,) = (r for r in evaluate(train[:60], test, finer[:60], **quick_check).remarks if "decimals" in r)
+    assert "more decimals than those of train" in remark and remark.endswith(": age, bmi. Round them.")
+    assert not any("decimals" in r for r in evaluate(train[:60], test, synthetic[:60], **quick_check).remarks)
+
+
 def test_duplicate_columns_are_refused(train, test, synthetic):
     twice = pd.concat([synthetic, synthetic[["age"]]], axis=1)
     with pytest.raises(ValueError, match=r"the synthetic table has \['age'\] more than once"):

@@ -195,6 +195,12 @@ def _remarks(tables: Tables) -> tuple[str, ...]:
             for column in tables.schema.columns
             if column.is_discrete and _is_foreign(table[column.name], column)
         ]
+    finer = [str(c.name) for c in tables.schema.columns if _has_more_decimals(tables.synthetic[c.name], c)]
+    if finer:
+        remarks.append(
+            f"Values of the synthetic table have more decimals than those of train, by which alone they are told apart: "
+            f"{_listed(finer)}. Round them."
+        )
     group = tables.schema.group
     if group in tables.synthetic:
         remarks.append(
@@ -204,8 +210,9 @@ def _remarks(tables: Tables) -> tuple[str, ...]:
     known = {*tables.schema.names, group}
     ignored = [str(name) for name in tables.synthetic if name not in known]
     if ignored:
-        shown = ", ".join(ignored[:10]) + (", ..." if len(ignored) > 10 else "")
-        remarks.append(f"Columns of the synthetic table that train does not have were left out of account: {shown}.")
+        remarks.append(
+            f"Columns of the synthetic table that train does not have were left out of account: {_listed(ignored)}."
+        )
     return tuple(remarks)
 
 
@@ -213,6 +220,17 @@ def _is_foreign(values: pd.Series, column: Column) -> bool:
     positions = category_positions(values, column)
     present = positions[positions != MISSING]
     return len(present) > 0 and bool((present == UNKNOWN).all())
+
+
+def _has_more_decimals(values: pd.Series, column: Column) -> bool:
+    if column.is_discrete or column.most_decimals is None:
+        return False
+    numbers = column_numbers(values)
+    return not np.allclose(numbers, np.round(numbers, column.most_decimals), rtol=1e-9, atol=1e-9, equal_nan=True)
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
 
 
 def _halves(test: pd.DataFrame, schema: Schema, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
