@@ -17,7 +17,7 @@ import pandas as pd
 from rlsyn.arguments import Parser, check_n_jobs
 from rlsyn.constraints import read_constraints
 from rlsyn.datasets import Dataset, n_people_in_both, read_table
-from rlsyn.runs import MOVABLE, check_same_table, is_finished, load_dataset, make_folder, moved, read_config, versions
+from rlsyn.runs import check_same_table, is_finished, load_dataset, make_folder, moved, read_config, versions
 from rlsyn.schema import Schema, infer_schema
 
 
@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
         make_folder(output_dir)
         _check_free(output_dir)
         if arguments.fast:
-            _check_nothing_lost(output_dir / "metrics.csv", dataset.schema)
+            _check_nothing_lost(output_dir / "metrics.csv")
         # scikit-learn, LightGBM and Matplotlib take seconds to import: a mistyped path is told before.
         from rlsyn.evaluation import evaluate, print_scores, write_report
 
@@ -80,19 +80,30 @@ def _check_free(output_dir: Path) -> None:
             raise ValueError(f"{output_dir / name} is a {what} and in the way. Choose another folder with -o.")
 
 
-def _check_nothing_lost(path: Path, schema: Schema) -> None:
+def _check_nothing_lost(path: Path) -> None:
     # A fast evaluation must not take away what minutes were spent on.
-    from rlsyn.evaluation import utility
+    from rlsyn.evaluation.utility import FAST
 
-    if not path.is_file():
-        return
-    of_all, of_fast = ({metric.name for metric in utility.metrics(schema, fast)} for fast in (False, True))
-    there = pd.read_csv(path).dropna(subset=["value"])["metric"]
-    if lost := [name for name in there if name in of_all - of_fast]:
+    there = _scores(path).dropna(subset=["value"])["metric"].astype(str)
+    models = there.str.extract(r"^S2R \S+ \((\w+)\)$")[0]
+    if len(lost := there[models.notna() & ~models.isin(FAST)]):
         raise ValueError(
-            f"{path} has {len(lost)} scores that --fast leaves out, {lost[0]} among them, and would be replaced. Leave "
-            "--fast out, or choose another folder with -o."
+            f"{path} has scores that --fast leaves out ({', '.join(lost)}) and would be replaced. Leave --fast out, or "
+            "choose another folder with -o."
         )
+
+
+def _scores(path: Path) -> pd.DataFrame:
+    """Scores that `evaluate.py` or a run left in a file; no rows if there is none."""
+    columns = ["family", "metric", "value"]
+    if not path.is_file():
+        return pd.DataFrame(columns=columns)
+    try:
+        return pd.read_csv(path)[columns]
+    except (ValueError, KeyError) as error:
+        raise ValueError(
+            f"Expected scores in {path}, it holds something else. Choose another folder with -o."
+        ) from error
 
 
 def _run_dataset(arguments: argparse.Namespace) -> Dataset:
@@ -104,7 +115,7 @@ def _run_dataset(arguments: argparse.Namespace) -> Dataset:
             f"{run_dir} is {what}, not a run: it holds no training rows. Leave it out, and give --train, --test and "
             "--synthetic."
         )
-    for name in ("train", "test", "label", "group", "schema", "constraints", "drop"):
+    for name in ("train", "test", "label", "group", "schema", "drop"):
         if getattr(arguments, name):
             raise ValueError(f"A run knows its tables and columns, got --{name} beside {arguments.run}. Leave it out.")
     if not (is_finished(run_dir) or arguments.synthetic):
@@ -136,17 +147,16 @@ def _seed(arguments: argparse.Namespace) -> int:
 
 def read_costs(run_dir: str | Path) -> dict[str, float]:
     """What a run cost, from the scores that it left."""
-    path = Path(run_dir) / "metrics.csv"
-    if not path.is_file():
-        return {}
-    scores = pd.read_csv(path)
+    scores = _scores(Path(run_dir) / "metrics.csv")
     return {row["metric"]: row["value"] for row in scores[scores["family"] == "cost"].to_dict("records")}
 
 
 def _given_dataset(arguments: argparse.Namespace) -> Dataset:
-    for name in MOVABLE:
+    for name in ("csv", "test_csv", "data_dir"):
         if getattr(arguments, name):
-            raise ValueError(f"--{name.replace('_', '-')} goes with a run directory, got it without. Leave it out.")
+            raise ValueError(
+                f"--{name.replace('_', '-')} goes with a run directory, got it without. Give --train and --test."
+            )
     absent = [f"--{name}" for name in ("train", "test", "synthetic") if not getattr(arguments, name)]
     if absent:
         raise ValueError(
@@ -198,7 +208,7 @@ def _parser() -> Parser:
     places = parser.add_argument_group("where the data of a run lie now, if they were moved")
     places.add_argument("--csv", metavar="FILE", help="the table")
     places.add_argument("--test-csv", metavar="FILE", help="its test rows, if it had a table of them")
-    places.add_argument("--data-dir", metavar="DIR", help="the release of a cohort")
+    places.add_argument("--data-dir", metavar="DIR", help="the release of a cohort; rules by --constraints")
     parser.add_argument("-o", "--output", metavar="DIR", help="folder to write to (default: that of the run)")
     seed = "of folds, subsamples and classifiers (default: that of the run, 0 for three tables)"
     parser.add_argument("--seed", type=int, help=seed)

@@ -257,14 +257,14 @@ def _parameters(arguments: argparse.Namespace, env: str) -> dict[str, Any]:
 
 
 def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What the run to be resumed was asked for; only `-n` may be raised, and the data's new place named."""
+    """What the run to be resumed was asked for; only `-n` may be raised, and the new places of its data named."""
     config = read_config(arguments.resume)
     parser = _parser()
     for name, value in vars(arguments).items():
         if name not in ("resume", "n_timesteps", *MOVABLE, "progress") and value != parser.get_default(name):
             raise ValueError(
-                f"A run is resumed as it was begun: --{name.replace('_', '-')} cannot be changed, only -n raised. "
-                "Start a new run instead."
+                f"A run is resumed as it was begun: --{name.replace('_', '-')} cannot be changed, only -n raised and the "
+                "new place of data named. Start a new run instead."
             )
     names = (
         "env",

@@ -211,7 +211,7 @@ def _tolerance(levels: Levels) -> float:
     """How far from a formula a column may be and still be determined by it."""
     if isinstance(levels, CategoryLevels):
         return 0.5
-    decimals = 0 if levels.column.kind == "integer" else levels.column.decimals
+    decimals = levels.column.most_decimals
     digit = 0.0 if decimals is None else 10.0**-decimals
     return max(digit, NARROW * (levels.bins[-1].upper - levels.bins[0].lower))
 
@@ -229,7 +229,7 @@ def _on_grid(levels: Levels, values: np.ndarray) -> np.ndarray:
         categories = np.array(levels.categories, dtype=float)
         nearest = categories[np.abs(values[:, None] - categories).argmin(axis=1)]
         return np.where(np.abs(nearest - values) <= _tolerance(levels), nearest, np.nan)
-    decimals = 0 if levels.column.kind == "integer" else levels.column.decimals
+    decimals = levels.column.most_decimals
     rounded = values if decimals is None else np.round(values, decimals)
     is_inside = (rounded >= levels.bins[0].lower) & (rounded < levels.bins[-1].upper)
     return np.where(is_inside, rounded, np.nan)

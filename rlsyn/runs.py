@@ -33,7 +33,7 @@ VERSIONED = (
 LICENCE = "data_licence.txt"
 """File of a run directory that says what binds whoever uses what is in it."""
 
-MOVABLE = ("csv", "test_csv", "data_dir")
+MOVABLE = ("csv", "test_csv", "constraints", "data_dir")
 """What a run may find elsewhere when it goes on, or is judged again."""
 
 
@@ -98,7 +98,7 @@ def write_config(
 
     Args:
         run_dir: The run directory.
-        dataset: Described by its name, source and the fingerprint of its training rows.
+        dataset: Described by its name, source and the fingerprints of its rows.
         method: The method's key.
         arguments: What the run was asked for, after merging; `parameters` are the method's constructor arguments.
         before: The configuration of the run that is resumed: how it began is kept, how it went on is added.
@@ -176,8 +176,19 @@ def load_dataset(options: Mapping[str, Any], progress_bar: bool = False) -> Data
 
 
 def moved(config: Mapping[str, Any], places: Mapping[str, Any]) -> dict[str, Any]:
-    """The `config.yaml` of a run whose data, `MOVABLE`, lie elsewhere now: at the places given, if any."""
-    return {**config, **{name: str(Path(places[name]).absolute()) for name in MOVABLE if places.get(name)}}
+    """The `config.yaml` of a run whose data, `MOVABLE`, lie elsewhere now: at the places given, if any.
+
+    Raises:
+        ValueError: The run had no such data.
+    """
+    given = {name: str(Path(places[name]).absolute()) for name in MOVABLE if places.get(name)}
+    for name in given:
+        if config.get(name) is None:
+            option = f"--{name.replace('_', '-')}"
+            raise ValueError(
+                f"{option} says where data of a run lie now, and this one was begun without. Leave it out."
+            )
+    return {**config, **given}
 
 
 def licence_of(options: Mapping[str, Any]) -> str:
@@ -210,7 +221,7 @@ def is_finished(run_dir: str | Path) -> bool:
 
 
 def check_same_table(run_dir: Path, config: Mapping[str, Any], dataset: Dataset) -> None:
-    """Check that a run may be resumed with this data set.
+    """Check that a run may be resumed, or judged, with this data set.
 
     Raises:
         ValueError: The columns or the rows are not those that the run began with.
@@ -222,12 +233,14 @@ def check_same_table(run_dir: Path, config: Mapping[str, Any], dataset: Dataset)
             f"{run_dir} was begun with another schema ({len(before.columns)} columns, label {before.label!r}; now "
             f"{len(now.columns)}, label {now.label!r}; first difference near {first!r}). Start a new run instead."
         )
-    for name, rows in (("train", dataset.train), ("test", dataset.test)):
-        mark = fingerprint(rows)
-        # A former version left no mark of the test rows.
-        if config.get(f"{name}_fingerprint", mark) != mark:
-            kind = "training" if name == "train" else name
-            raise ValueError(f"{run_dir} was begun with other {kind} rows of the same schema. Start a new run instead.")
+    marks = {"training": config.get("train_fingerprint")}
+    if "test_fingerprint" in config:  # a former version left none
+        marks["test"] = config["test_fingerprint"]
+    for kind, rows in (("training", dataset.train), ("test", dataset.test)):
+        if kind in marks and marks[kind] != fingerprint(rows):
+            raise ValueError(
+                f"{run_dir} was begun with other {kind} rows of the same schema. Give those, or start a new run."
+            )
 
 
 def check_checkpoint(run_dir: Path) -> None:

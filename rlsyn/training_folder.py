@@ -78,7 +78,7 @@ def read_encoding(checkpoint: Path) -> Encoding:
 
     Raises:
         FileNotFoundError: There is none.
-        ValueError: It is damaged.
+        ValueError: It is damaged, or another version of the project wrote it.
     """
     path = checkpoint.parent / "encoding.json"
     if not path.is_file():
@@ -88,8 +88,10 @@ def read_encoding(checkpoint: Path) -> Encoding:
         )
     try:
         return Encoding.read(path)
-    except (ValueError, KeyError, TypeError) as error:
-        raise ValueError(f"{path} is damaged. Copy the whole folder again, or train anew.") from error
+    except (ValueError, LookupError, TypeError) as error:
+        raise ValueError(
+            f"{path} is damaged, or another version wrote it. Copy the whole folder again, or train anew."
+        ) from error
 
 
 def _is_same(first: Encoding, second: Encoding) -> bool:

@@ -134,8 +134,16 @@ def test_fast_scores_do_not_replace_fuller_ones(main, files, tmp_path, capsys):
     capsys.readouterr()
     assert main([*command, "--fast"]) == 2
     err = capsys.readouterr().err
-    assert f"has {left_out.sum()} scores that --fast leaves out, {scores.loc[left_out, 'metric'].iloc[0]} among" in err
+    assert f"has scores that --fast leaves out ({', '.join(scores.loc[left_out, 'metric'])}) and would be" in err
     assert "another folder with -o" in err and (output / "metrics.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("text", ["epoch,loss\n1,2\n", "", 'metric,value\n"x'], ids=["foreign", "empty", "cut off"])
+def test_a_file_of_other_scores_is_refused_in_a_line(main, files, tmp_path, capsys, text):
+    (tmp_path / "metrics.csv").write_text(text)
+    assert main([*three(files), *LABEL, "-o", str(tmp_path), "--fast"]) == 2
+    err = capsys.readouterr().err
+    assert f"Expected scores in {tmp_path / 'metrics.csv'}" in err and err.count("\n") == 1
 
 
 def test_ctrl_c_is_a_line(main, files, tmp_path, capsys, monkeypatch):

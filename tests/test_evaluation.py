@@ -275,11 +275,15 @@ def test_remarks_tell_what_a_reader_must_know(train, test, synthetic):
 
 
 def test_values_finer_than_those_of_train_are_named(train, test, synthetic):
+    train, synthetic = (table.assign(bmi=table["bmi"] + 1e9) for table in (train, synthetic))  # large ones, too
     finer = synthetic.assign(age=synthetic["age"] + 0.5, bmi=synthetic["bmi"] + 0.01)
     quick_check = {"schema": SCHEMA, "fast": True, "references": ("real",)}
     (remark,) = (r for r in evaluate(train[:60], test, finer[:60], **quick_check).remarks if "decimals" in r)
     assert "more decimals than those of train" in remark and remark.endswith(": age, bmi. Round them.")
     assert not any("decimals" in r for r in evaluate(train[:60], test, synthetic[:60], **quick_check).remarks)
+    assert not any(
+        "decimals" in r for r in evaluate(finer[:60].assign(person=range(60)), test, finer[:60], **quick_check).remarks
+    )
 
 
 def test_duplicate_columns_are_refused(train, test, synthetic):

@@ -146,11 +146,15 @@ def test_other_test_rows_are_seen_too(patients, make_patients, tmp_path):
         check_same_table(tmp_path, config, corrected)
     del config["test_fingerprint"]  # of a former version
     check_same_table(tmp_path, config, corrected)
+    with pytest.raises(ValueError, match="other training rows"):
+        check_same_table(tmp_path, {}, corrected)
 
 
 def test_what_was_moved_is_found_at_its_new_place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = {"csv": "/old/t.csv", "test_csv": "/old/h.csv", "data_dir": None, "label": "died"}
+    with pytest.raises(ValueError, match=r"--data-dir says where .* this one was begun without"):
+        moved(config, {"data_dir": "release"})
     places = {"csv": None, "test_csv": "new/h.csv", "data_dir": None, "label": "other"}
     assert moved(config, places) == config | {"test_csv": str(tmp_path / "new" / "h.csv")}
     assert moved(config, {}) == config

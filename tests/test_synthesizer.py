@@ -229,8 +229,9 @@ def test_a_folder_without_its_encoding_is_refused_in_words(patients, tmp_path):
         with pytest.raises(ValueError, match=r"encoding\.json is damaged"):
             use()
     encoding.unlink()
-    with pytest.raises(FileNotFoundError, match=r"Expected encoding\.json beside .*state_.* Copy the whole folder"):
-        RLSyn.load(tmp_path)
+    for use in (lambda: RLSyn.load(tmp_path), lambda: tiny(patients, 2).fit(patients, **again)):
+        with pytest.raises(FileNotFoundError, match=r"Expected encoding\.json beside .*state_.* Copy the whole folder"):
+            use()
 
 
 def test_resumed_fit_goes_on_from_the_checkpoint(patients, tmp_path):

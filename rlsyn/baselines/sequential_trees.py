@@ -188,8 +188,8 @@ def _blur(donated: pd.Series, noise: np.ndarray, train: pd.Series, column: Colum
     low, high, middle = np.nanmin(known), np.nanmax(known), np.nanmedian(known)
     blurred = low + np.abs(numbers + noise - low)
     blurred = (high - np.abs(high - blurred)).clip(low, high)
-    if column.kind == "integer" or column.decimals is not None:
-        blurred = np.round(blurred, column.decimals or 0)
+    if column.most_decimals is not None:
+        blurred = np.round(blurred, column.most_decimals)
     is_blurred = (noise != 0) & ~np.isnan(numbers)
     result = donated.copy()
     result[is_blurred] = pd.Series(blurred)[is_blurred].astype(train.dtype)

@@ -106,7 +106,7 @@ def from_column(values: pd.Series, column: Column) -> pd.Series:
     if column.is_discrete:
         return values.astype(object).map({str(category): category for category in column.categories})
     numbers = pd.Series(pd.to_numeric(values).to_numpy(dtype=float, na_value=np.nan))
-    decimals = 0 if column.kind == "integer" else column.decimals
+    decimals = column.most_decimals
     return numbers if decimals is None else numbers.round(decimals)
 
 

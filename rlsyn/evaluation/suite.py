@@ -195,7 +195,12 @@ def _remarks(tables: Tables) -> tuple[str, ...]:
             for column in tables.schema.columns
             if column.is_discrete and _is_foreign(table[column.name], column)
         ]
-    finer = [str(c.name) for c in tables.schema.columns if _has_more_decimals(tables.synthetic[c.name], c)]
+    finer = [
+        str(column.name)
+        for column in tables.schema.columns
+        if _has_more_decimals(tables.synthetic[column.name], column)
+        and not _has_more_decimals(tables.train[column.name], column)
+    ]
     if finer:
         remarks.append(
             f"Values of the synthetic table have more decimals than those of train, by which alone they are told apart: "
@@ -226,7 +231,7 @@ def _has_more_decimals(values: pd.Series, column: Column) -> bool:
     if column.is_discrete or column.most_decimals is None:
         return False
     numbers = column_numbers(values)
-    return not np.allclose(numbers, np.round(numbers, column.most_decimals), rtol=1e-9, atol=1e-9, equal_nan=True)
+    return not np.allclose(numbers, np.round(numbers, column.most_decimals), rtol=1e-12, atol=1e-12, equal_nan=True)
 
 
 def _listed(names: list[str]) -> str:
