@@ -17,6 +17,7 @@ from rlsyn.constraints import Constraint, check_unique, constraints_from
 from rlsyn.dates import are_dates, look_like_dates
 from rlsyn.files import write_whole
 from rlsyn.names import unknown_name
+from rlsyn.value_forms import first_form, first_text, value_form
 from rlsyn.yaml_fields import check_fields, read_yaml, short
 
 Kind = Literal["numeric", "integer", "binary", "categorical"]
@@ -394,33 +395,9 @@ def _is_identifier(numbers: np.ndarray) -> bool:
 
 def _refusal(name: str, what: str, example: str, instead: str = "") -> str:
     return (
-        f"Column {name!r} {what}, of the form {_form(example)!r}: such a column cannot be learned and would identify people. "
+        f"Column {name!r} {what}, of the form {value_form(example)!r}: such a column cannot be learned and would identify people. "
         f"Leave it out {instead}with --drop {_shell(name)}."
     )
-
-
-def first_form(values: pd.Series) -> str:
-    """The form of the first value and its row: a log is read by others than those who may see the value.
-
-    Args:
-        values: Of a column whose index counts the rows of the table; another index could name people.
-
-    Example:
-        >>> first_form(pd.Series(["Smith, 1951"]))
-        "'xxxxx, 9999' (row 0, counted from 0)"
-    """
-    return f"{_form(str(values.iloc[0])[:40])!r} (row {values.index[0]}, counted from 0)"
-
-
-def first_text(values: pd.Series) -> str:
-    """`first_form` of the first value that is no number, in a column that should hold numbers."""
-    present = values.reset_index(drop=True).dropna()
-    odd = present[pd.to_numeric(present, errors="coerce").isna()]
-    return first_form(odd if len(odd) else present)
-
-
-def _form(text: str) -> str:
-    return re.sub(r"\d", "9", re.sub(r"[^\W\d_]", "x", text))
 
 
 def _shell(name: str) -> str:

@@ -7,7 +7,8 @@ import re
 import numpy as np
 import pandas as pd
 
-from rlsyn.schema import Column, Schema, first_text
+from rlsyn.schema import Column, Schema
+from rlsyn.value_forms import first_text
 
 MISSING = -1
 """Position of a missing value."""

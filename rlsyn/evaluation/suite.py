@@ -26,7 +26,7 @@ from rlsyn.evaluation.features import (
 )
 from rlsyn.evaluation.measure import Measure, Measurement, Tables
 from rlsyn.evaluation.score_rows import Key, attempt, cost_rows, measure_rows, scores_table, utility_rows
-from rlsyn.schema import Column, Schema
+from rlsyn.schema import Column, Schema, count_decimals
 
 MANY_COPIES = 0.5
 FEW_PEOPLE = 50
@@ -231,7 +231,8 @@ def _has_more_decimals(values: pd.Series, column: Column) -> bool:
     if column.is_discrete or column.most_decimals is None:
         return False
     numbers = column_numbers(values)
-    return not np.allclose(numbers, np.round(numbers, column.most_decimals), rtol=1e-12, atol=1e-12, equal_nan=True)
+    decimals = count_decimals(numbers[~np.isnan(numbers)])
+    return decimals is None or decimals > column.most_decimals
 
 
 def _listed(names: list[str]) -> str:
