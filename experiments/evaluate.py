@@ -82,11 +82,10 @@ def _check_free(output_dir: Path) -> None:
 
 def _check_nothing_lost(path: Path) -> None:
     # A fast evaluation must not take away what minutes were spent on.
-    from rlsyn.evaluation.utility import FAST
+    from rlsyn.evaluation.utility import SLOW
 
-    there = _scores(path).dropna(subset=["value"])["metric"].astype(str)
-    models = there.str.extract(r"^S2R \S+ \((\w+)\)$")[0]
-    if len(lost := there[models.notna() & ~models.isin(FAST)]):
+    there = _scores(path).dropna(subset=["value"])["metric"]
+    if lost := [name for name in there if str(name).endswith(tuple(f"({model})" for model in SLOW))]:
         raise ValueError(
             f"{path} has scores that --fast leaves out ({', '.join(lost)}) and would be replaced. Leave --fast out, or "
             "choose another folder with -o."

@@ -1,9 +1,20 @@
-"""The message for a name that is not known, with the closest one that is."""
+"""Names in messages: the first of many, and the one that is closest to one that is not known."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+
+
+def listed(names: Iterable[object], most: int) -> str:
+    """The first names, with an ellipsis if there are more.
+
+    Example:
+        >>> listed(["age", "sex", "died"], most=2)
+        'age, sex, ...'
+    """
+    texts = [str(name) for name in names]
+    return ", ".join(texts[:most]) + (", ..." if len(texts) > most else "")
 
 
 def unknown_name(what: str, name: object, known: Sequence[object]) -> str:
@@ -16,5 +27,4 @@ def unknown_name(what: str, name: object, known: Sequence[object]) -> str:
     close = get_close_matches(str(name), [str(other) for other in known], n=1, cutoff=0.4)
     if close:
         return f"Unknown {what} {name!r}. Did you mean {close[0]!r}?"
-    listed = ", ".join(str(other) for other in list(known)[:20])
-    return f"Unknown {what} {name!r}. Choose one of: {listed}{', ...' if len(known) > 20 else ''}."
+    return f"Unknown {what} {name!r}. Choose one of: {listed(known, 20)}."

@@ -84,6 +84,9 @@ def test_a_run_is_scored_by_its_own_split_beside_its_warm_start(script, files, t
 def test_a_run_finds_its_tables_where_they_lie_now(script, files, tmp_path):
     options = {"env": "Table-v0", "csv": str(files["train"]), "test_csv": str(files["test"]), "data_dir": None}
     options |= {"label": "diabetes", "group": "person", "drop": [], "parameters": {"seed": 0}}
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("- age >= 0\n")
+    options["constraints"] = str(rules)
     begun = load_dataset(options)
     write_config(make_run(tmp_path / "run"), begun, "rlsyn", options)
     (tmp_path / "away").mkdir()
@@ -91,7 +94,9 @@ def test_a_run_finds_its_tables_where_they_lie_now(script, files, tmp_path):
     command = [str(tmp_path / "run"), "--csv", str(places["train"])]
     with pytest.raises(FileNotFoundError, match=r"test\.csv"):
         script._run_dataset(script._parser().parse_args(command))
-    found = script._run_dataset(script._parser().parse_args([*command, "--test-csv", str(places["test"])]))
+    command += ["--test-csv", str(places["test"]), "--constraints", str(rules.rename(tmp_path / "away" / "rules.yaml"))]
+    found = script._run_dataset(script._parser().parse_args(command))
+    assert found.schema.constraints == begun.schema.constraints != ()
     pd.testing.assert_frame_equal(found.test, begun.test)
 
 

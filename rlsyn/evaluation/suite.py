@@ -26,6 +26,7 @@ from rlsyn.evaluation.features import (
 )
 from rlsyn.evaluation.measure import Measure, Measurement, Tables
 from rlsyn.evaluation.score_rows import Key, attempt, cost_rows, measure_rows, scores_table, utility_rows
+from rlsyn.names import listed
 from rlsyn.schema import Column, Schema, count_decimals
 
 MANY_COPIES = 0.5
@@ -196,7 +197,7 @@ def _remarks(tables: Tables) -> tuple[str, ...]:
             if column.is_discrete and _is_foreign(table[column.name], column)
         ]
     finer = [
-        str(column.name)
+        column.name
         for column in tables.schema.columns
         if _has_more_decimals(tables.synthetic[column.name], column)
         and not _has_more_decimals(tables.train[column.name], column)
@@ -204,7 +205,7 @@ def _remarks(tables: Tables) -> tuple[str, ...]:
     if finer:
         remarks.append(
             f"Values of the synthetic table have more decimals than those of train, by which alone they are told apart: "
-            f"{_listed(finer)}. Round them."
+            f"{listed(finer, 10)}. Round them."
         )
     group = tables.schema.group
     if group in tables.synthetic:
@@ -213,10 +214,10 @@ def _remarks(tables: Tables) -> tuple[str, ...]:
             "account; remove it before the rows leave."
         )
     known = {*tables.schema.names, group}
-    ignored = [str(name) for name in tables.synthetic if name not in known]
+    ignored = [name for name in tables.synthetic if name not in known]
     if ignored:
         remarks.append(
-            f"Columns of the synthetic table that train does not have were left out of account: {_listed(ignored)}."
+            f"Columns of the synthetic table that train does not have were left out of account: {listed(ignored, 10)}."
         )
     return tuple(remarks)
 
@@ -233,10 +234,6 @@ def _has_more_decimals(values: pd.Series, column: Column) -> bool:
     numbers = column_numbers(values)
     decimals = count_decimals(numbers[~np.isnan(numbers)])
     return decimals is None or decimals > column.most_decimals
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(names[:10]) + (", ..." if len(names) > 10 else "")
 
 
 def _halves(test: pd.DataFrame, schema: Schema, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
@@ -272,11 +269,11 @@ def _check(name: str, table: pd.DataFrame, schema: Schema) -> None:
         raise ValueError(f"Column names must be unique, the {name} table has {twice[:5]} more than once. Rename them.")
     absent = [column for column in schema.names if column not in table]
     if absent:
-        listed = ", ".join(map(repr, absent[:5])) + (", ..." if len(absent) > 5 else "")
         others = [repr(column) for column in table.columns if column not in schema.names]
         instead = f" It has {', '.join(others[:5])} instead." if others else ""
         raise ValueError(
-            f"The {name} table lacks {len(absent)} of the {len(schema.names)} columns of train: {listed}.{instead}"
+            f"The {name} table lacks {len(absent)} of the {len(schema.names)} columns of train: "
+            f"{listed(map(repr, absent), 5)}.{instead}"
         )
     for column in schema.columns:
         if not column.is_discrete:

@@ -17,6 +17,8 @@ from typing import Any
 import pandas as pd
 from tqdm import tqdm
 
+from rlsyn.names import listed
+
 FOLDERS = ("hosp", "core", ".")
 """Where a file may lie: `core` had patients and admissions before 2.0; some people keep all files in one folder."""
 SUFFIXES = (".csv.gz", ".csv")
@@ -147,8 +149,7 @@ def _not_here(root: Path, absent: list[str]) -> str:
     if near := _near(root):
         return f"{message}The release seems to be {near}: give --data-dir {near}."
     found = sorted(f"{path.name}/" if os.path.isdir(path) else path.name for path in root.iterdir())
-    shown = ", ".join(found[:8]) + (", ..." if len(found) > 8 else "")
-    return f"{message}Found {f'there: {shown}' if found else 'an empty folder'}. {ACCESS}"
+    return f"{message}Found {f'there: {listed(found, 8)}' if found else 'an empty folder'}. {ACCESS}"
 
 
 def _near(root: Path) -> Path | None:

@@ -26,6 +26,8 @@ from rlsyn.schema import Schema
 
 FAST = ("logistic_regression", "ridge", "lightgbm")
 """Models that take a second."""
+SLOW = tuple(name for name in dict.fromkeys((*CLASSIFIERS, *REGRESSORS)) if name not in FAST)
+"""Models that a fast evaluation leaves out."""
 MIN_PEOPLE = 5
 """Fewer people than these are not shown as a point of the calibration curve, and a class of a label with more than two
 has no AUC of its own: that of one person is as good as drawn by lot, and would weigh as much as that of a thousand."""
