@@ -1,7 +1,8 @@
-"""Write what each change of RLSyn is worth, from what benchmark.py left.
+"""Write what each change of RLSyn is worth, from what benchmark.py left: a page, and beside it the scores of each seed.
 
 python experiments/benchmark.py --env BreastCancer-v0 --methods rlsyn --variants experiments/variants/ablation.yaml --seeds 0 1 2 -o DIR
 python experiments/ablation.py DIR
+python experiments/ablation.py experiments/ABLATION.csv DIR -o FILE.md    # rows of one's own beside those of a page
 """
 
 from __future__ import annotations
@@ -11,38 +12,48 @@ import shlex
 import sys
 from pathlib import Path
 
-from rlsyn.ablation import commands, read_results, report
+import pandas as pd
+
+from rlsyn.ablation import read_results, read_scores, report, together, write_scores
 from rlsyn.arguments import Parser
-from rlsyn.benchmark_results import origins
 from rlsyn.files import write_whole
 from rlsyn.methods import Variant, read_variants
 
 HERE = Path(__file__).parent
 VARIANTS = HERE / "variants"
 DEFAULT_OUTPUT = str(HERE / "ABLATION.md")
+SCORES = ".csv"
 DEFAULT_FILES = sorted(map(str, VARIANTS.glob("*.yaml")))
 
 
 def main(argv: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     arguments = _parser().parse_args(argv)
-    folders = [Path(name) for name in arguments.folders]
+    page = Path(arguments.output)
     try:
+        if page.suffix == SCORES:
+            raise ValueError(f"The page is Markdown, its scores go to a {SCORES} file beside it: expected another -o.")
         variants = _variants(arguments.variants)
-        results, cells = read_results(folders, arguments.baseline, list(variants))
-        row_commands = commands(cells, variants, arguments.baseline)
-        command = shlex.join(
-            ["python", "experiments/ablation.py", *(folder.name for folder in folders), *_given(arguments)]
-        )
-        of_folder = [(folder, [cell for name, cell in cells if name == folder.name]) for folder in folders]
-        found = [f"{folder.name}: {line}" for folder, own in of_folder for line in origins(own, folder)]
-        text = report(results, row_commands, [f"This page: `{command}`", *found], arguments.baseline)
-        write_whole(Path(arguments.output), text)
+        scores = together([_read(Path(name), variants, arguments.baseline) for name in arguments.sources])
+        command = shlex.join(["python", "experiments/ablation.py", *_names(arguments.sources), *_given(arguments)])
+        write_whole(page, report(scores, command, arguments.baseline))
+        write_scores(scores, page.with_suffix(SCORES))
     except (ValueError, OSError) as error:
         print(f"ablation.py: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    print(f"{results['method'].nunique()} variants on {results['table'].nunique()} tables: {arguments.output}")
+    print(f"{scores['method'].nunique()} variants on {scores['table'].nunique()} tables: {page}")
     return 0
+
+
+def _read(source: Path, variants: dict[str, tuple[str, Variant]], baseline: str) -> pd.DataFrame:
+    if source.suffix == SCORES:
+        return read_scores(source, baseline)
+    return read_results(source, variants, baseline)
+
+
+def _names(sources: list[str]) -> list[str]:
+    """Folders by their names, files as others find them."""
+    return [_shown(path) if path.suffix == SCORES else path.name for path in map(Path, sources)]
 
 
 def _given(arguments: argparse.Namespace) -> list[str]:
@@ -70,12 +81,13 @@ def _variants(paths: list[str]) -> dict[str, tuple[str, Variant]]:
 
 def _parser() -> Parser:
     parser = Parser("Write what each change of RLSyn is worth, from what benchmark.py left.")
-    parser.add_argument("folders", metavar="DIR", nargs="+", help="folders that benchmark.py wrote (its -o)")
+    sources = "folders that benchmark.py wrote (its -o), or scores that this command wrote beside a page"
+    parser.add_argument("sources", metavar="DIR|FILE.csv", nargs="+", help=sources)
     files = "files that the variants stand in (default: those of experiments/variants)"
     parser.add_argument("--variants", nargs="+", metavar="FILE", default=DEFAULT_FILES, help=files)
     parser.add_argument("--baseline", default="rlsyn", metavar="NAME", help="what is changed (default: rlsyn)")
     parser.add_argument(
-        "-o", "--output", default=DEFAULT_OUTPUT, metavar="FILE", help="default: experiments/ABLATION.md"
+        "-o", "--output", default=DEFAULT_OUTPUT, metavar="FILE.md", help="default: experiments/ABLATION.md"
     )
     return parser
 

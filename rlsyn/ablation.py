@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -11,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from rlsyn.benchmark import Cell
-from rlsyn.benchmark_results import collect, read_cells
+from rlsyn.benchmark_results import collect, origins, read_cells
 from rlsyn.benchmark_tables import ATTACKS, MIN_SEEDS, half_width, mean_interval, to_markdown, wide
-from rlsyn.files import plain
+from rlsyn.files import plain, write_whole
 from rlsyn.methods import Variant
 from rlsyn.runs import merge
 
@@ -21,43 +22,79 @@ UTILITY = ("S2R AUC", "S2R R2")
 """Kept apart: differences of an AUC and of a share of variance are no two values of one quantity."""
 SHOWN = (*UTILITY, "association", "KS", "TV", "detection", "membership", "near copies", "fit (s)")
 """Metrics of utility, and names of `rlsyn.benchmark_tables.COLUMNS`; what no table has is left out."""
+FIRST, LAST = ("folder", "table", "method", "seed"), ("command", "versions")
+"""What a row of scores is of, and what it was made with."""
 MAXIMISED = UTILITY
 BETTER, WORSE = "▲", "▼"
 
 
-def read_results(
-    folders: Sequence[Path], baseline: str = "rlsyn", order: Sequence[str] = ()
-) -> tuple[pd.DataFrame, list[tuple[str, Cell]]]:
-    """The scores that `experiments/benchmark.py` left in folders, and the cells that they are of.
+def read_results(folder: Path, variants: Mapping[str, tuple[str, Variant]], baseline: str = "rlsyn") -> pd.DataFrame:
+    """The scores that `experiments/benchmark.py` left in a folder, of RLSyn and its variants.
 
     Args:
-        folders: What its `-o` named.
+        folder: What its `-o` named.
+        variants: By name the file that a variant stands in, and the variant: rows come in this order, others after.
         baseline: What variants are compared with; it comes first.
-        order: Names of variants in the order in which they shall come; others come after them.
 
     Returns:
-        A column of `SHOWN` for each table, method and seed, with the name of the folder; and all finished cells of
-        RLSyn with theirs.
+        The columns `FIRST`, those of `SHOWN`, and `LAST`: a row for each table, method and seed.
 
     Raises:
-        ValueError: A folder has no results, or none of the baseline, or two have one name.
+        ValueError: The folder has no results, or none of the baseline.
     """
-    if len({folder.name for folder in folders}) < len(folders):
-        raise ValueError(f"Folders need names of their own, got {[str(folder) for folder in folders]}. Rename one.")
-    found: list[pd.DataFrame] = []
-    cells: list[tuple[str, Cell]] = []
-    for folder in folders:
-        of_folder = [cell for cell in read_cells(folder) if (cell.base or cell.method) == "rlsyn"]
-        of_folder.sort(key=lambda cell: _place(cell.method, [baseline, *order]))
-        names = {cell.method for cell in of_folder}
-        if baseline not in names:
+    cells = [cell for cell in read_cells(folder) if (cell.base or cell.method) == "rlsyn"]
+    cells.sort(key=lambda cell: _place(cell.method, [baseline, *variants]))
+    scores = wide(collect(cells, folder), SHOWN).reset_index().assign(folder=folder.name)
+    by_method = commands(cells, variants, folder.name, baseline)
+    scores["command"] = scores["method"].map(by_method)
+    scores["versions"] = "\n".join(origins(cells, folder))
+    return _with_baseline(scores[[*FIRST, *SHOWN, *LAST]], folder, baseline)
+
+
+def read_scores(file: Path, baseline: str = "rlsyn") -> pd.DataFrame:
+    """What `read_results` returned, as `write_scores` left it beside a page.
+
+    Raises:
+        ValueError: It is another file, or has no scores of the baseline.
+    """
+    try:
+        scores = pd.read_csv(file, keep_default_na=False, na_values={name: [""] for name in SHOWN})
+        scores = scores[[*FIRST, *SHOWN, *LAST]].astype(dict.fromkeys(SHOWN, float) | {"seed": int})
+    except (KeyError, ValueError) as error:
+        raise ValueError(
+            f"Expected the scores that experiments/ablation.py writes beside a page in {file}, a table with the columns "
+            f"{', '.join([*FIRST, *SHOWN, *LAST])}: {error}. Name such a file, or a folder of benchmark.py."
+        ) from None
+    return _with_baseline(scores, file, baseline)
+
+
+def write_scores(scores: pd.DataFrame, file: Path) -> None:
+    """Write what `read_scores` reads, at full precision."""
+    text = io.StringIO()
+    scores.to_csv(text, index=False)
+    write_whole(file, text.getvalue())
+
+
+def together(sources: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """The scores of several folders or files, one below the other.
+
+    Raises:
+        ValueError: Two of them have a folder of one name.
+    """
+    names = [name for source in sources for name in source["folder"].unique()]
+    if len(set(names)) < len(names):
+        raise ValueError(f"Folders need names of their own, got {names}. Rename one.")
+    return pd.concat(sources, ignore_index=True)
+
+
+def _with_baseline(scores: pd.DataFrame, source: Path, baseline: str) -> pd.DataFrame:
+    for folder, names in scores.groupby("folder")["method"]:
+        if baseline not in set(names):
             raise ValueError(
-                f"Expected results of {baseline!r} in {folder}, found those of {sorted(names)}. Run benchmark.py with "
-                f"--methods {baseline} as well, or name another with --baseline."
+                f"Expected results of {baseline!r} in {source}, found those of {sorted(set(names))} (folder {folder}). "
+                f"Run benchmark.py with --methods {baseline} as well, or name another with --baseline."
             )
-        found.append(wide(collect(of_folder, folder), SHOWN).reset_index().assign(folder=folder.name))
-        cells += [(folder.name, cell) for cell in of_folder]
-    return pd.concat(found, ignore_index=True), cells
+    return scores
 
 
 def _place(name: str, order: Sequence[str]) -> int:
@@ -148,25 +185,26 @@ def _mark(values: np.ndarray, name: str) -> str:
 
 
 def commands(
-    cells: Iterable[tuple[str, Cell]], variants: Mapping[str, tuple[str, Variant]], baseline: str = "rlsyn"
-) -> dict[tuple[str, str], str]:
-    """By folder and method the command that ran it beside the baseline; where no file of variants has it, its change.
+    cells: Iterable[Cell], variants: Mapping[str, tuple[str, Variant]], folder: str, baseline: str = "rlsyn"
+) -> dict[str, str]:
+    """By method the command that ran it beside the baseline; where no file of variants has it, its change.
 
     Args:
-        cells: Finished cells with their folders.
+        cells: Finished cells of one folder.
         variants: By name the file that a variant stands in, and the variant; one that has changed since a cell was run
             is another.
+        folder: What their folder is called.
         baseline: What it is compared with.
     """
-    by_row: dict[tuple[str, str], list[Cell]] = {}
-    for folder, cell in cells:
-        by_row.setdefault((folder, cell.method), []).append(cell)
+    by_method: dict[str, list[Cell]] = {}
+    for cell in cells:
+        by_method.setdefault(cell.method, []).append(cell)
     found = {}
-    for (folder, method), of_row in by_row.items():
+    for method, of_row in by_method.items():
         names = [name for name in dict.fromkeys([baseline, method]) if name in variants]
         is_known = method == baseline or method in variants
         if not is_known or (method in variants and not _is_of(variants[method][1], of_row[0])):
-            found[folder, method] = f"in no file of variants; parameters: {parameters_text(of_row[0].parameters)}"
+            found[method] = f"in no file of variants; parameters: {parameters_text(of_row[0].parameters)}"
             continue
         envs = dict.fromkeys(_env_text(cell.options) for cell in of_row if not cell.options.get("csv"))
         tables = dict.fromkeys(_csv_text(cell.options) for cell in of_row if cell.options.get("csv"))
@@ -177,7 +215,7 @@ def commands(
         words += ["--fast"] if of_row[0].fast else []
         words += ["--protocol", of_row[0].protocol] if of_row[0].protocol != "default" else []
         words += ["--seeds", *map(str, sorted({cell.seed for cell in of_row})), "-o", folder]
-        found[folder, method] = f"`{shlex.join(words)}`"
+        found[method] = f"`{shlex.join(words)}`"
     return found
 
 
@@ -205,18 +243,18 @@ def _csv_text(options: Mapping[str, Any]) -> str:
     return ":".join([Path(options["csv"]).name, *columns])
 
 
-def report(
-    results: pd.DataFrame, row_commands: Mapping[tuple[str, str], str], notes: Sequence[str], baseline: str = "rlsyn"
-) -> str:
-    """The page: what it shows, the overview, a table for each data set, and the command of each row."""
+def report(scores: pd.DataFrame, command: str, baseline: str = "rlsyn") -> str:
+    """The page: what it shows, the overview, a table for each data set, the command of each row, and its own."""
     lines = ["# Ablation of RLSyn", "", *_reading(baseline), ""]
-    lines += ["## Over all tables", "", to_markdown(overview(results, baseline))]
-    for table in results["table"].unique():
-        lines += [f"## {table}", "", to_markdown(table_of(results, table, baseline))]
-    lines += ["## Commands", ""]
-    lines += [f"- {method} ({folder}): {command}" for (folder, method), command in row_commands.items()]
-    lines += ["", *(f"- {note}" for note in notes), ""]
-    return "\n".join(lines)
+    lines += ["## Over all tables", "", to_markdown(overview(scores, baseline))]
+    for table in scores["table"].unique():
+        lines += [f"## {table}", "", to_markdown(table_of(scores, table, baseline))]
+    rows = scores.drop_duplicates(["folder", "method"])[["method", "folder", "command"]].to_numpy().tolist()
+    lines += ["## Commands", "", *(f"- {method} ({folder}): {text}" for method, folder, text in rows)]
+    by_folder = scores.drop_duplicates("folder")[["folder", "versions"]].to_numpy().tolist()
+    lines += ["", f"- This page: `{command}`"]
+    lines += [f"- {folder}: {line}" for folder, versions in by_folder for line in versions.splitlines()]
+    return "\n".join([*lines, ""])
 
 
 def _reading(baseline: str) -> list[str]:

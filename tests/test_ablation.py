@@ -8,7 +8,18 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from rlsyn.ablation import SHOWN, commands, difference_text, differences, overview, parameters_text, table_of
+from rlsyn.ablation import (
+    SHOWN,
+    commands,
+    difference_text,
+    differences,
+    overview,
+    parameters_text,
+    read_scores,
+    table_of,
+    together,
+    write_scores,
+)
 from rlsyn.benchmark import Cell
 from rlsyn.benchmark_tables import half_width, wide
 from rlsyn.methods import Variant, read_variants
@@ -137,6 +148,27 @@ def test_page_of_a_benchmark_holds_tables_and_commands_that_run(load_script, csv
     places = {"patients.csv:died": f"{csv}:died", "small.yaml": str(variants), "out": str(out)}
     assert benchmark.main([places.get(word, word) for word in words]) == 0
     assert "2 of 2 cells" in capsys.readouterr().out
+    # The folder may be gone: the scores beside the page make it again, to the last letter.
+    scores, again = tmp_path / "page.csv", tmp_path / "again.md"
+    assert ablation.main([str(scores), "--variants", str(variants), "--baseline", "plain", "-o", str(again)]) == 0
+    pages = [[line for line in path.read_text().splitlines() if "This page" not in line] for path in (page, again)]
+    assert pages[0] == pages[1]
+    assert scores.read_bytes() == (tmp_path / "again.csv").read_bytes()
+
+
+def test_rows_of_ones_own_stand_beside_those_of_a_file_of_scores(load_script, tmp_path):
+    ablation = load_script("ablation")
+    for name in ("first", "second"):
+        scores = results_of({"rlsyn": [0.1, 0.2, 1 / 3], name: [0.2, 0.3, 0.4]}, folder=name)
+        write_scores(scores.assign(command=f"run {name}", versions=f"made {name}\nof two"), tmp_path / f"{name}.csv")
+    sources = [str(tmp_path / "first.csv"), str(tmp_path / "second.csv")]
+    assert ablation.main([*sources, "-o", str(tmp_path / "both.md")]) == 0
+    text = (tmp_path / "both.md").read_text()
+    assert "| first (first) | 1 |" in text and "| second (second) | 1 |" in text
+    assert "- second (second): run second" in text and "- first: made first\n- first: of two" in text
+    both = read_scores(tmp_path / "both.csv")
+    assert both["S2R AUC"].iloc[2] == 1 / 3
+    pd.testing.assert_frame_equal(both, together([read_scores(Path(source)) for source in sources]))
 
 
 def test_files_of_the_project_are_shown_by_their_path_there_and_others_by_their_name(load_script, tmp_path):
@@ -150,22 +182,38 @@ def test_command_of_a_row_is_that_of_its_parameters_and_protocol():
     cell = Cell(
         "t", {"env": "AIREADI-v0", "data_dir": "/release"}, "no_kl", 0, "rlsyn", {"kl_coef": 0.0, "n_levels": 8}
     )
-    (same,) = commands([("a", replace(cell, protocol="paper"))], variants).values()
+    (same,) = commands([replace(cell, protocol="paper")], variants, "a").values()
     assert "--env AIREADI-v0:DIR" in same and "--only no_kl" in same and "--protocol paper" in same
-    (changed,) = commands([("a", replace(cell, parameters={"kl_coef": 0.9}))], variants).values()
+    (changed,) = commands([replace(cell, parameters={"kl_coef": 0.9})], variants, "a").values()
     assert changed == "in no file of variants; parameters: kl_coef:0.9"
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
-    [(["DIR"], "found no results in"), (["DIR", "DIR"], "names of their own")],
-    ids=["empty", "twice"],
+    [
+        (["DIR"], "found no results in"),
+        (["scores.csv", "scores.csv"], "names of their own"),
+        (["scores.csv", "--baseline", "plain"], "Expected results of 'plain'"),
+        (["people.csv"], "Expected the scores that experiments/ablation.py writes"),
+        (["words.csv"], "could not convert string to float: 'high'"),
+        (["absent.csv"], "No such file"),
+        (["scores.csv", "-o", "scores.csv"], "expected another -o"),
+    ],
+    ids=["empty", "twice", "baseline", "foreign", "damaged", "absent", "over"],
 )
-def test_folders_without_results_are_refused_in_a_line(load_script, tmp_path, capsys, arguments, message):
+def test_sources_without_results_are_refused_in_a_line(load_script, tmp_path, monkeypatch, capsys, arguments, message):
+    monkeypatch.chdir(tmp_path)
+    scores = results_of({"rlsyn": [0.1]}).assign(command="c", versions="v")
+    write_scores(scores, tmp_path / "scores.csv")
+    write_scores(scores.astype(object).assign(KS="high"), tmp_path / "words.csv")
+    (tmp_path / "people.csv").write_text("age,died\n61,0\n")
     given = [str(tmp_path) if word == "DIR" else word for word in arguments]
-    assert load_script("ablation").main([*given, "-o", str(tmp_path / "page.md")]) == 2
-    assert message in capsys.readouterr().err
+    before = (tmp_path / "scores.csv").read_bytes()
+    assert load_script("ablation").main(["-o", "page.md", *given]) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.count("\n") == 1
     assert not (tmp_path / "page.md").exists()
+    assert (tmp_path / "scores.csv").read_bytes() == before
 
 
 def test_unknown_variant_is_refused_with_the_closest(load_script, csv, tmp_path, capsys):
