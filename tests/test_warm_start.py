@@ -62,11 +62,11 @@ def test_people_are_trained_on_or_validated_on_never_both():
     people = np.repeat(np.arange(60), 5)
     table = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 8)).round(2)[people], columns=list("abcdefgh"))
     policy, records = make_policy(table)
-    by_person = behaviour_clone(policy, records, people)
+    by_person = behaviour_clone(policy, records, people, n_epochs=40)
     policy, records = make_policy(table)
-    by_row = behaviour_clone(policy, records, None)
+    by_row = behaviour_clone(policy, records, None, n_epochs=40)
     gains = [result.log_likelihood - result.log_likelihood_marginals for result in (by_person, by_row)]
-    assert gains[0] < 0.02 < gains[1]
+    assert gains[0] < 0.02 and gains[1] > 0.1
 
 
 def test_same_seed_clones_the_same_policy():
@@ -98,7 +98,7 @@ def test_mean_of_clones_knows_strangers_better_than_one_clone():
         with torch.no_grad():
             return float(policy.log_probabilities(torch.as_tensor(encoded)).mean())
 
-    singles, means = ([likelihood(n_clones, seed) for seed in range(2)] for n_clones in (1, 5))
+    singles, means = ([likelihood(n_clones, seed) for seed in range(2)] for n_clones in (1, 3))
     assert min(means) > max(singles)
 
 
