@@ -180,15 +180,19 @@ def moved(config: Mapping[str, Any], places: Mapping[str, Any]) -> dict[str, Any
 
     Raises:
         ValueError: The run had no such data.
+        FileNotFoundError: They are neither where they were nor at a place given.
     """
     given = {name: str(Path(places[name]).absolute()) for name in MOVABLE if places.get(name)}
-    for name in given:
-        if config.get(name) is None:
-            option = f"--{name.replace('_', '-')}"
+    found = {**config, **given}
+    for name in MOVABLE:
+        option = f"--{name.replace('_', '-')}"
+        if name in given and config.get(name) is None:
             raise ValueError(
                 f"{option} says where data of a run lie now, and this one was begun without. Leave it out."
             )
-    return {**config, **given}
+        if found.get(name) is not None and not Path(found[name]).exists():
+            raise FileNotFoundError(f"Expected data of the run at {found[name]}, found none. Say with {option} where.")
+    return found
 
 
 def licence_of(options: Mapping[str, Any]) -> str:

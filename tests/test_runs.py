@@ -152,12 +152,22 @@ def test_other_test_rows_are_seen_too(patients, make_patients, tmp_path):
 
 def test_what_was_moved_is_found_at_its_new_place(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    config = {"csv": "/old/t.csv", "test_csv": "/old/h.csv", "data_dir": None, "label": "died"}
+    old, new = tmp_path / "old", tmp_path / "new"
+    old.mkdir()
+    for name in ("t.csv", "h.csv"):
+        (old / name).touch()
+    config = {"csv": str(old / "t.csv"), "test_csv": str(old / "h.csv"), "data_dir": None, "label": "died"}
+    assert moved(config, {}) == config
     with pytest.raises(ValueError, match=r"--data-dir says where .* this one was begun without"):
         moved(config, {"data_dir": "release"})
     places = {"csv": None, "test_csv": "new/h.csv", "data_dir": None, "label": "other"}
-    assert moved(config, places) == config | {"test_csv": str(tmp_path / "new" / "h.csv")}
-    assert moved(config, {}) == config
+    with pytest.raises(FileNotFoundError, match=r"new/h\.csv, found none\. Say with --test-csv where"):
+        moved(config, places)
+    new.mkdir()
+    (old / "h.csv").rename(new / "h.csv")
+    with pytest.raises(FileNotFoundError, match=r"old/h\.csv, found none\. Say with --test-csv where"):
+        moved(config, {})
+    assert moved(config, places) == config | {"test_csv": str(new / "h.csv")}
 
 
 def test_fingerprint_changes_with_any_value(patients):
