@@ -2,7 +2,7 @@
 
 python experiments/benchmark.py --env BreastCancer-v0 --methods rlsyn --variants experiments/variants/ablation.yaml --seeds 0 1 2 -o DIR
 python experiments/ablation.py DIR
-python experiments/ablation.py experiments/ABLATION.csv DIR -o FILE.md    # rows of one's own beside those of a page
+python experiments/ablation.py PAGE.csv DIR -o FILE.md    # rows of one's own beside those of a page
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         if page.suffix == SCORES:
             raise ValueError(f"The page is Markdown, its scores go to a {SCORES} file beside it: expected another -o.")
+        if not page.parent.is_dir():
+            raise FileNotFoundError(f"The folder of the page does not exist: {page.parent}. Make it first.")
         variants = _variants(arguments.variants)
         scores = together([_read(Path(name), variants, arguments.baseline) for name in arguments.sources])
         command = shlex.join(["python", "experiments/ablation.py", *_names(arguments.sources), *_given(arguments)])
@@ -46,14 +48,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _read(source: Path, variants: dict[str, tuple[str, Variant]], baseline: str) -> pd.DataFrame:
-    if source.suffix == SCORES:
+    if source.suffix.lower() == SCORES:
         return read_scores(source, baseline)
     return read_results(source, variants, baseline)
 
 
 def _names(sources: list[str]) -> list[str]:
     """Folders by their names, files as others find them."""
-    return [_shown(path) if path.suffix == SCORES else path.name for path in map(Path, sources)]
+    return [_shown(path) if path.suffix.lower() == SCORES else path.name for path in map(Path, sources)]
 
 
 def _given(arguments: argparse.Namespace) -> list[str]:

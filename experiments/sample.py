@@ -30,6 +30,7 @@ def main(argv: list[str] | None = None) -> int:
         if output.suffix != ".csv" or output.is_dir() or (output.name == "synthetic.csv" and output.exists()):
             raise ValueError(f"The output must be a CSV file (.csv) and not a run's own synthetic.csv, got {output}.")
         config = read_config(arguments.run)
+        _check_free(output, Path(arguments.run), config)
         where = parse_conditions(arguments.where, Schema.read(Path(arguments.run) / "schema.yaml"))
         if arguments.seed < 0:
             raise ValueError(f"The seed must not be negative, got --seed {arguments.seed}.")
@@ -67,6 +68,14 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+def _check_free(output: Path, run_dir: Path, config: dict[str, Any]) -> None:
+    place = output.resolve()
+    sources = [Path(config[name]).resolve() for name in ("csv", "test_csv") if config.get(name)]
+    if place in sources or (place.exists() and place.is_relative_to(run_dir.resolve())):
+        whose = "holds the rows that the run learned or held out" if place in sources else "is a file of the run"
+        raise ValueError(f"{output} {whose} and would be replaced. Choose another with -o.")
+
+
 def parse_conditions(texts: list[str], schema: Schema) -> dict[str, Any]:
     """Conditions from `COLUMN=VALUE` texts, values of the column's kind; an empty value means missing.
 
@@ -78,19 +87,23 @@ def parse_conditions(texts: list[str], schema: Schema) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals:
             raise ValueError(f"A condition must be written COLUMN=VALUE, got {text!r}.")
-        column = schema[name.strip()]
+        column = schema[name if name in schema.names else name.strip()]
         if column.name in conditions:
             raise ValueError(f"Column {column.name!r} can have one value, got {text!r} as well.")
-        conditions[column.name] = _to_value(value.strip(), column)
+        conditions[column.name] = _to_value(value, column)
     return conditions
 
 
 def _to_value(text: str, column: Column) -> Any:
-    if not text:
+    if not text.strip():
         return None
     if column.is_discrete:
-        same = [category for category in column.categories if str(category).casefold() == text.casefold()]
-        return same[0] if len(same) == 1 else text
+        # Categories may differ by case or by blanks around them alone: one that is met exactly comes first.
+        for form in (str, str.casefold, lambda name: name.strip().casefold()):
+            same = [category for category in column.categories if form(str(category)) == form(text)]
+            if len(same) == 1:
+                return same[0]
+        return text
     try:
         return float(text)
     except ValueError:

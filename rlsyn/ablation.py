@@ -57,6 +57,8 @@ def read_scores(file: Path, baseline: str = "rlsyn") -> pd.DataFrame:
     Raises:
         ValueError: It is another file, or has no scores of the baseline.
     """
+    if not file.is_file():
+        raise ValueError(f"Expected scores of a page of experiments/ablation.py, found none at {file}. Check the path.")
     try:
         scores = pd.read_csv(file, keep_default_na=False, na_values={name: [""] for name in SHOWN})
         scores = scores[[*FIRST, *SHOWN, *LAST]].astype(dict.fromkeys(SHOWN, float) | {"seed": int})
@@ -88,10 +90,11 @@ def together(sources: Sequence[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _with_baseline(scores: pd.DataFrame, source: Path, baseline: str) -> pd.DataFrame:
-    for folder, names in scores.groupby("folder")["method"]:
-        if baseline not in set(names):
+    names_of = {str(folder): sorted(set(names)) for folder, names in scores.groupby("folder")["method"]}
+    for folder, names in (names_of or {source.name: []}).items():
+        if baseline not in names:
             raise ValueError(
-                f"Expected results of {baseline!r} in {source}, found those of {sorted(set(names))} (folder {folder}). "
+                f"Expected results of {baseline!r} in {source}, found of RLSyn those of {names} (folder {folder}). "
                 f"Run benchmark.py with --methods {baseline} as well, or name another with --baseline."
             )
     return scores

@@ -7,6 +7,7 @@ import inspect
 import math
 import re
 from collections.abc import Callable, Collection, Mapping
+from numbers import Integral
 from typing import Any, NoReturn
 
 from rlsyn.names import unknown_name
@@ -94,3 +95,9 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Exit with code 2 and one line on standard error."""
         self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
+
+
+def check_n_records(n: object) -> None:
+    """Check the number of records to draw; raises ValueError unless it is whole and at least 1."""
+    if isinstance(n, bool) or not isinstance(n, Integral) or n < 1:
+        raise ValueError(f"The number of records must be a whole number of at least 1, got {n!r}.")

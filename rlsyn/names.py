@@ -23,8 +23,11 @@ def unknown_name(what: str, name: object, known: Sequence[object]) -> str:
     Example:
         >>> unknown_name("column", "agee", ["age", "sex"])
         "Unknown column 'agee'. Did you mean 'age'?"
+        >>> unknown_name("category", "1", [0, 1])
+        "Unknown category '1'. Did you mean 1?"
     """
-    close = get_close_matches(str(name), [str(other) for other in known], n=1, cutoff=0.4)
+    names = {str(other).casefold(): other for other in known}
+    close = get_close_matches(str(name).casefold(), names, n=1, cutoff=0.4)
     if close:
-        return f"Unknown {what} {name!r}. Did you mean {close[0]!r}?"
+        return f"Unknown {what} {name!r}. Did you mean {names[close[0]]!r}?"
     return f"Unknown {what} {name!r}. Choose one of: {listed(known, 20)}."

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
+from rlsyn.arguments import check_n_records
 from rlsyn.encoding import Encoding
 from rlsyn.levels import CategoryLevels, Levels
 
@@ -90,14 +91,15 @@ def draw_table(
         max_draws: Records drawn at most, by default 1,000 for each wanted, a million (or 20 for each) at most.
 
     Raises:
-        ValueError: `n` below 1, an unknown column, category or option.
+        ValueError: `n` is no whole number of at least 1, or an unknown column, category or option.
+        TypeError: Conditions that are no mapping.
         TooFewRecords: Too few records met the conditions or obeyed the rules.
     """
     if rules not in ("obey", "keep"):
         raise ValueError(f"rules must be 'obey' or 'keep', got {rules!r}.")
-    if n < 1:
-        raise ValueError(f"The number of records must be at least 1, got {n}.")
-    where = where or {}
+    check_n_records(n)
+    if not isinstance(where := where or {}, Mapping):
+        raise TypeError(f"Conditions must be a mapping of columns to values, got {where!r}.")
     conditions = to_levels(where, encoding)
     n_first = next(i for i in range(len(encoding.levels) + 1) if i not in conditions)
     given = {i: level for i, level in conditions.items() if i < n_first}
@@ -154,11 +156,14 @@ def to_levels(where: Mapping[str, Any], encoding: Encoding) -> dict[int, int]:
     """Conditions on columns as conditions on levels, by attribute.
 
     Raises:
-        ValueError: An unknown column, a category or missing value that no training row has, or text for a number.
+        ValueError: An unknown column, several values, a category or missing value that no training row has, or text for
+            a number.
     """
     conditions = {}
     for name, value in where.items():
         encoding.schema[name]
+        if not pd.api.types.is_scalar(value):
+            raise ValueError(f"Column {name!r} can have one value, got {value!r}.")
         position = encoding.names.index(name)
         conditions[position] = _to_level(value, encoding.levels[position])
     return conditions
@@ -167,8 +172,9 @@ def to_levels(where: Mapping[str, Any], encoding: Encoding) -> dict[int, int]:
 def _to_level(value: Any, levels: Levels) -> int:
     name = levels.column.name
     if isinstance(levels, CategoryLevels) or value is None or pd.isna(value):
-        dtype = object if levels.column.is_discrete else float
-        return int(levels.encode(pd.Series([value], name=name, dtype=dtype))[0])
+        if levels.column.is_discrete:
+            return int(levels.encode(pd.Series([value], name=name, dtype=object))[0])
+        return int(levels.encode(pd.Series([np.nan if pd.isna(value) else value], name=name, dtype=float))[0])
     if isinstance(value, str) or not levels.bins:
         raise ValueError(f"Column {name!r} must be a number that occurs in training, got {value!r}.")
     decimals = levels.column.most_decimals

@@ -16,6 +16,13 @@ import yaml
 from rlsyn.constraints import Constraint, check_unique, constraints_from
 from rlsyn.dates import are_dates, look_like_dates
 from rlsyn.files import write_whole
+from rlsyn.identifiers import (
+    MIN_DISTINCT,
+    are_codes_of_people,
+    are_numbers_of_people,
+    are_numbers_of_rows,
+    is_named_like_one,
+)
 from rlsyn.names import unknown_name
 from rlsyn.value_forms import first_form, first_text, value_form
 from rlsyn.yaml_fields import check_fields, read_yaml, short
@@ -206,8 +213,11 @@ def given_or_inferred(
     """The schema of a table, as it is given or as its values tell (see `infer_schema`).
 
     Raises:
+        TypeError: It is no table.
         ValueError: Both a schema and label or group are given, or no schema can be inferred.
     """
+    if not isinstance(table, pd.DataFrame):
+        raise TypeError(f"Expected the rows as a pandas.DataFrame, got {type(table).__name__}.")
     if schema is None:
         return infer_schema(table, label, group)
     if label is not None or group is not None:
@@ -295,10 +305,12 @@ def infer_column(values: pd.Series, keep_integer: bool = False) -> Column:
     is_whole = bool((distinct == np.round(distinct)).all()) and bool((np.abs(distinct) < 2**53).all())
     if is_whole and are_dates(numbers):
         raise ValueError(_refusal(name, "holds dates", str(int(numbers[0])), _INSTEAD_OF_DATES))
-    if is_whole and _is_identifier(numbers):
+    if is_whole and are_numbers_of_rows(numbers):
         raise ValueError(
             _refusal(name, "has a different long or running number in every row (an identifier)", str(int(numbers[0])))
         )
+    if is_whole:
+        _check_names_nobody(name, distinct, str(int(numbers[0])), are_numbers_of_people(numbers))
     if not is_whole and np.abs(distinct).max() >= 2**53:
         raise ValueError(_refusal(name, "holds numbers too large to be kept exactly", str(present.iloc[0])))
     if len(distinct) == 2 and not keep_integer and _are_two_kinds(numbers, distinct):
@@ -352,6 +364,7 @@ def _infer_text(name: str, present: pd.Series, missing: bool) -> Column:
         )
     if n_distinct == len(texts) and n_distinct >= MIN_ROWS:
         raise ValueError(_refusal(name, "has a different text in every row (an identifier or free text)", example))
+    _check_names_nobody(name, distinct.to_numpy(), example, are_codes_of_people(texts))
     if n_distinct > MAX_CATEGORIES:
         raise ValueError(
             _refusal(name, f"has {n_distinct:,} different texts, at most {MAX_CATEGORIES:,} are categories", example)
@@ -385,12 +398,16 @@ def _are_two_kinds(numbers: np.ndarray, distinct: np.ndarray) -> bool:
     return bool(is_next or min((numbers == value).sum() for value in distinct) >= 3)
 
 
-def _is_identifier(numbers: np.ndarray) -> bool:
-    """Whether whole numbers count the rows in any order, or are all different and of one length of seven digits or more."""
-    if len(numbers) < MIN_ROWS or len(np.unique(numbers)) < len(numbers):
-        return False
-    is_long = numbers.min() >= 1e6 and len(str(int(numbers.min()))) == len(str(int(numbers.max())))
-    return is_long or bool((np.diff(np.sort(numbers)) == 1).all())
+def _check_names_nobody(name: str, distinct: np.ndarray, example: str, is_by_values: bool) -> None:
+    """Refuse what tells whose row it is though the values recur: a group that was not named would be learned."""
+    is_by_name = is_named_like_one(name) and len(distinct) >= MIN_DISTINCT
+    if not (is_by_name or is_by_values):
+        return
+    what = f"has {len(distinct):,} different values and is {'named' if is_by_name else 'formed'} like an identifier"
+    other = " If it is no identifier, give it another name." if is_by_name and not is_by_values else ""
+    raise ValueError(
+        f"{_refusal(name, what, example)} If it tells which rows are of one person, say so with --group {_shell(name)}.{other}"
+    )
 
 
 def _refusal(name: str, what: str, example: str, instead: str = "") -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from rlsyn.ablation import (
     SHOWN,
@@ -196,16 +197,24 @@ def test_command_of_a_row_is_that_of_its_parameters_and_protocol():
         (["scores.csv", "--baseline", "plain"], "Expected results of 'plain'"),
         (["people.csv"], "Expected the scores that experiments/ablation.py writes"),
         (["words.csv"], "could not convert string to float: 'high'"),
-        (["absent.csv"], "No such file"),
+        (["absent.csv"], "found none at absent.csv"),
+        (["rivals"], "found of RLSyn those of []"),
+        (["none.csv"], "Expected results of 'rlsyn' in none.csv, found of RLSyn those of []"),
+        (["scores.csv", "-o", "nowhere/page.md"], "folder of the page does not exist"),
         (["scores.csv", "-o", "scores.csv"], "expected another -o"),
     ],
-    ids=["empty", "twice", "baseline", "foreign", "damaged", "absent", "over"],
+    ids=["empty", "twice", "baseline", "foreign", "damaged", "absent", "rivals", "rows", "folder", "over"],
 )
 def test_sources_without_results_are_refused_in_a_line(load_script, tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
     scores = results_of({"rlsyn": [0.1]}).assign(command="c", versions="v")
     write_scores(scores, tmp_path / "scores.csv")
     write_scores(scores.astype(object).assign(KS="high"), tmp_path / "words.csv")
+    write_scores(scores.head(0), tmp_path / "none.csv")
+    rival = Cell("t", {"env": "Table-v0", "csv": "t.csv", "label": "y"}, "independent", 0, fast=True)
+    (folder := rival.folder(tmp_path / "rivals")).mkdir(parents=True)
+    (folder / "config.yaml").write_text(yaml.safe_dump(rival.config()))
+    (folder / "metrics.csv").write_text("family,metric,value\nprivacy,membership AUC,0.5\n")
     (tmp_path / "people.csv").write_text("age,died\n61,0\n")
     given = [str(tmp_path) if word == "DIR" else word for word in arguments]
     before = (tmp_path / "scores.csv").read_bytes()

@@ -14,7 +14,7 @@ FLOORS = (
     ("rlsyn.names",),
     (
         *("rlsyn.constraints.expressions", "rlsyn.yaml_fields", "rlsyn.bins", "rlsyn.staircase"),
-        *("rlsyn.adversarial_loss", "rlsyn.files", "rlsyn.dates", "rlsyn.value_forms"),
+        *("rlsyn.adversarial_loss", "rlsyn.files", "rlsyn.dates", "rlsyn.identifiers", "rlsyn.value_forms"),
     ),
     ("rlsyn.constraints.truth",),
     ("rlsyn.constraints.formulas",),

@@ -1,13 +1,17 @@
 """sample.py and throughput.py, as a person calls them."""
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pandas as pd
 import pytest
+import yaml
 
+from experiments.sample import parse_conditions
+from rlsyn.schema import Column, Schema
 from rlsyn.synthesizer import RLSyn
 
 ROOT = Path(__file__).parents[1]
@@ -70,6 +74,30 @@ def test_wrong_input_is_refused_in_one_line(call_script, saved, tmp_path, capfd,
     error = capfd.readouterr().err
     assert message in error and error.count("\n") == 1, error
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("name", ["patients.csv", "held_out.csv", "run/metrics.csv"])
+def test_neither_the_tables_nor_the_scores_of_a_run_are_replaced(call_script, saved, tmp_path, capfd, name):
+    run_dir, place = tmp_path / "run", tmp_path / name
+    shutil.copytree(saved, run_dir)
+    config = yaml.safe_load((run_dir / "config.yaml").read_text())
+    tables = {"csv": str(tmp_path / "patients.csv"), "test_csv": str(tmp_path / "held_out.csv")}
+    (run_dir / "config.yaml").write_text(yaml.safe_dump(config | tables))
+    place.write_text("a,b\n")
+    assert call_script("sample", run_dir, "-n", "3", "-o", place) == 2
+    assert "would be replaced. Choose another with -o." in capfd.readouterr().err
+    assert place.read_text() == "a,b\n"
+    assert call_script("sample", run_dir, "-n", "3", "-o", run_dir / "more.csv") == 0
+
+
+def test_conditions_name_what_differs_by_blanks_or_case_alone():
+    columns = [Column(" sex", "categorical", ("f", "m")), Column("yn", "categorical", ("Yes", "no", "yes", "yes "))]
+    schema = Schema((*columns, Column("age", "integer")), None)
+    assert parse_conditions([" sex= M", "age = 61 "], schema) == {" sex": "m", "age": 61.0}
+    for text in ("Yes", "yes", "yes ", "no"):
+        assert parse_conditions([f"yn={text}"], schema) == {"yn": text}
+    assert parse_conditions(["yn=NO "], schema) == {"yn": "no"}
+    assert parse_conditions(["yn= "], schema) == {"yn": None}
 
 
 def test_a_refusal_is_the_one_line_of_its_process(saved, tmp_path):

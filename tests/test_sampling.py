@@ -11,7 +11,7 @@ from rule_tables import RULES, any_levels, fit, make_table, with_rules
 from scipy.stats import ks_2samp
 
 from rlsyn.constraints import constraints_from
-from rlsyn.sampling import TooFewRecords, draw_table
+from rlsyn.sampling import TooFewRecords, draw_table, to_levels
 from rlsyn.synthesizer import RLSyn
 
 TINY = {
@@ -120,6 +120,33 @@ def test_too_few_obeying_records_are_an_error_that_names_the_worst_rule(encoding
 def test_unknown_option_is_refused(encoding):
     with pytest.raises(ValueError, match="rules must be 'obey' or 'keep', got 'bend'"):
         sampled(encoding, rules="bend")
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.0, True, "5", None])
+def test_a_number_of_records_that_is_none_is_refused(encoding, n):
+    with pytest.raises(ValueError, match="a whole number of at least 1, got"):
+        sampled(encoding, n)
+
+
+@pytest.mark.parametrize(
+    ("where", "error", "message"),
+    [
+        (["died"], TypeError, r"a mapping of columns to values, got \['died'\]"),
+        ({"died": [1]}, ValueError, r"'died' can have one value, got \[1\]"),
+    ],
+)
+def test_conditions_that_are_none_are_refused(encoding, where, error, message):
+    with pytest.raises(error, match=message):
+        sampled(encoding, where=where)
+
+
+@pytest.mark.parametrize("value", [None, np.nan, pd.NA, pd.NaT])
+def test_missing_may_be_asked_for_in_any_form(value):
+    table = make_table().astype({"noise": float})
+    table.loc[::5, "noise"] = np.nan
+    encoding = fit(table, rules=())
+    level = to_levels({"noise": value}, encoding)[encoding.names.index("noise")]
+    assert level == encoding.encode(table)[0, encoding.names.index("noise")]
 
 
 @pytest.fixture(scope="module")

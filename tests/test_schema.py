@@ -51,6 +51,8 @@ REFUSED = {
     "dates in words": text(DAYS.strftime("%d %b %Y")),
     "identifiers": text([f"patient-{i:04d}" for i in range(60)]),
     "identifiers with missing": text([f"patient-{i:04d}" if i % 7 else None for i in range(60)]),
+    "identifiers of people with several rows": text([f"PAT{i // 4:06d}" for i in range(100)]),
+    "record numbers of people with several rows": pd.Series(np.random.default_rng(0).integers(1e7, 9e7, 30).repeat(4)),
     "row numbers": pd.Series(range(1, 61)),
     "row numbers of shuffled rows": pd.Series(np.random.default_rng(0).permutation(60) + 1),
     "dates as whole numbers": pd.Series(DAYS.strftime("%Y%m%d").astype(int)[:30].repeat(2)),
@@ -81,6 +83,35 @@ def test_infer_column_tells_kind_and_categories(values, kind, categories):
 def test_infer_column_refuses_with_name_and_remedy(values):
     with pytest.raises(ValueError, match=r"'the column'.*--drop 'the column'"):
         infer_column(values.rename("the column"))
+
+
+@pytest.mark.parametrize("name", ["patient_id", "SubjectNo", "MRN", "id", "visit number"])
+@pytest.mark.parametrize(
+    "of_row", [np.arange(40) % 25, [f"p{i}" for i in np.arange(40) % 25]], ids=["numbers", "texts"]
+)
+def test_what_is_named_like_an_identifier_is_refused_with_the_group_that_it_may_be(patients, name, of_row):
+    table = patients.head(40).assign(**{name: of_row})
+    with pytest.raises(ValueError, match=r"25 different values and is named like an identifier.*--group.*another name"):
+        infer_schema(table)
+    assert name not in infer_schema(table, group=name).names
+    few = infer_schema(table.assign(**{name: np.arange(40) % 3}))
+    assert few[name].kind == "integer"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        pd.Series([f"K{i}" for i in range(10_000_000, 10_000_019)]).repeat(4),  # too few
+        pd.Series(np.random.default_rng(0).integers(380, 620, 100).repeat(2) * 10_000),  # red cells, rounded
+        pd.Series(np.random.default_rng(0).integers(1e5, 9e6, 50).repeat(2)),  # a cost, of any length
+        pd.Series([f"{code}{i % 25:02d}1" for i in range(200) for code in ("E", "I")]),  # diagnoses
+        pd.Series([f"{10_000 + i % 25:05d}" for i in range(200)]).radd("0"),  # postcodes
+        pd.Series([f"W{i % 25:03d}" for i in range(200)]),  # wards
+    ],
+    ids=["few", "rounded", "costs", "diagnoses", "postcodes", "wards"],
+)
+def test_values_that_recur_and_are_of_kinds_are_no_identifiers(values):
+    assert infer_column(values.reset_index(drop=True).rename("x")).name == "x"
 
 
 def test_infer_column_accepts_counts_in_order_of_rows_that_repeat():
@@ -273,6 +304,8 @@ def test_schema_refuses_what_contradicts_itself(make, message):
 def test_unknown_name_proposes_the_closest_or_lists_the_known():
     assert unknown_name("column", "agee", ["age", "sex"]) == "Unknown column 'agee'. Did you mean 'age'?"
     assert unknown_name("column", "zzz", ["age", "sex"]) == "Unknown column 'zzz'. Choose one of: age, sex."
+    assert unknown_name("category", "1", [0, 1]) == "Unknown category '1'. Did you mean 1?"
+    assert unknown_name("column", "AGE", ["sex", "Age"]) == "Unknown column 'AGE'. Did you mean 'Age'?"
     assert "c19, ..." in unknown_name("column", "zzz", [f"c{i}" for i in range(30)])
 
 

@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from rlsyn.arguments import check_n_records
 from rlsyn.schema import Schema, given_or_inferred
 
 
@@ -73,11 +74,10 @@ class Baseline(ABC):
             seed: Seed of the draws; that of the model by default. The same seed gives the same records.
 
         Raises:
-            ValueError: `n` below 1.
+            ValueError: `n` is no whole number of at least 1.
             RuntimeError: Before `fit`.
         """
-        if n < 1:
-            raise ValueError(f"The number of records must be at least 1, got {n}.")
+        check_n_records(n)
         names = self.schema.names
         drawn = self._draw(n, np.random.default_rng([self.seed if seed is None else seed, 1]))
         return drawn[names].reset_index(drop=True)
