@@ -201,9 +201,10 @@ def test_a_table_that_cannot_be_scored_is_refused_in_one_line(main, files, tmp_p
         (["THREE", "-o", "scores", "--label", "diabets"], "Did you mean 'diabetes'?"),
         (["THREE", "-o", "scores", "--drop", "agee"], "Did you mean 'age'?"),
         (["THREE", "-o", "scores", "--schema", "none.yaml"], "none.yaml"),
-        (["THREE", "-o", "scores", "--constraints", "rules.yaml"], "aeg"),
-        (["THREE", "-o", "test.csv", "--label", "diabetes"], "cannot be written to"),
-        (["THREE", "-o", "taken", "--label", "diabetes"], "report.html is a folder"),
+        (["THREE", *LABEL, "-o", "scores", "--constraints", "rules.yaml"], "aeg"),
+        (["THREE", "-o", "scores", "--label", "diabetes"], "say so with --group person"),
+        (["THREE", *LABEL, "-o", "test.csv"], "cannot be written to"),
+        (["THREE", *LABEL, "-o", "taken"], "report.html is a folder"),
     ],
     ids=" ".join,
 )
