@@ -16,21 +16,21 @@ PEOPLE = frozenset(
     {"patient", "pat", "pid", "mrn", "person", "subject", "subjid", "usubjid", "participant", "proband", "member"}
 )
 ROWS = frozenset({"record", "row", "case", "sample", "encounter", "visit", "admission", "hadm", "stay", "study"})
-NUMBERS = frozenset({"id", "ids", "identifier", "no", "nr", "num", "number", "key", "code"})
+IDS = frozenset({"id", "ids", "identifier"})
+NUMBERS = frozenset({"no", "nr", "num", "number", "key", "code"})
 
 
 def is_named_like_one(name: str) -> bool:
-    """Whether a name says that its values are people, or the numbers of people, records or visits.
+    """Whether a name says that its values are people, or identify people, records or visits.
 
     Example:
-        >>> [is_named_like_one(name) for name in ("PatientID", "mrn", "visit_no", "id")]
+        >>> [is_named_like_one(name) for name in ("PatientID", "mrn", "visit_id", "id")]
         [True, True, True, True]
-        >>> [is_named_like_one(name) for name in ("patient_age", "site_id", "visit", "n_visits")]
+        >>> [is_named_like_one(name) for name in ("patient_age", "site_id", "visit_no", "n_visits")]
         [False, False, False, False]
     """
     words = {word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W_a-zA-Z]+", name)}
-    is_of_someone = bool(words & PEOPLE or (words & ROWS and words & NUMBERS) or words & {"id", "ids", "identifier"})
-    return is_of_someone and words <= PEOPLE | ROWS | NUMBERS
+    return bool(words & (PEOPLE | IDS)) and words <= PEOPLE | ROWS | IDS | NUMBERS
 
 
 def are_numbers_of_rows(numbers: np.ndarray) -> bool:

@@ -85,7 +85,7 @@ def test_infer_column_refuses_with_name_and_remedy(values):
         infer_column(values.rename("the column"))
 
 
-@pytest.mark.parametrize("name", ["patient_id", "SubjectNo", "MRN", "id", "visit number"])
+@pytest.mark.parametrize("name", ["patient_id", "SubjectNo", "MRN", "id", "visit id"])
 @pytest.mark.parametrize(
     "of_row", [np.arange(40) % 25, [f"p{i}" for i in np.arange(40) % 25]], ids=["numbers", "texts"]
 )
