@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -72,9 +71,7 @@ def read_scores(file: Path, baseline: str = "rlsyn") -> pd.DataFrame:
 
 def write_scores(scores: pd.DataFrame, file: Path) -> None:
     """Write what `read_scores` reads, at full precision."""
-    text = io.StringIO()
-    scores.to_csv(text, index=False)
-    write_whole(file, text.getvalue())
+    write_whole(file, scores.to_csv(index=False))
 
 
 def together(sources: Sequence[pd.DataFrame]) -> pd.DataFrame:
