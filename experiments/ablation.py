@@ -38,12 +38,14 @@ def main(argv: list[str] | None = None) -> int:
         variants = _variants(arguments.variants)
         scores = together([_read(Path(name), variants, arguments.baseline) for name in arguments.sources])
         command = shlex.join(["python", "experiments/ablation.py", *_names(arguments.sources), *_given(arguments)])
-        write_whole(page, report(scores, command, arguments.baseline))
         write_scores(scores, page.with_suffix(SCORES))
+        write_whole(page, report(scores, command, arguments.baseline))
     except (ValueError, OSError) as error:
         print(f"ablation.py: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    print(f"{scores['method'].nunique()} variants on {scores['table'].nunique()} tables: {page}")
+    print(
+        f"{scores['method'].nunique()} variants on {scores['table'].nunique()} tables: {page}, {page.with_suffix(SCORES)}"
+    )
     return 0
 
 

@@ -70,9 +70,11 @@ def main(argv: list[str] | None = None) -> int:
 
 def _check_free(output: Path, run_dir: Path, config: dict[str, Any]) -> None:
     place = output.resolve()
-    sources = [Path(config[name]).resolve() for name in ("csv", "test_csv") if config.get(name)]
-    if place in sources or (place.exists() and place.is_relative_to(run_dir.resolve())):
-        whose = "holds the rows that the run learned or held out" if place in sources else "is a file of the run"
+    tables = [Path(config[name]).resolve() for name in ("csv", "test_csv") if config.get(name)]
+    is_of_release = bool(config.get("data_dir")) and place.is_relative_to(Path(config["data_dir"]).resolve())
+    is_of_run = place.parent == run_dir.resolve() and place.name in ("metrics.csv", "progress.csv")
+    if place.exists() and (place in tables or is_of_release or is_of_run):
+        whose = "belongs to the run" if is_of_run else "belongs to the data that the run learned"
         raise ValueError(f"{output} {whose} and would be replaced. Choose another with -o.")
 
 
@@ -98,8 +100,8 @@ def _to_value(text: str, column: Column) -> Any:
     if not text.strip():
         return None
     if column.is_discrete:
-        # Categories may differ by case or by blanks around them alone: one that is met exactly comes first.
-        for form in (str, str.casefold, lambda name: name.strip().casefold()):
+        # Categories may differ by blanks around them or by case alone: one that is met exactly comes first.
+        for form in (str, str.strip, lambda name: name.strip().casefold()):
             same = [category for category in column.categories if form(str(category)) == form(text)]
             if len(same) == 1:
                 return same[0]

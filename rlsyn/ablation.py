@@ -59,18 +59,27 @@ def read_scores(file: Path, baseline: str = "rlsyn") -> pd.DataFrame:
     if not file.is_file():
         raise ValueError(f"Expected scores of a page of experiments/ablation.py, found none at {file}. Check the path.")
     try:
-        scores = pd.read_csv(file, keep_default_na=False, na_values={name: [""] for name in SHOWN})
-        scores = scores[[*FIRST, *SHOWN, *LAST]].astype(dict.fromkeys(SHOWN, float) | {"seed": int})
+        texts = pd.read_csv(file, dtype=str, keep_default_na=False)[[*FIRST, *SHOWN, *LAST]]
+        numbers = texts[list(SHOWN)].replace("", "nan").astype(float)
+        scores = texts.assign(seed=texts["seed"].astype(int), **numbers)
     except (KeyError, ValueError) as error:
         raise ValueError(
             f"Expected the scores that experiments/ablation.py writes beside a page in {file}, a table with the columns "
             f"{', '.join([*FIRST, *SHOWN, *LAST])}: {error}. Name such a file, or a folder of benchmark.py."
         ) from None
+    if scores.duplicated(list(FIRST)).any():
+        raise ValueError(f"Expected one row for each {', '.join(FIRST)} in {file}, got several. Remove those too many.")
     return _with_baseline(scores, file, baseline)
 
 
 def write_scores(scores: pd.DataFrame, file: Path) -> None:
-    """Write what `read_scores` reads, at full precision."""
+    """Write what `read_scores` reads, at full precision.
+
+    Raises:
+        ValueError: The file is there and holds something else.
+    """
+    if file.is_file() and not file.read_text(encoding="utf-8", errors="replace").startswith(",".join(FIRST)):
+        raise ValueError(f"{file} holds other things than scores of a page and would be replaced. Choose another -o.")
     write_whole(file, scores.to_csv(index=False))
 
 

@@ -98,7 +98,7 @@ def draw_table(
     if rules not in ("obey", "keep"):
         raise ValueError(f"rules must be 'obey' or 'keep', got {rules!r}.")
     check_n_records(n)
-    if not isinstance(where := where or {}, Mapping):
+    if not isinstance(where := {} if where is None else where, Mapping):
         raise TypeError(f"Conditions must be a mapping of columns to values, got {where!r}.")
     conditions = to_levels(where, encoding)
     n_first = next(i for i in range(len(encoding.levels) + 1) if i not in conditions)
@@ -175,7 +175,7 @@ def _to_level(value: Any, levels: Levels) -> int:
         if levels.column.is_discrete:
             return int(levels.encode(pd.Series([value], name=name, dtype=object))[0])
         return int(levels.encode(pd.Series([np.nan if pd.isna(value) else value], name=name, dtype=float))[0])
-    if isinstance(value, str) or not levels.bins:
+    if not isinstance(value, (int, float, np.number)) or not levels.bins:
         raise ValueError(f"Column {name!r} must be a number that occurs in training, got {value!r}.")
     decimals = levels.column.most_decimals
     if decimals is not None and round(value, decimals) != value:

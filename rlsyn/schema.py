@@ -16,13 +16,7 @@ import yaml
 from rlsyn.constraints import Constraint, check_unique, constraints_from
 from rlsyn.dates import are_dates, look_like_dates
 from rlsyn.files import write_whole
-from rlsyn.identifiers import (
-    MIN_DISTINCT,
-    are_codes_of_people,
-    are_numbers_of_people,
-    are_numbers_of_rows,
-    is_named_like_one,
-)
+from rlsyn.identifiers import MIN_DISTINCT, are_numbers_of_rows, is_named_like_one
 from rlsyn.names import unknown_name
 from rlsyn.value_forms import first_form, first_text, value_form
 from rlsyn.yaml_fields import check_fields, read_yaml, short
@@ -309,8 +303,7 @@ def infer_column(values: pd.Series, keep_integer: bool = False) -> Column:
         raise ValueError(
             _refusal(name, "has a different long or running number in every row (an identifier)", str(int(numbers[0])))
         )
-    if is_whole:
-        _check_names_nobody(name, distinct, str(int(numbers[0])), are_numbers_of_people(numbers))
+    _check_names_nobody(name, len(distinct), str(present.iloc[0]))
     if not is_whole and np.abs(distinct).max() >= 2**53:
         raise ValueError(_refusal(name, "holds numbers too large to be kept exactly", str(present.iloc[0])))
     if len(distinct) == 2 and not keep_integer and _are_two_kinds(numbers, distinct):
@@ -364,7 +357,7 @@ def _infer_text(name: str, present: pd.Series, missing: bool) -> Column:
         )
     if n_distinct == len(texts) and n_distinct >= MIN_ROWS:
         raise ValueError(_refusal(name, "has a different text in every row (an identifier or free text)", example))
-    _check_names_nobody(name, distinct.to_numpy(), example, are_codes_of_people(texts))
+    _check_names_nobody(name, n_distinct, example)
     if n_distinct > MAX_CATEGORIES:
         raise ValueError(
             _refusal(name, f"has {n_distinct:,} different texts, at most {MAX_CATEGORIES:,} are categories", example)
@@ -398,16 +391,14 @@ def _are_two_kinds(numbers: np.ndarray, distinct: np.ndarray) -> bool:
     return bool(is_next or min((numbers == value).sum() for value in distinct) >= 3)
 
 
-def _check_names_nobody(name: str, distinct: np.ndarray, example: str, is_by_values: bool) -> None:
-    """Refuse what tells whose row it is though the values recur: a group that was not named would be learned."""
-    is_by_name = is_named_like_one(name) and len(distinct) >= MIN_DISTINCT
-    if not (is_by_name or is_by_values):
-        return
-    what = f"has {len(distinct):,} different values and is {'named' if is_by_name else 'formed'} like an identifier"
-    other = " If it is no identifier, give it another name." if is_by_name and not is_by_values else ""
-    raise ValueError(
-        f"{_refusal(name, what, example)} If it tells which rows are of one person, say so with --group {_shell(name)}.{other}"
-    )
+def _check_names_nobody(name: str, n_distinct: int, example: str) -> None:
+    """Refuse what is named like an identifier though its values recur: a group that was not named would be learned."""
+    if n_distinct >= MIN_DISTINCT and is_named_like_one(name):
+        what = f"has {n_distinct:,} different values and is named like an identifier"
+        raise ValueError(
+            f"{_refusal(name, what, example)} If it tells which rows are of one person, say so with --group {_shell(name)}. "
+            "If it is no identifier, give it another name."
+        )
 
 
 def _refusal(name: str, what: str, example: str, instead: str = "") -> str:

@@ -160,7 +160,7 @@ def test_page_of_a_benchmark_holds_tables_and_commands_that_run(load_script, csv
 def test_rows_of_ones_own_stand_beside_those_of_a_file_of_scores(load_script, tmp_path):
     ablation = load_script("ablation")
     for name in ("first", "second"):
-        scores = results_of({"rlsyn": [0.1, 0.2, 1 / 3], name: [0.2, 0.3, 0.4]}, folder=name)
+        scores = results_of({"rlsyn": [0.1, 0.2, 1 / 3], name: [0.2, 0.3, 0.4]}, folder=name).assign(table="150")
         write_scores(scores.assign(command=f"run {name}", versions=f"made {name}\nof two"), tmp_path / f"{name}.csv")
     sources = [str(tmp_path / "first.csv"), str(tmp_path / "second.csv")]
     assert ablation.main([*sources, "-o", str(tmp_path / "both.md")]) == 0
@@ -168,7 +168,7 @@ def test_rows_of_ones_own_stand_beside_those_of_a_file_of_scores(load_script, tm
     assert "| first (first) | 1 |" in text and "| second (second) | 1 |" in text
     assert "- second (second): run second" in text and "- first: made first\n- first: of two" in text
     both = read_scores(tmp_path / "both.csv")
-    assert both["S2R AUC"].iloc[2] == 1 / 3
+    assert both["S2R AUC"].iloc[2] == 1 / 3 and set(both["table"]) == {"150"}
     pd.testing.assert_frame_equal(both, together([read_scores(Path(source)) for source in sources]))
 
 
@@ -201,9 +201,24 @@ def test_command_of_a_row_is_that_of_its_parameters_and_protocol():
         (["rivals"], "found of RLSyn those of []"),
         (["none.csv"], "Expected results of 'rlsyn' in none.csv, found of RLSyn those of []"),
         (["scores.csv", "-o", "nowhere/page.md"], "folder of the page does not exist"),
+        (["twice.csv"], "Expected one row for each folder, table, method, seed in twice.csv"),
+        (["scores.csv", "-o", "people.md"], "people.csv holds other things than scores of a page"),
         (["scores.csv", "-o", "scores.csv"], "expected another -o"),
     ],
-    ids=["empty", "twice", "baseline", "foreign", "damaged", "absent", "rivals", "rows", "folder", "over"],
+    ids=[
+        "empty",
+        "twice",
+        "baseline",
+        "foreign",
+        "damaged",
+        "absent",
+        "rivals",
+        "rows",
+        "folder",
+        "rows twice",
+        "taken",
+        "over",
+    ],
 )
 def test_sources_without_results_are_refused_in_a_line(load_script, tmp_path, monkeypatch, capsys, arguments, message):
     monkeypatch.chdir(tmp_path)
@@ -211,6 +226,7 @@ def test_sources_without_results_are_refused_in_a_line(load_script, tmp_path, mo
     write_scores(scores, tmp_path / "scores.csv")
     write_scores(scores.astype(object).assign(KS="high"), tmp_path / "words.csv")
     write_scores(scores.head(0), tmp_path / "none.csv")
+    write_scores(pd.concat([scores, scores]), tmp_path / "twice.csv")
     rival = Cell("t", {"env": "Table-v0", "csv": "t.csv", "label": "y"}, "independent", 0, fast=True)
     (folder := rival.folder(tmp_path / "rivals")).mkdir(parents=True)
     (folder / "config.yaml").write_text(yaml.safe_dump(rival.config()))
@@ -221,7 +237,7 @@ def test_sources_without_results_are_refused_in_a_line(load_script, tmp_path, mo
     assert load_script("ablation").main(["-o", "page.md", *given]) == 2
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
-    assert not (tmp_path / "page.md").exists()
+    assert not list(tmp_path.glob("*.md"))
     assert (tmp_path / "scores.csv").read_bytes() == before
 
 

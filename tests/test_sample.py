@@ -76,18 +76,24 @@ def test_wrong_input_is_refused_in_one_line(call_script, saved, tmp_path, capfd,
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["patients.csv", "held_out.csv", "run/metrics.csv"])
+@pytest.mark.parametrize("name", ["patients.csv", "held_out.csv", "release/a.csv", "run/metrics.csv"])
 def test_neither_the_tables_nor_the_scores_of_a_run_are_replaced(call_script, saved, tmp_path, capfd, name):
     run_dir, place = tmp_path / "run", tmp_path / name
     shutil.copytree(saved, run_dir)
     config = yaml.safe_load((run_dir / "config.yaml").read_text())
-    tables = {"csv": str(tmp_path / "patients.csv"), "test_csv": str(tmp_path / "held_out.csv")}
+    tables = {
+        "csv": str(tmp_path / "patients.csv"),
+        "test_csv": str(tmp_path / "held_out.csv"),
+        "data_dir": str(tmp_path / "release"),
+    }
+    (tmp_path / "release").mkdir()
     (run_dir / "config.yaml").write_text(yaml.safe_dump(config | tables))
     place.write_text("a,b\n")
     assert call_script("sample", run_dir, "-n", "3", "-o", place) == 2
     assert "would be replaced. Choose another with -o." in capfd.readouterr().err
     assert place.read_text() == "a,b\n"
-    assert call_script("sample", run_dir, "-n", "3", "-o", run_dir / "more.csv") == 0
+    for _ in range(2):  # what was drawn before may be drawn again
+        assert call_script("sample", run_dir, "-n", "3", "-o", run_dir / "more.csv") == 0
 
 
 def test_conditions_name_what_differs_by_blanks_or_case_alone():
@@ -97,6 +103,7 @@ def test_conditions_name_what_differs_by_blanks_or_case_alone():
     for text in ("Yes", "yes", "yes ", "no"):
         assert parse_conditions([f"yn={text}"], schema) == {"yn": text}
     assert parse_conditions(["yn=NO "], schema) == {"yn": "no"}
+    assert parse_conditions(["yn= Yes"], schema) == {"yn": "Yes"}
     assert parse_conditions(["yn= "], schema) == {"yn": None}
 
 

@@ -132,7 +132,9 @@ def test_a_number_of_records_that_is_none_is_refused(encoding, n):
     ("where", "error", "message"),
     [
         (["died"], TypeError, r"a mapping of columns to values, got \['died'\]"),
+        (pd.Series({"died": 1}), TypeError, "a mapping of columns to values"),
         ({"died": [1]}, ValueError, r"'died' can have one value, got \[1\]"),
+        ({"noise": pd.Timestamp("2020-01-01")}, ValueError, "'noise' must be a number"),
     ],
 )
 def test_conditions_that_are_none_are_refused(encoding, where, error, message):
