@@ -175,7 +175,7 @@ def _to_level(value: Any, levels: Levels) -> int:
         if levels.column.is_discrete:
             return int(levels.encode(pd.Series([value], name=name, dtype=object))[0])
         return int(levels.encode(pd.Series([np.nan if pd.isna(value) else value], name=name, dtype=float))[0])
-    if not isinstance(value, (int, float, np.number)) or not levels.bins:
+    if not isinstance(value, (int, float, np.integer, np.floating)) or not levels.bins:
         raise ValueError(f"Column {name!r} must be a number that occurs in training, got {value!r}.")
     decimals = levels.column.most_decimals
     if decimals is not None and round(value, decimals) != value:
