@@ -31,7 +31,7 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     page = Path(arguments.output)
     try:
-        if page.suffix == SCORES:
+        if _is_scores(page):
             raise ValueError(f"The page is Markdown, its scores go to a {SCORES} file beside it: expected another -o.")
         if not page.parent.is_dir():
             raise FileNotFoundError(f"The folder of the page does not exist: {page.parent}. Make it first.")
@@ -49,15 +49,17 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+def _is_scores(path: Path) -> bool:
+    return path.suffix.lower() == SCORES
+
+
 def _read(source: Path, variants: dict[str, tuple[str, Variant]], baseline: str) -> pd.DataFrame:
-    if source.suffix.lower() == SCORES:
-        return read_scores(source, baseline)
-    return read_results(source, variants, baseline)
+    return read_scores(source, baseline) if _is_scores(source) else read_results(source, variants, baseline)
 
 
 def _names(sources: list[str]) -> list[str]:
     """Folders by their names, files as others find them."""
-    return [_shown(path) if path.suffix.lower() == SCORES else path.name for path in map(Path, sources)]
+    return [_shown(path) if _is_scores(path) else path.name for path in map(Path, sources)]
 
 
 def _given(arguments: argparse.Namespace) -> list[str]:

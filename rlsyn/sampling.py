@@ -171,10 +171,10 @@ def to_levels(where: Mapping[str, Any], encoding: Encoding) -> dict[int, int]:
 
 def _to_level(value: Any, levels: Levels) -> int:
     name = levels.column.name
-    if isinstance(levels, CategoryLevels) or value is None or pd.isna(value):
-        if levels.column.is_discrete:
-            return int(levels.encode(pd.Series([value], name=name, dtype=object))[0])
-        return int(levels.encode(pd.Series([np.nan if pd.isna(value) else value], name=name, dtype=float))[0])
+    value = None if pd.isna(value) else value  # a column of floats takes no pandas.NA
+    if isinstance(levels, CategoryLevels) or value is None:
+        dtype = object if levels.column.is_discrete else float
+        return int(levels.encode(pd.Series([value], name=name, dtype=dtype))[0])
     if not isinstance(value, (int, float, np.integer, np.floating)) or not levels.bins:
         raise ValueError(f"Column {name!r} must be a number that occurs in training, got {value!r}.")
     decimals = levels.column.most_decimals
