@@ -326,17 +326,6 @@ def count_decimals(values: np.ndarray) -> int | None:
     return None
 
 
-def rare_categories(table: pd.DataFrame, schema: Schema, min_people: int = 3) -> list[str]:
-    """Names of the binary and categorical columns with a category that fewer than `min_people` people have."""
-    people = table[schema.group] if schema.group else pd.Series(np.arange(len(table)), index=table.index)
-    rare = []
-    for column in schema.columns:
-        if column.is_discrete:
-            counts = people.groupby(table[column.name].astype(object)).nunique()
-            rare += [column.name] if (counts < min_people).any() else []
-    return rare
-
-
 def _infer_text(name: str, present: pd.Series, missing: bool) -> Column:
     texts = present.astype(str)
     if not all(isinstance(value, Hashable) for value in present):

@@ -25,7 +25,7 @@ FLOORS = (
     ),
     (
         *("rlsyn.arguments", "rlsyn.levels", "rlsyn.autoregressive", "rlsyn.rollout", "rlsyn.attribute_order"),
-        *("rlsyn.transformer", "rlsyn.chow_liu"),
+        *("rlsyn.transformer", "rlsyn.chow_liu", "rlsyn.categories"),
     ),
     ("rlsyn.repair", "rlsyn.mixture_heads"),
     ("rlsyn.encoding", "rlsyn.level_masks"),

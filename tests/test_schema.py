@@ -9,7 +9,7 @@ import pytest
 from rlsyn.constraints import constraints_from
 from rlsyn.evaluation.features import column_numbers
 from rlsyn.names import unknown_name
-from rlsyn.schema import Column, Schema, count_decimals, infer_column, infer_schema, rare_categories
+from rlsyn.schema import Column, Schema, count_decimals, infer_column, infer_schema
 
 DAYS = pd.date_range("2019-01-01", periods=60)
 
@@ -324,13 +324,6 @@ def test_numbers_that_are_none_are_refused_by_name(patients, values, message):
     with pytest.raises(ValueError, match=message) as refused:
         infer_schema(patients.assign(visit=values))
     assert "'visit'" in str(refused.value) and "--drop visit" in str(refused.value)
-
-
-def test_rare_categories_count_people_not_rows(patients):
-    table = patients.assign(person=np.arange(len(patients)) // 10, rare=["x"] * 10 + ["y"] * 190)
-    assert "rare" in rare_categories(table, infer_schema(table, group="person"))
-    table["person"] = np.arange(len(table))
-    assert "rare" not in rare_categories(table, infer_schema(table, group="person"))
 
 
 def test_rules_are_counted_and_neither_refuse_tables_nor_part_schemas(patients):
