@@ -1,4 +1,4 @@
-"""The README's commands are ones that the scripts take."""
+"""The README's commands are ones that the scripts take, and its links lead somewhere."""
 
 import importlib
 import re
@@ -36,3 +36,11 @@ def test_python_in_readme_names_what_exists():
         compile(block, "README.md", "exec")
         for package, name in re.findall(r"from (\w+) import (\w+)", block):
             assert hasattr(importlib.import_module(package), name)
+
+
+def test_links_lead_to_headings_and_files_that_there_are():
+    headings = re.findall(r"^#+ (.+)$", README, re.MULTILINE)
+    anchors = {"#" + re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    links = [link for link in re.findall(r"\]\(([^)]+)\)", README) if "://" not in link]
+    assert sum(link.startswith("#") for link in links) > 10
+    assert [link for link in links if link not in anchors and not (ROOT / link).is_file()] == []
