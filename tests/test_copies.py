@@ -61,6 +61,20 @@ def test_copies_among_few_distinct_rows_are_near_copies():
     assert near_copy_share(train, test, train, schema) == 1
 
 
+def test_rows_changed_a_little_are_near_copies_though_some_people_are_alike(train, test):
+    alike = pd.concat([test, train.iloc[:10]])
+    assert exact_copies(train, alike, SCHEMA) == 10  # more than 1 % of the test rows
+    assert near_copy_share(train, alike, train.assign(pressure=train["pressure"] + 0.01), SCHEMA) == 1
+    assert near_copy_share(train, alike, test, SCHEMA) < 0.05
+
+
+def test_digits_that_train_does_not_have_hide_no_copy(train):
+    finer = train.assign(age=train["age"] + 1e-7, bmi=train["bmi"] - 0.04)
+    assert exact_copies(train, finer, SCHEMA) == len(train)
+    assert exact_copies(train, train.assign(bmi=train["bmi"] + 0.1), SCHEMA) == train["bmi"].isna().sum()
+    assert exact_copies(train.assign(age=0), train.assign(age=-0.0), SCHEMA) == len(train)
+
+
 def test_copies_that_single_out_a_row_are_told_from_those_of_common_rows(train, test, synthetic):
     twice = pd.concat([train, train.iloc[:100]], ignore_index=True)
     planted = pd.concat([synthetic, train.iloc[90:120][SCHEMA.names]])

@@ -261,17 +261,32 @@ def test_names_of_further_tables_and_costs_are_checked(train, test, synthetic):
 
 
 def test_test_rows_that_were_trained_on_are_refused(train, test, synthetic):
-    with pytest.raises(ValueError, match=r"100% of them equal a training row \(within train 0% do\)"):
+    said = r"450 of 450 equal a training row \(of 450 training rows 0 equal another one\)"
+    with pytest.raises(ValueError, match=said):
         evaluate(train, train, synthetic, SCHEMA)
+    with pytest.raises(ValueError, match="20 of 230 equal a training row"):
+        evaluate(train, pd.concat([test, train.iloc[:20]]), synthetic, SCHEMA)
     few_valued = Schema((Column("smoker", "binary", (0, 1), missing=True), Column("diabetes", "binary", (0, 1))))
     assert quick(train, test, synthetic, few_valued).loc["exact copies", "real"] == 1
 
 
 def test_remarks_tell_what_a_reader_must_know(train, test, synthetic):
-    tables = train, test.iloc[:30], synthetic.assign(comment="x")
+    # Three rows of train among those of test may be chance, so they are no reason to refuse.
+    tables = (
+        train,
+        pd.concat([test.iloc[:30], train.iloc[:3].assign(person=test["person"].iloc[0])]),
+        synthetic.assign(comment="x"),
+    )
     remarks = evaluate(*tables, SCHEMA, fast=True, references=("real",)).remarks
     assert any("10 people only" in remark for remark in remarks)
     assert any("comment" in remark for remark in remarks)
+    assert any("Of 33 test rows 3 equal a training row, of 450 training rows 0" in remark for remark in remarks)
+
+
+def test_persons_that_a_generator_makes_up_change_no_score(train, test, synthetic, quick_scores):
+    found = evaluate(train, test, synthetic.assign(person=1), SCHEMA, fast=True, references=("real",))
+    assert any("'person', which names people in train" in remark for remark in found.remarks)
+    pd.testing.assert_frame_equal(found.scores.set_index("metric"), quick_scores)
 
 
 def test_values_finer_than_those_of_train_are_named(train, test, synthetic):

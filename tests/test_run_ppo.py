@@ -110,7 +110,7 @@ REFUSED = {
     "test rows that are training rows": (
         None,
         [*OF_CSV, "--test-csv", "CSV"],
-        "Test rows must be rows that the generator never saw, but 100% of them equal a training row",
+        "Test rows must be rows that the generator never saw, but 200 of 200 equal a training row",
     ),
     "unknown environment": (None, ["--env", "BreastCancr-v0"], "'BreastCancr-v0'. Did you mean 'BreastCancer-v0'?"),
     "table and environment": (None, ["--csv", "CSV", "--env", "BreastCancer-v0"], "--csv goes with --env Table-v0"),

@@ -91,7 +91,15 @@ def test_intervals_decide_whether_a_level_is_sure(metric, change, level):
     criterion = next(one for one in verdict.criteria if one.metric == metric)
     assert verdict.level == criterion.level == level
     wavers = level == "fair" and not 0.55 < change["value"] <= 0.6
-    assert criterion.text.endswith("too few people to tell") == wavers
+    doubt = ": may be chance among so few people" if "copies" in metric else ": too few people to tell"
+    assert criterion.text.endswith(doubt) == wavers
+
+
+def test_copies_are_told_by_their_number():
+    change = {"value": 0.01, "low": 0.003, "high": 0.03, "note": "2 of 209 synthetic rows"}
+    verdict = by_family(scores(**{"exact copies": change}))["privacy"]
+    (criterion,) = (one for one in verdict.criteria if one.metric == "exact copies")
+    assert criterion.text.startswith("exact copies 0.010 (2 of 209 synthetic rows), 95 % interval")
 
 
 @pytest.mark.parametrize(

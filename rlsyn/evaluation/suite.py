@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, parallel_config
+from scipy.stats import hypergeom
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
@@ -29,7 +30,8 @@ from rlsyn.evaluation.score_rows import Key, attempt, cost_rows, measure_rows, s
 from rlsyn.names import listed
 from rlsyn.schema import Column, Schema, count_decimals
 
-MANY_COPIES = 0.5
+CHANCE_OF_COPIES = 1e-6
+"""Test rows that equal a training row are refused where, by chance, there would be so many with less than this probability."""
 FEW_PEOPLE = 50
 MIN_CELLS = 200_000
 """Tables with fewer cells than this are measured sooner than other processes would have started."""
@@ -97,6 +99,10 @@ def evaluate(
     for name, table in {"train": train, "test": test, "synthetic": synthetic, **others}.items():
         _check(name, table, schema)
     check_held_out(train, test, schema)
+    remarks = _remarks(Tables(train, test, synthetic, schema, seed, fast))
+    # What a generator says of persons is none of train's: rows of a table without people are of one each.
+    synthetic = synthetic.drop(columns=schema.group or [], errors="ignore")
+    others = {name: table.drop(columns=schema.group or [], errors="ignore") for name, table in others.items()}
     of_costs = cost_rows(costs or {})
     tables = Tables(train, test, synthetic, schema, seed, fast)
     beside = {name: table for name, table in _references(tables).items() if name in references}
@@ -108,7 +114,6 @@ def evaluate(
     of_utility, curves = utility_rows(tables, found, in_place)
     scores = scores_table([*rows, *of_utility, *of_costs], list(others))
     details |= curves
-    remarks = _remarks(tables)
     seconds = time.perf_counter() - start
     return Evaluation(
         *(scores, details, train, test, synthetic, schema, title, source, simulated, licence, seed, fast, seconds),
@@ -190,6 +195,13 @@ def _remarks(tables: Tables) -> tuple[str, ...]:
             f"Rows of the synthetic table: {len(tables.synthetic):,}, of train: {len(tables.train):,}; by chance alone so few "
             "lie further from train than as many as train has, which fidelity is judged by."
         )
+    n_equal, n_alike = _equal_rows(tables.train, tables.test, tables.schema)
+    if n_equal:
+        remarks.append(
+            f"Of {len(tables.test):,} test rows {n_equal:,} equal a training row, of {len(tables.train):,} training rows "
+            f"{n_alike:,} equal another one. If these are the same people twice, the test rows do not tell how often people "
+            "are alike by chance, and copies look harmless beside them: remove the repeated rows and judge again."
+        )
     for role, table in (("test", tables.test), ("synthetic", tables.synthetic)):
         remarks += [
             f"No value of {column.name!r} in the {role} table is one that train has: is it coded otherwise?"
@@ -251,14 +263,22 @@ def check_held_out(train: pd.DataFrame, test: pd.DataFrame, schema: Schema) -> N
     Raises:
         ValueError: So many of them equal one that it cannot be chance.
     """
-    # Where rows have few values the same row comes up again by chance, as often within train as between the two.
-    copied = privacy.exact_copies(train, test, schema) / len(test)
-    alike = float(train[schema.names].duplicated(keep=False).mean())
-    if copied > MANY_COPIES and copied > 2 * alike:
+    n_equal, n_alike = _equal_rows(train, test, schema)
+    # Were test rows drawn with train, they would be alike as often; the draw without replacement is hypergeometric.
+    chance = hypergeom.sf(n_equal - 1, len(train) + len(test), n_equal + n_alike, len(test))
+    if n_equal and chance < CHANCE_OF_COPIES:
         raise ValueError(
-            f"Test rows must be rows that the generator never saw, but {copied:.0%} of them equal a training row "
-            f"(within train {alike:.0%} do). Give other test rows."
+            f"Test rows must be rows that the generator never saw, but {n_equal:,} of {len(test):,} equal a training row "
+            f"(of {len(train):,} training rows {n_alike:,} equal another one). Remove them from the test rows."
         )
+
+
+def _equal_rows(train: pd.DataFrame, test: pd.DataFrame, schema: Schema) -> tuple[int, int]:
+    """How many test rows equal a training row, and how many training rows another one.
+
+    Where rows have few values the same row comes up again by chance, as often within train as between the two.
+    """
+    return privacy.exact_copies(train, test, schema), int(train[schema.names].duplicated(keep=False).sum())
 
 
 def _check(name: str, table: pd.DataFrame, schema: Schema) -> None:

@@ -77,7 +77,8 @@ has, are about 1.4 times as far from train as people drawn from train with repla
 WORDING: dict[Family, dict[Level, str]] = {
     "privacy": {
         "good": "No leak found: every attack that was tried stays near chance.",
-        "fair": "Look closer: some attack does a little better than chance, or too few people were there to tell.",
+        "fair": "Look closer: some attack does a little better than chance, or some rows equal a patient's, or too few "
+        "people were there to tell.",
         "poor": "Leak found: do not release these rows as they are.",
         "unknown": "Not judged.",
     },
@@ -186,7 +187,8 @@ def _judge(threshold: Threshold, row: pd.Series) -> Criterion:
     # An attack on so few people that it has no interval tells nothing for sure.
     is_sure &= threshold.is_fact or threshold.family != "privacy" or not pd.isna(row["low"])
     level: Level = by_value if is_sure or by_value == "fair" else "fair"
-    return Criterion(metric, level, _text(threshold, row) + ("" if level == by_value else ": too few people to tell"))
+    doubt = ": may be chance among so few people" if threshold.is_fact else ": too few people to tell"
+    return Criterion(metric, level, _text(threshold, row) + ("" if level == by_value else doubt))
 
 
 _CONTROLS = {"copy": "copies of the training rows", "independent": "columns shuffled apart"}
@@ -220,6 +222,8 @@ def _range(threshold: Threshold, row: pd.Series) -> tuple[float, float]:
 
 def _text(threshold: Threshold, row: pd.Series) -> str:
     value = f"{threshold.metric} {row['value']:.3f}"
+    if threshold.family == "privacy" and threshold.is_fact:
+        value += f" ({row['note']})" if row["note"] else ""  # of a few people's rows the count says more than the share
     interval = "" if pd.isna(row["low"]) else f", 95 % interval {row['low']:.3f} to {row['high']:.3f}"
     good, fair = (_limit(threshold, figure, row) for figure in (threshold.good, threshold.fair))
     beside = {"above real": "; real rows {real:.3f}", "times copy": "; drawn again from train {copy:.3f}"}
