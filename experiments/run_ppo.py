@@ -21,7 +21,6 @@ import pandas as pd
 from rlsyn.algorithms.options import with_effect
 from rlsyn.algorithms.table import ALGORITHMS, algorithm
 from rlsyn.arguments import Parser
-from rlsyn.categories import misspelt_categories, rare_categories
 from rlsyn.datasets import DATASETS, Dataset
 from rlsyn.datasets.reader_options import add_options, add_protocol
 from rlsyn.files import write_whole
@@ -96,13 +95,6 @@ def _run(
     model: RLSyn, dataset: Dataset, run_dir: Path, options: dict[str, Any], *, resume: bool, progress: bool
 ) -> int:
     print(f"{dataset.title}: {dataset.source}")
-    if rare := rare_categories(dataset.train, dataset.schema):
-        print(f"Note: these columns have categories of fewer than 3 people, which may be generated: {', '.join(rare)}.")
-    if misspelt := misspelt_categories(dataset.schema):
-        print(
-            f"Note: these columns have categories that differ by blanks or case alone, which are kept apart: "
-            f"{', '.join(misspelt)}. If they are one, make them one in the file."
-        )
     print(
         f"{len(dataset.train):,} training rows, {len(dataset.test):,} test rows, {len(dataset.schema.columns)} columns."
     )

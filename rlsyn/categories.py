@@ -7,15 +7,33 @@ import pandas as pd
 
 from rlsyn.schema import Schema, category_text
 
+MIN_PEOPLE = 3
+"""Fewer would be told from others by their category."""
 
-def rare_categories(table: pd.DataFrame, schema: Schema, min_people: int = 3) -> list[str]:
-    """Names of the binary and categorical columns with a category that fewer than `min_people` people have."""
+
+def doubts(table: pd.DataFrame, schema: Schema) -> list[str]:
+    """What should be said of the categories of a table before it is learned, in sentences."""
+    found = []
+    if rare := rare_categories(table, schema):
+        found.append(
+            f"These columns have categories of fewer than {MIN_PEOPLE} people, which may be generated: {', '.join(rare)}."
+        )
+    if misspelt := misspelt_categories(schema):
+        found.append(
+            "These columns have categories that differ by blanks or case alone, which are kept apart: "
+            f"{', '.join(misspelt)}. If they are one, make them one in the table."
+        )
+    return found
+
+
+def rare_categories(table: pd.DataFrame, schema: Schema) -> list[str]:
+    """Names of the binary and categorical columns with a category that fewer than `MIN_PEOPLE` people have."""
     people = table[schema.group] if schema.group else pd.Series(np.arange(len(table)), index=table.index)
     rare = []
     for column in schema.columns:
         if column.is_discrete:
             counts = people.groupby(table[column.name].astype(object)).nunique()
-            rare += [column.name] if (counts < min_people).any() else []
+            rare += [column.name] if (counts < MIN_PEOPLE).any() else []
     return rare
 
 

@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from rlsyn.bins import Bin, BinSampler
+from rlsyn.number_texts import as_written
 from rlsyn.schema import Category, Column, category_text
 
 COSINES = range(3, 7)
@@ -336,7 +337,7 @@ def _match_categories(column: Column, values: pd.Series, categories: tuple[Categ
     """Index of each value among the categories, -1 for missing."""
     index = {category: i for i, category in enumerate(categories)}
     by_text = {category_text(category): i for category, i in index.items()}
-    codes, distinct = pd.factorize(values.astype(object))
+    codes, distinct = pd.factorize(as_written(values).astype(object))
     matched = np.empty(len(distinct) + 1, dtype=np.int64)
     matched[-1] = -1
     for i, value in enumerate(distinct):

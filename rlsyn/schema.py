@@ -18,6 +18,7 @@ from rlsyn.dates import are_dates, look_like_dates
 from rlsyn.files import write_whole
 from rlsyn.identifiers import MIN_DISTINCT, are_numbers_of_rows, is_named_like_one
 from rlsyn.names import unknown_name
+from rlsyn.number_texts import are_numbers, as_written
 from rlsyn.value_forms import first_form, first_text, value_form
 from rlsyn.yaml_fields import check_fields, read_yaml, short
 
@@ -28,6 +29,8 @@ MAX_CATEGORIES = 1_000
 """More distinct texts than this are taken for names or notes, not for categories."""
 MIN_ROWS = 20
 """Fewer rows than this cannot be split, learned from or evaluated."""
+MIN_SHARED = 3
+"""Of several texts one is shared by so many rows, or they are notes: what a few have would be told of those few."""
 MAX_DECIMALS = 10
 MAX_CLASSES = 10
 """A label of up to so many whole numbers is a class (a stage, a grade), one of more is a quantity."""
@@ -272,6 +275,11 @@ def infer_schema(
             f"The group column {group!r} must be known in every row, got {int(table[group].isna().sum())} missing of "
             f"{len(table)}. Remove those rows."
         )
+    if group is not None and (n_twice := len(set(table[group])) - len({_stripped(one) for one in table[group]})):
+        raise ValueError(
+            f"The group column {group!r} must name a person always alike, got {n_twice} names that are another one but for "
+            "blanks around them. Remove the blanks."
+        )
     return schema
 
 
@@ -288,7 +296,8 @@ def infer_column(values: pd.Series, keep_integer: bool = False) -> Column:
     if len(present) == 0:
         return Column(name, "numeric", missing=True)
     if pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values):
-        return _infer_text(name, present, missing)
+        return _infer_text(name, present, len(values))
+    present = as_written(present)
     numbers = present.to_numpy(dtype=float)
     if np.isinf(numbers).any():
         raise ValueError(
@@ -326,23 +335,23 @@ def count_decimals(values: np.ndarray) -> int | None:
     return None
 
 
-def _infer_text(name: str, present: pd.Series, missing: bool) -> Column:
-    texts = present.astype(str)
+def _infer_text(name: str, present: pd.Series, n_rows: int) -> Column:
+    missing, texts = len(present) < n_rows, present.astype(str)
     if not all(isinstance(value, Hashable) for value in present):
         raise ValueError(_refusal(name, "holds lists", str(texts.iloc[0])[:40]))
     n_distinct = int(texts.nunique())
     example = str(texts.iloc[0])[:40]
-    if n_distinct > 2 and look_like_dates(texts):
+    if look_like_dates(texts):
         raise ValueError(_refusal(name, "holds dates", example, _INSTEAD_OF_DATES))
     distinct = pd.Series(texts.unique())
-    is_number = pd.to_numeric(distinct.str.replace(",", ".").str.strip(" %<>≤≥"), errors="coerce").notna()
     are_codes = distinct.str.fullmatch(r"0\d+").any()
-    if is_number.mean() > 0.5 and n_distinct > MAX_CLASSES and not are_codes:
+    if n_distinct > MAX_CLASSES and not are_codes and are_numbers(distinct).mean() > 0.5:
         numbers = pd.to_numeric(texts.str.replace(",", "."), errors="coerce")
         odd = texts[numbers.isna()] if numbers.isna().any() else texts
         raise ValueError(
             f"Column {name!r} must hold numbers with points or only text, got numbers as text, such as {first_form(odd)}. "
-            f"Make the text empty (missing) and write decimals with points, or leave the column out with --drop {_shell(name)}."
+            "Write plain numbers, without units and marks between thousands and in a column each, make other text empty "
+            f"(missing), or leave the column out with --drop {_shell(name)}."
         )
     if n_distinct == len(texts) and n_distinct >= MIN_ROWS:
         raise ValueError(_refusal(name, "has a different text in every row (an identifier or free text)", example))
@@ -355,6 +364,8 @@ def _infer_text(name: str, present: pd.Series, missing: bool) -> Column:
         raise ValueError(
             _refusal(name, f"has {n_distinct:,} different texts in {len(texts):,} rows (free text)", example)
         )
+    if n_rows >= MIN_ROWS and n_distinct > 1 and texts.value_counts().max() < MIN_SHARED:
+        raise ValueError(_refusal(name, f"has no text that {MIN_SHARED} rows share (free text)", example))
     return Column(name, "binary" if n_distinct == 2 else "categorical", _to_categories(present), missing=missing)
 
 
@@ -395,6 +406,10 @@ def _refusal(name: str, what: str, example: str, instead: str = "") -> str:
         f"Column {name!r} {what}, of the form {value_form(example)!r}: such a column cannot be learned and would identify people. "
         f"Leave it out {instead}with --drop {_shell(name)}."
     )
+
+
+def _stripped(name: Any) -> Any:
+    return name.strip() if isinstance(name, str) else name
 
 
 def _shell(name: str) -> str:

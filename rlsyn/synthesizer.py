@@ -20,6 +20,7 @@ from rlsyn.algorithms.options import with_effect
 from rlsyn.algorithms.table import algorithm, fast_names
 from rlsyn.calibration import calibrate_marginals
 from rlsyn.callbacks import CheckpointCallback, DiscriminatorCallback, MonitorCallback
+from rlsyn.categories import doubts
 from rlsyn.checkpoints import read_checkpoint, write_checkpoint
 from rlsyn.device import torch_device
 from rlsyn.discriminator import Discriminator, DiscriminatorTrainer
@@ -229,7 +230,7 @@ class RLSyn:
         encoding = self.prepare(train, schema)
         about = config_text(self.method, self.parameters) if run_dir else ""
         checkpoint = checkpoint_of(Path(run_dir), about, encoding, resume) if run_dir else None
-        for doubt in encoding.repair.doubts(train):
+        for doubt in (*doubts(train, schema), *encoding.repair.doubts(train)):
             _log.warning(doubt)
         records = encoding.encode(train)
         people = pd.factorize(train[schema.group], sort=True)[0] if schema.group else np.arange(len(train))

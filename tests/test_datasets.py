@@ -135,7 +135,7 @@ def test_odd_csv_is_refused_with_the_cause(tmp_path, text, message):
 
 
 def test_none_is_a_category_and_empty_is_missing(tmp_path):
-    (tmp_path / "t.csv").write_text("symptom,n\n" + "None,1\nmild,\n,NA\n" * 10)
+    (tmp_path / "t.csv").write_text("symptom,n\n" + ",NA\nNone,1\nmild,\n" * 10)
     table = read_table(tmp_path / "t.csv")
     assert table["symptom"].isna().sum() == 10 and (table["symptom"] == "None").sum() == 10
     assert table["n"].isna().sum() == 20
@@ -178,6 +178,23 @@ def test_columns_without_name_and_value_are_left_out(tmp_path):
     assert list(read_table(tmp_path / "t.csv")) == ["a", "b"]
     (tmp_path / "t.csv").write_text(",b,\n" + "1,2,\n" * 20)
     assert list(read_table(tmp_path / "t.csv")) == ["Unnamed: 0", "b"]
+
+
+def test_rows_without_value_at_the_foot_are_left_out(tmp_path, caplog):
+    caplog.set_level("INFO")
+    (tmp_path / "t.csv").write_text("a,b\n,\n1,2\n" + ",\n" * 3)
+    assert read_table(tmp_path / "t.csv")["a"].fillna(0).tolist() == [0, 1]
+    assert "3 rows without any value" in caplog.text
+
+
+@pytest.mark.parametrize("blank", ["P1 ", "\tP1"])
+def test_blanks_around_a_name_make_no_other_person(patients, blank):
+    table = patients.assign(person=[f"P{i}" for i in range(len(patients))])
+    test = patients.head(30).assign(person=[blank, *(f"Q{i}" for i in range(29))])
+    with pytest.raises(ValueError, match="in both tables, got 1 of 'person'"):
+        from_table(table, "died", "person", test=test)
+    with pytest.raises(ValueError, match="'person' must name a person always alike, got 1 names"):
+        infer_schema(table.assign(person=[blank, *table["person"][1:]]), group="person")
 
 
 def test_test_rows_may_write_a_code_as_a_number(patients, tmp_path):
@@ -260,7 +277,14 @@ BAD_FILES = {
     "duplicate names": ("t.csv", b"a,b,a\n1,2,3\n", r"unique, .*t.csv has \['a'\] more than once"),
     "duplicate names in tabs": ("t.tsv", b"a\tb\ta\n1\t2\t3\n", r"has \['a'\] more than once"),
     "ragged": ("t.csv", b"a,b\n1,2\n1,2,3\n1,2,3,4\n", "t.csv cannot be read"),
-    "binary": ("t.csv", bytes(range(128, 256)), "t.csv cannot be read"),
+    "binary": (
+        "t.csv",
+        bytes(range(128, 256)),
+        "Expected text in UTF-8, .*t.csv is coded otherwise. Save it as CSV UTF-8",
+    ),
+    "in the coding of Windows": ("t.csv", "größe\n1".encode("cp1252"), "Save it as CSV UTF-8"),
+    "spreadsheet": ("t.xlsx", b"PK", "t.xlsx is a spreadsheet. Save it as CSV UTF-8"),
+    "semicolons, and a comma in a name": ("t.csv", b"a (x, y);b;c\n1;2;3\n", "separated by ';'"),
     "gzip in name only": ("t.csv.gz", b"a,b\n1,2\n", "t.csv.gz cannot be read"),
     "parquet in name only": ("t.parquet", b"a,b\n1,2\n", "Expected a Parquet file, .*t.parquet cannot be read"),
 }

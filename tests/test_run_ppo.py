@@ -212,10 +212,10 @@ def test_bundled_table_leaves_a_complete_run(train, tmp_path, capsys):
     assert "SIMULATED" not in told and str(run_dir / "synthetic.csv") in told.replace("\n", "")
 
 
-def test_own_table_comes_back_with_its_kinds_categories_decimals_and_missing(train, csv, patients, tmp_path, capsys):
+def test_own_table_comes_back_with_its_kinds_categories_decimals_and_missing(train, csv, patients, tmp_path, caplog):
     patients.replace({"site": {"Zug": "basel "}}).to_csv(csv, index=False)
     assert train(tmp_path / "run", "--csv", csv, "--label", "died", "--n-samples", 500) == 0
-    assert "differ by blanks or case alone, which are kept apart: site. If" in capsys.readouterr().out
+    assert "differ by blanks or case alone, which are kept apart: site. If" in caplog.text
     table, synthetic = pd.read_csv(csv), pd.read_csv(tmp_path / "run" / "synthetic.csv")
     assert list(synthetic.columns) == list(table.columns) and len(synthetic) == 500
     assert [dtype.kind for dtype in synthetic.dtypes] == [dtype.kind for dtype in table.dtypes]

@@ -48,6 +48,12 @@ REFUSED = {
     "dates as text": text(DAYS.strftime("%Y-%m-%d")),
     "dates as text, repeated": text(list(DAYS.strftime("%d.%m.%Y")[:6]) * 10),
     "times as text": text(DAYS.strftime("%Y-%m-%d %H:%M:%S")),
+    "one date": text(["2021-05-12", None] + [None] * 40),
+    "dates in German": text(["3. März 2021", "12. Mai 2021", "1. Okt. 2020"] * 10),
+    "dates in French": text(["1 févr. 2021", "12 août 2021", "4 juin 2021"] * 10),
+    "days of the week": text(["Fri 01/01/2021", "Sat 02/01/2021", "ca. 03.01.2021"] * 10),
+    "days of any year": text(["01.01.", "24. 12.", "31.12."] * 10),
+    "dates, many unknown": text([*DAYS.strftime("%d.%m.%y"), *["unknown"] * 40]),
     "dates in words": text(DAYS.strftime("%d %b %Y")),
     "identifiers": text([f"patient-{i:04d}" for i in range(60)]),
     "identifiers with missing": text([f"patient-{i:04d}" if i % 7 else None for i in range(60)]),
@@ -62,6 +68,15 @@ REFUSED = {
     "numbers below a limit": text(["<0.1"] * 180 + [f"{i / 10}" for i in range(40)] * 3),
     "numbers among question marks": text(["?"] * 180 + list(range(40)) * 3),
     "free text": text([f"came with {'pain and ' * (i % 50)}fever for a long time before" for i in range(60)]),
+    "few notes": text(["phone 079", "lives alone", "phone 079", "HIV pos.", *[None] * 40]),
+    "two notes": text(["phone 079", "lives alone", *[None] * 40]),
+    "units": text([f"{100 + i % 40} mmHg" for i in range(300)]),
+    "units and limits": text(["<0.1 mg/dl"] * 180 + [f"{i / 10} mg/dl" for i in range(40)] * 3),
+    "thousands": text([f"1'{100 + i % 40}" for i in range(300)]),
+    "thousands in blanks": text([f"1\u00a0{100 + i % 40}" for i in range(300)]),
+    "thousands and commas": text([f"1.{100 + i % 40},5" for i in range(300)]),
+    "pairs": text([f"{100 + i % 40}/80" for i in range(300)]),
+    "times of day": text([f"{i % 24:02d}:30" for i in range(300)]),
     "lists": text([[i % 3] for i in range(60)]),
     "infinite": pd.Series([1.5, np.inf] * 30),
     "infinite downwards": pd.Series([1.5, -np.inf, 2.5] * 20),
@@ -102,8 +117,13 @@ def test_what_is_named_like_an_identifier_is_refused_with_the_group_that_it_may_
         pd.Series(np.random.default_rng(0).integers(1_100_000, 1_900_000, 100).repeat(2)),
         pd.Series([f"HP:{1250 + i % 25:07d}" for i in range(200)]),
         pd.Series([f"{73_211_009 + i % 25}" for i in range(200)]).astype(int),
+        text([f"{8140 + i % 25}/3" for i in range(200)]),
+        text([f"E{10 + i % 25}.9" for i in range(200)]),
+        text([f"ward {i % 25}" for i in range(200)]),
+        text([f"{40 + i % 25}-{45 + i % 25}" for i in range(200)]),
+        text(["2 decreased", "marker 3", "grade 2 maybe", "2.1.3b"] * 50),
     ],
-    ids=["volumes in cubic millimetres", "terms of an ontology", "codes of diagnoses"],
+    ids=["cubic millimetres", "terms of an ontology", "diagnoses", "ICD-O", "ICD-10", "wards", "ranges", "findings"],
 )
 def test_long_numbers_and_codes_that_recur_may_be_learned(values):
     assert infer_column(values.rename("finding")).name == "finding"
@@ -116,6 +136,14 @@ def test_infer_column_accepts_counts_in_order_of_rows_that_repeat():
 def test_infer_column_accepts_a_thousand_categories():
     column = infer_column(pd.Series([f"code {i % 1000}" for i in range(5000)], name="code"))
     assert len(column.categories) == 1000
+
+
+@pytest.mark.parametrize("dtype", ["float32", "Float32", "float64"])
+def test_numbers_of_fewer_bits_keep_their_decimals(dtype):
+    values = pd.Series([37.4, 36.9, None, 38.2, 101.7] * 10, dtype=dtype, name="x")
+    assert infer_column(values) == Column("x", "numeric", decimals=1, missing=True)
+    two = pd.Series([0.1, 0.7] * 10, dtype=dtype, name="x")
+    assert infer_column(two).categories == (0.1, 0.7)
 
 
 @pytest.mark.parametrize(

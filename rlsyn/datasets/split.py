@@ -47,9 +47,11 @@ def n_people_in_both(first: pd.Series, second: pd.Series) -> int:
     """How many people are named in both of two columns; missing values name nobody.
 
     Where one column holds numbers and the other text, as when a file has one identifier with a letter in it, text that
-    reads as a number is that number.
+    reads as a number is that number. Blanks around a name are none of it.
     """
-    sides = [values.dropna() for values in (first, second)]
+    sides = [
+        values.dropna().map(lambda name: name.strip() if isinstance(name, str) else name) for values in (first, second)
+    ]
     if len({pd.api.types.is_numeric_dtype(values) for values in sides}) > 1:
         sides = [_as_numbers(values) for values in sides]
     return len(set(sides[0]) & set(sides[1]))

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, TextIO, cast
 
+import numpy as np
 import pandas as pd
 from pandas.errors import EmptyDataError, ParserError
 
@@ -29,8 +30,8 @@ def read_table(path: str | Path, drop: Sequence[str] = ()) -> pd.DataFrame:
     """The rows of a CSV (`.csv`, `.csv.gz`, `.tsv`) or Parquet (`.parquet`) file.
 
     Args:
-        path: The file. In CSV, empty fields and `MISSING` are missing, columns without name and value are left out, and
-            whole numbers of which `MIN_CODES` have leading zeros are text.
+        path: The file. In CSV, empty fields and `MISSING` are missing, columns without name and value and rows without
+            value at the foot are left out, and whole numbers of which `MIN_CODES` have leading zeros are text.
         drop: Columns to leave out.
 
     Raises:
@@ -40,6 +41,10 @@ def read_table(path: str | Path, drop: Sequence[str] = ()) -> pd.DataFrame:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(f"Expected a CSV or Parquet file, found none at {path}. Check the path.")
+    if re.match(r"\.(xls|ods)", path.suffix.lower()):
+        raise ValueError(
+            f"Expected a CSV or Parquet file, {path} is a spreadsheet. Save it as CSV UTF-8 (comma delimited)."
+        )
     table = _read_parquet(path) if path.suffix.lower() == ".parquet" else _read_csv(path)
     if table.empty:
         raise ValueError(
@@ -66,7 +71,8 @@ def _read_csv(path: Path) -> pd.DataFrame:
     separator = "\t" if ".tsv" in path.name.lower() else ","
     try:
         header = _read_header(path, separator)
-        if len(header) == 1 and (other := next((mark for mark in ";\t|" if mark in header[0]), None)):
+        first_line = separator.join(header)
+        if other := next((mark for mark in ";\t|" if first_line.count(mark) > first_line.count(separator)), None):
             raise ValueError(
                 f"Fields of {path} seem to be separated by {other!r}, not {separator!r}. Save it with commas between "
                 "fields and points in numbers."
@@ -84,10 +90,12 @@ def _read_csv(path: Path) -> pd.DataFrame:
         if has_row_names:
             # pandas would take the first fields for row names and shift the rest by one column.
             raise ValueError(f"Rows of {path} have more fields than its {len(header)} columns. Remove trailing commas.")
-        return _with_codes(_without_blank_columns(table, header), path, how)
+        return _without_blank_rows(_with_codes(_without_blank_columns(table, header), path, how))
     except EmptyDataError as error:
         raise ValueError(f"Expected a table with a header and rows, {path} is empty.") from error
-    except (ParserError, csv.Error, UnicodeError, OSError, EOFError) as error:
+    except UnicodeError as error:
+        raise ValueError(f"Expected text in UTF-8, {path} is coded otherwise. Save it as CSV UTF-8.") from error
+    except (ParserError, csv.Error, OSError, EOFError) as error:
         raise ValueError(
             f"Expected a comma-separated text file, {path} cannot be read: {str(error).splitlines()[0]}"
         ) from error
@@ -97,6 +105,15 @@ def _without_blank_columns(table: pd.DataFrame, header: list[str]) -> pd.DataFra
     """The table without columns that have neither name nor value: spreadsheets leave them at the right."""
     blank = [position for position, name in enumerate(header) if not name.strip()]
     return table.drop(columns=[name for name in table.columns[blank] if table[name].isna().all()])
+
+
+def _without_blank_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """The table without the rows at its foot that have no value at all: spreadsheets leave them there."""
+    has_value = table.notna().any(axis=1).to_numpy()
+    n_rows = int(np.flatnonzero(has_value).max(initial=-1)) + 1
+    if n_rows < len(table):
+        _log.info("Left out: %d rows without any value at the foot of the table.", len(table) - n_rows)
+    return table.iloc[:n_rows]
 
 
 def _with_codes(table: pd.DataFrame, path: Path, how: dict[str, Any]) -> pd.DataFrame:
