@@ -29,7 +29,7 @@ from rlsyn.files import latest_checkpoint
 from rlsyn.parameters import check_folds, check_parameters, check_timesteps, n_clones, resolved, validation_share
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.randomness import global_seed
-from rlsyn.rewards.assembly import assemble_reward
+from rlsyn.rewards.assembly import assemble_reward, no_reward
 from rlsyn.rewards.own import OwnTerm, name_terms, terms_at_hand
 from rlsyn.rewards.realism import RealismReward, RewardForm
 from rlsyn.rewards.total import TotalReward
@@ -372,7 +372,7 @@ class RLSyn:
         trees = TreesReward(encoding, records, self.seed)
         making = Making(
             encoding,
-            RealismReward(discriminator, self.reward),
+            no_reward,
             n_records=self.n_records,
             batch_records=self.batch_records,
             kl_coef=self.kl_coef,

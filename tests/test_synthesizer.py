@@ -70,6 +70,8 @@ def test_saved_model_samples_the_same_after_loading(fitted, tmp_path):
     pd.testing.assert_frame_equal(loaded.sample(50, policy="warm_start"), fitted.sample(50, policy="warm_start"))
     assert loaded.schema == fitted.schema
     assert loaded.warm_start_result == fitted.warm_start_result
+    with pytest.raises(RuntimeError, match="A loaded model only samples"):
+        loaded.model.learn(1)  # by a reward other than that it was trained for
 
 
 def test_saved_model_holds_no_pickled_object(fitted, tmp_path):

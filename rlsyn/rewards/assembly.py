@@ -18,6 +18,17 @@ N_TRIED = 64
 """Training records that the terms are tried on before training."""
 
 
+def no_reward(records: np.ndarray) -> np.ndarray:
+    """The reward function of a model before a fit: what was saved holds no training rows, which terms need.
+
+    Raises:
+        RuntimeError: Always.
+    """
+    raise RuntimeError(
+        "A loaded model only samples, its reward is not saved with it. Train on with fit(..., run_dir=..., resume=True)."
+    )
+
+
 def assemble_reward(
     realism: RealismReward,
     trees: TreesReward,
