@@ -244,6 +244,17 @@ def test_resumed_fit_goes_on_from_the_checkpoint(patients, tmp_path):
     assert not (tmp_path / "progress.before.csv").exists()
 
 
+def test_curves_have_each_rollout_once_whether_a_process_was_killed_or_a_fit_begins_anew(patients, tmp_path):
+    rollout, path = 32 * patients.shape[1], tmp_path / "progress.csv"
+    tiny(patients, 1).fit(patients, label="died", run_dir=tmp_path)
+    pd.concat([pd.read_csv(path)] * 3).assign(**{"time/total_timesteps": [rollout, 2 * rollout, 3 * rollout]}).to_csv(
+        tmp_path / "progress.before.csv", index=False
+    )
+    for n, resume in ((2, True), (1, False)):
+        tiny(patients, n).fit(patients, label="died", run_dir=tmp_path, resume=resume)
+        assert pd.read_csv(path)["time/total_timesteps"].tolist() == [rollout, 2 * rollout][:n]
+
+
 def test_training_that_goes_on_from_a_warm_start_alone_meets_a_discriminator_that_has_learned(patients, tmp_path):
     RLSyn(total_timesteps=0, **TINY).fit(patients, label="died", run_dir=tmp_path)
     resumed = tiny(patients, 1).fit(patients, label="died", run_dir=tmp_path, resume=True)
