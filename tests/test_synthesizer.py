@@ -179,6 +179,17 @@ def test_saving_over_a_model_that_was_trained_longer_keeps_nothing_of_it(patient
     pd.testing.assert_frame_equal(RLSyn.load(tmp_path).sample(50), shorter.sample(50))
 
 
+@pytest.mark.parametrize("config", ["env: Table-v0\ncsv: t.csv\nmethod: rlsyn\nparameters: {}\n", "- mine\n", "{\n"])
+def test_saving_over_a_run_or_something_else_is_refused_and_leaves_it_as_it_was(fitted, tmp_path, config):
+    (tmp_path / "config.yaml").write_text(config)
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "state_000000000001.pt").touch()
+    with pytest.raises(ValueError, match=r"has the config\.yaml of a run .* Choose another") as refused:
+        fitted.save(tmp_path)
+    assert "\n" not in str(refused.value) and (tmp_path / "config.yaml").read_text() == config
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["state_000000000001.pt"]
+
+
 def test_damaged_checkpoint_is_named(fitted, tmp_path):
     fitted.save(tmp_path)
     (path,) = (tmp_path / "checkpoints").glob("*.pt")
