@@ -59,7 +59,7 @@ def _read(source: Path, variants: dict[str, tuple[str, Variant]], baseline: str)
 
 def _names(sources: list[str]) -> list[str]:
     """Folders by their names, files as others find them."""
-    return [_shown(path) if _is_scores(path) else path.name for path in map(Path, sources)]
+    return [_shown(path) if _is_scores(path) else path.resolve().name for path in map(Path, sources)]
 
 
 def _given(arguments: argparse.Namespace) -> list[str]:

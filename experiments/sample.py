@@ -17,7 +17,7 @@ import numpy as np
 from rlsyn.arguments import Parser
 from rlsyn.files import write_whole
 from rlsyn.runs import LICENCE, is_finished, read_config
-from rlsyn.schema import Column, Schema
+from rlsyn.schema import Column, Schema, category_meaning
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -100,8 +100,8 @@ def _to_value(text: str, column: Column) -> Any:
     if not text.strip():
         return None
     if column.is_discrete:
-        # Categories may differ by blanks around them or by case alone: one that is met exactly comes first.
-        for form in (str, str.strip, lambda name: name.strip().casefold()):
+        # Categories may differ by blanks around them, by case or by digits alone: one that is met exactly comes first.
+        for form in (str, str.strip, lambda name: name.strip().casefold(), category_meaning):
             same = [category for category in column.categories if form(str(category)) == form(text)]
             if len(same) == 1:
                 return same[0]

@@ -25,6 +25,8 @@ FIRST, LAST = ("folder", "table", "method", "seed"), ("command", "versions")
 """What a row of scores is of, and what it was made with."""
 MAXIMISED = UTILITY
 BETTER, WORSE = "▲", "▼"
+SAME = ("rows", "fast", "protocol")
+"""What cells of one table and seed must have in common to be compared."""
 
 
 def read_results(folder: Path, variants: Mapping[str, tuple[str, Variant]], baseline: str = "rlsyn") -> pd.DataFrame:
@@ -39,12 +41,14 @@ def read_results(folder: Path, variants: Mapping[str, tuple[str, Variant]], base
         The columns `FIRST`, those of `SHOWN`, and `LAST`: a row for each table, method and seed.
 
     Raises:
-        ValueError: The folder has no results, or none of the baseline.
+        ValueError: The folder has no results, or none of the baseline, or some of one split that cannot be compared.
     """
     cells = [cell for cell in read_cells(folder) if (cell.base or cell.method) == "rlsyn"]
+    _check_pairs(cells, folder)
     cells.sort(key=lambda cell: _place(cell.method, [baseline, *variants]))
-    scores = wide(collect(cells, folder), SHOWN).reset_index().assign(folder=folder.name)
-    by_method = commands(cells, variants, folder.name, baseline)
+    name = folder.resolve().name  # of "." as well
+    scores = wide(collect(cells, folder), SHOWN).reset_index().assign(folder=name)
+    by_method = commands(cells, variants, name, baseline)
     scores["command"] = scores["method"].map(by_method)
     scores["versions"] = "\n".join(origins(cells, folder))
     return _with_baseline(scores[[*FIRST, *SHOWN, *LAST]], folder, baseline)
@@ -93,6 +97,18 @@ def together(sources: Sequence[pd.DataFrame]) -> pd.DataFrame:
     if len(set(names)) < len(names):
         raise ValueError(f"Folders need names of their own, got {names}. Rename one.")
     return pd.concat(sources, ignore_index=True)
+
+
+def _check_pairs(cells: Iterable[Cell], folder: Path) -> None:
+    first: dict[tuple[str, int], tuple[Cell, dict[str, Any]]] = {}
+    for cell in cells:
+        config = cell.read_config(folder)
+        other, before = first.setdefault((cell.table, cell.seed), (cell, config))
+        if differs := [name for name in SAME if config.get(name) != before.get(name)]:
+            raise ValueError(
+                f"Expected cells of one table and seed to have the same {', '.join(SAME)}, {cell.folder(folder)} was run "
+                f"with another {', '.join(differs)} than {other.folder(folder)}. Run one of them again in another folder."
+            )
 
 
 def _with_baseline(scores: pd.DataFrame, source: Path, baseline: str) -> pd.DataFrame:
@@ -215,17 +231,25 @@ def commands(
         if not is_known or (method in variants and not _is_of(variants[method][1], of_row[0])):
             found[method] = f"in no file of variants; parameters: {parameters_text(of_row[0].parameters)}"
             continue
-        envs = dict.fromkeys(_env_text(cell.options) for cell in of_row if not cell.options.get("csv"))
-        tables = dict.fromkeys(_csv_text(cell.options) for cell in of_row if cell.options.get("csv"))
-        words = ["python", "experiments/benchmark.py", *(["--env", *envs] if envs else [])]
-        words += ["--csv", *tables] if tables else []
-        words += ["--methods", "none" if baseline in variants else baseline]
-        words += ["--variants", *dict.fromkeys(variants[name][0] for name in names), "--only", *names] if names else []
-        words += ["--fast"] if of_row[0].fast else []
-        words += ["--protocol", of_row[0].protocol] if of_row[0].protocol != "default" else []
-        words += ["--seeds", *map(str, sorted({cell.seed for cell in of_row})), "-o", folder]
-        found[method] = f"`{shlex.join(words)}`"
+        methods = ["--methods", "none" if baseline in variants else baseline]
+        files = dict.fromkeys(variants[name][0] for name in names)
+        methods += ["--variants", *files, "--only", *names] if names else []
+        # Tables and seeds may have been judged in different depth.
+        ways: dict[tuple[bool, str], list[Cell]] = {}
+        for cell in of_row:
+            ways.setdefault((cell.fast, cell.protocol), []).append(cell)
+        found[method] = " and ".join(f"`{shlex.join(_words(of_way, methods, folder))}`" for of_way in ways.values())
     return found
+
+
+def _words(cells: Sequence[Cell], methods: Sequence[str], folder: str) -> list[str]:
+    """The command that ran cells of one depth and protocol."""
+    envs = dict.fromkeys(_env_text(cell.options) for cell in cells if not cell.options.get("csv"))
+    tables = dict.fromkeys(_csv_text(cell.options) for cell in cells if cell.options.get("csv"))
+    words = ["python", "experiments/benchmark.py", *(["--env", *envs] if envs else [])]
+    words += [*(["--csv", *tables] if tables else []), *methods, *(["--fast"] if cells[0].fast else [])]
+    words += ["--protocol", cells[0].protocol] if cells[0].protocol != "default" else []
+    return [*words, "--seeds", *map(str, sorted({cell.seed for cell in cells})), "-o", folder]
 
 
 def _is_of(variant: Variant, cell: Cell) -> bool:

@@ -22,12 +22,21 @@ def write_whole(path: Path, text: str) -> None:
 
 
 @contextmanager
-def rows_kept(path: Path) -> Iterator[None]:
-    """Within it the CSV file may be written anew; at the end the rows that it had before stand above the new ones."""
+def rows_kept(path: Path, column: str, last: float) -> Iterator[None]:
+    """Within it the CSV file may be written anew; at the end rows that it had before stand above the new ones.
+
+    Args:
+        path: The file.
+        column: What rows are counted by.
+        last: Rows beyond it are not kept: they will be made again.
+    """
     before = path.with_name(f"{path.stem}.before{path.suffix}")
     _stack(before, path)  # a process that was killed may have left both
-    if path.exists():
-        os.replace(path, before)
+    if path.exists() and path.stat().st_size:
+        rows = pd.read_csv(path).drop_duplicates(column, keep="last")
+        if len(kept := rows[rows[column] <= last]):
+            write_whole(before, kept.to_csv(index=False))
+        path.unlink()
     try:
         yield
     finally:

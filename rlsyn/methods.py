@@ -16,7 +16,7 @@ from rlsyn.baselines import OPTIONAL, baseline_class, installed_methods
 from rlsyn.names import unknown_name
 from rlsyn.runs import configured_parameters, merge
 from rlsyn.schema import Schema
-from rlsyn.yaml_fields import read_yaml
+from rlsyn.yaml_fields import read_yaml, with_numbers
 
 METHODS = ("rlsyn", *BASELINES, *OPTIONAL)
 _EXAMPLE = "no_value: {method: one_step, value_weight: 0.0}"
@@ -143,7 +143,7 @@ def read_variants(path: str | Path) -> list[Variant]:
             raise ValueError(  # noqa: TRY004 (what is wrong is the file)
                 f"{path}: {name}.from_config must be true or false, got {from_config!r}."
             )
-        parameters = {key: value for key, value in fields.items() if key not in ("method", "from_config")}
+        parameters = with_numbers({key: value for key, value in fields.items() if key not in ("method", "from_config")})
         variant = Variant(name, fields["method"], parameters, from_config)
         variant.parameters_for("Table-v0", None)
         variants.append(variant)

@@ -24,6 +24,7 @@ from rlsyn.datasets import COHORTS, DATASETS, Dataset, from_table, load, read_ta
 from rlsyn.files import latest_checkpoint, plain, write_whole
 from rlsyn.names import unknown_name
 from rlsyn.schema import Schema
+from rlsyn.yaml_fields import parse_yaml, read_yaml, with_numbers
 
 VERSIONED = (
     *("rlsyn", "torch", "lightning", "stable-baselines3", "gymnasium"),
@@ -277,15 +278,10 @@ def read_parameters(path: str | Path, env: str) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is no mapping of blocks.
+        ValueError: The file is no mapping of blocks, or has a name twice.
     """
     path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"Expected a YAML file of parameters, found none at {path}. Check the path.")
-    try:
-        blocks = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except yaml.YAMLError as error:
-        raise ValueError(f"Expected YAML in {path}: {str(error).splitlines()[0]}.") from error
+    blocks = read_yaml(path, "parameters", f"Write blocks of them ('default:', '{env}:').") or {}
     if isinstance(blocks, dict) and (known := [name for name in blocks if not isinstance(blocks[name], dict | None)]):
         raise ValueError(
             f"Expected blocks ('default:', '{env}:') of parameters in {path}, got {known[0]!r} outside of one."
@@ -299,7 +295,7 @@ def read_parameters(path: str | Path, env: str) -> dict[str, Any]:
     for name in blocks:
         if name not in ("default", *DATASETS):
             raise ValueError(f"{path}: {unknown_name('block', str(name), ['default', *DATASETS])}")
-    return merge(_numbers(blocks.get("default") or {}), _numbers(blocks.get(env) or {}))
+    return merge(*(with_numbers(blocks.get(name) or {}) for name in ("default", env)))
 
 
 def configured_parameters(configs: Path, method: str, env: str, algo: str | None = None) -> dict[str, Any]:
@@ -326,7 +322,7 @@ def parse_parameters(pairs: Iterable[str]) -> dict[str, Any]:
     """Parameters from `name:value` or `group.name:value` texts; values are read as YAML.
 
     Raises:
-        ValueError: A text without a colon or a name.
+        ValueError: A text without a colon or a name, or a group with a name twice.
 
     Example:
         >>> parse_parameters(["kl_coef:0.1", "algo_kwargs.learning_rate:1e-4"])
@@ -338,7 +334,7 @@ def parse_parameters(pairs: Iterable[str]) -> dict[str, Any]:
         if not colon or not path:
             raise ValueError(f"A parameter must be written name:value, got {pair!r}.")
         try:
-            value = _numbers(yaml.safe_load(text))
+            value = with_numbers(parse_yaml(text))
         except yaml.YAMLError:
             value = text
         for name in reversed(path.split(".")):
@@ -354,17 +350,6 @@ def merge(first: Mapping[str, Any], second: Mapping[str, Any]) -> dict[str, Any]
         old = merged.get(name)
         merged[name] = merge(old, value) if isinstance(old, Mapping) and isinstance(value, Mapping) else value
     return merged
-
-
-def _numbers(value: Any) -> Any:
-    """The value with `1e-4`, which YAML 1.1 reads as text, read as a number."""
-    if isinstance(value, dict):
-        return {key: _numbers(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_numbers(item) for item in value]
-    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value):
-        return float(value)
-    return value
 
 
 def versions() -> dict[str, str]:

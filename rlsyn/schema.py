@@ -375,6 +375,16 @@ def category_text(category: object) -> str:
     return str(int(category)) if is_whole else str(category)  # type: ignore[call-overload]
 
 
+def category_meaning(category: object) -> str:
+    """What a category, or its text, means: the same for 1, 1.0, "1", True and "True"."""
+    text = str(category).strip()
+    if text.lower() in ("true", "false"):
+        return str(int(text.lower() == "true"))
+    if re.fullmatch(r"[+-]?\d+(\.\d*)?", text):
+        return category_text(float(text))
+    return text
+
+
 def _to_categories(present: pd.Series) -> tuple[Category, ...]:
     distinct = [value.item() if hasattr(value, "item") else value for value in present.unique()]
     distinct = [int(v) if isinstance(v, float) and v.is_integer() else v for v in distinct]

@@ -331,7 +331,7 @@ class RLSyn:
 
         Raises:
             RuntimeError: Before `fit`.
-            ValueError: A function or a class among the parameters.
+            ValueError: A function or a class among the parameters, or the folder is that of a run of run_ppo.py.
         """
         folder, n_steps = Path(path), self.model.num_timesteps
         folder.mkdir(parents=True, exist_ok=True)

@@ -99,7 +99,8 @@ class Training:
     ) -> None:
         """Train up to `total_timesteps` in whole rollouts, with events and `progress.csv` in `run_dir`.
 
-        Where no rollout is left, callbacks are told of the end all the same: an interrupt may have come before it.
+        Where no rollout is left, callbacks are told of the end all the same: an interrupt may have come before it. Rows
+        that `progress.csv` has beyond where the training goes on from, as those of a process that was killed, go.
 
         Args:
             total_timesteps: Environment steps in all, those of a run that is resumed included.
@@ -110,8 +111,8 @@ class Training:
         """
         # Whole rollouts: SB3 would run over the end, where a schedule has nothing to say.
         left = max(0, -(-(total_timesteps - self.model.num_timesteps) // self.rollout) * self.rollout)
-        encoding = self.making.encoding
-        with rows_kept(Path(run_dir) / "progress.csv") if run_dir else nullcontext():
+        encoding, begun = self.making.encoding, ("time/total_timesteps", self.model.num_timesteps)
+        with rows_kept(Path(run_dir) / "progress.csv", *begun) if run_dir else nullcontext():
             logger = configure(str(run_dir) if run_dir else None, ["csv", "tensorboard"] if run_dir else [])
             self.model.set_logger(logger)
             try:

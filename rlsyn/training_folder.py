@@ -41,9 +41,27 @@ def _is_plain(value: Any) -> bool:
 
 
 def write_config(folder: Path, config: str, schema: Schema) -> None:
-    """Write `config.yaml` and `schema.yaml` into a folder."""
+    """Write `config.yaml` and `schema.yaml` into a folder.
+
+    Raises:
+        ValueError: Its `config.yaml` says more than that of a training, as that of a run does, or something else.
+    """
+    if not _is_of_training(folder / "config.yaml"):
+        raise ValueError(
+            f"Expected an empty folder or one of a saved model, {folder} has the config.yaml of a run or of something "
+            "else, which would be lost. Choose another."
+        )
     write_whole(folder / "config.yaml", config)
     schema.write(folder / "schema.yaml")
+
+
+def _is_of_training(path: Path) -> bool:
+    """Whether there is no such file, or one that `config_text` made."""
+    try:
+        there = yaml.safe_load(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    except (yaml.YAMLError, ValueError):
+        return False
+    return isinstance(there, dict) and set(there) <= {"method", "parameters"}
 
 
 def checkpoint_of(folder: Path, config: str, encoding: Encoding, resume: bool) -> Path | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -9,6 +10,28 @@ from typing import Any
 import yaml
 
 from rlsyn.names import unknown_name
+
+
+class _RepeatedKeyError(ValueError):
+    """A mapping has a key twice."""
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses a key that a mapping has twice: the last one would win in silence."""
+
+    # Where nodes are made: those of a mapping that is merged into another (`<<`) are replaced before it is constructed.
+    def compose_mapping_node(self, anchor: dict[Any, yaml.Node]) -> yaml.MappingNode:
+        node = super().compose_mapping_node(anchor)
+        seen: set[tuple[str, str]] = set()
+        for key in (key for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if (key.tag, key.value) in seen:
+                raise _RepeatedKeyError(
+                    f"Expected each name once in a group, got {key.value!r} again in line {key.start_mark.line + 1}. "
+                    "Rename or remove one."
+                )
+            seen.add((key.tag, key.value))
+        return node
+
 
 _IN_WORDS = {str: "text", int: "a whole number", bool: "true or false", list: "a list"}
 
@@ -23,17 +46,45 @@ def read_yaml(path: Path, what: str, hint: str) -> Any:
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: It is no YAML.
+        ValueError: It is no YAML, or a mapping in it has a key twice.
     """
     if not path.is_file():
         raise FileNotFoundError(f"Expected a YAML file with {what}, found none at {path}. Check the path.")
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
+        return parse_yaml(path.read_text(encoding="utf-8"))
+    except _RepeatedKeyError as error:
+        raise ValueError(f"{path}: {error}") from None
     # A date such as 2024-13-01 is a ValueError without a place; brackets by the thousand are a RecursionError.
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         mark = getattr(error, "problem_mark", None)
         where = f" near line {mark.line + 1}" if mark else ""
         raise ValueError(f"Expected a YAML file with {what}, {path} cannot be read{where}. {hint}") from None
+
+
+def parse_yaml(text: str) -> Any:
+    """What a YAML text holds.
+
+    Raises:
+        yaml.YAMLError: It is no YAML.
+        ValueError: A mapping in it has a key twice, or it holds a date that is none.
+    """
+    return yaml.load(text, Loader=_Loader)
+
+
+def with_numbers(value: Any) -> Any:
+    """The value with `1e-4`, which YAML 1.1 reads as text, read as a number.
+
+    Example:
+        >>> with_numbers({"learning_rate": "1e-4", "order": ["age", "1E5"]})
+        {'learning_rate': 0.0001, 'order': ['age', 100000.0]}
+    """
+    if isinstance(value, dict):
+        return {key: with_numbers(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [with_numbers(item) for item in value]
+    if isinstance(value, str) and re.fullmatch(r"[+-]?\d+(\.\d*)?[eE][+-]?\d+", value):
+        return float(value)
+    return value
 
 
 def check_fields(

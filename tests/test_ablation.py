@@ -185,6 +185,11 @@ def test_command_of_a_row_is_that_of_its_parameters_and_protocol():
     )
     (same,) = commands([replace(cell, protocol="paper")], variants, "a").values()
     assert "--env AIREADI-v0:DIR" in same and "--only no_kl" in same and "--protocol paper" in same
+    both = [replace(cell, table="large", fast=True), replace(cell, seed=1)]
+    assert [part.split(" --only no_kl")[1] for part in commands(both, variants, "a")["no_kl"].split("` and `")] == [
+        " --fast --seeds 0 -o a",
+        " --seeds 1 -o a`",
+    ]
     (changed,) = commands([replace(cell, parameters={"kl_coef": 0.9})], variants, "a").values()
     assert changed == "in no file of variants; parameters: kl_coef:0.9"
 
@@ -239,6 +244,34 @@ def test_sources_without_results_are_refused_in_a_line(load_script, tmp_path, mo
     assert message in error and error.count("\n") == 1
     assert not list(tmp_path.glob("*.md"))
     assert (tmp_path / "scores.csv").read_bytes() == before
+
+
+def write_cells(folder: Path, **of_variant: object) -> None:
+    """Cells of the baseline and a variant, whose `config.yaml` has other values where given."""
+    for method, values in (("rlsyn", {}), ("tiny", of_variant)):
+        cell = Cell("t", {"env": "Table-v0", "csv": "t.csv", "label": "y"}, method, 0, "rlsyn")
+        (place := cell.folder(folder)).mkdir(parents=True)
+        about = {"rows": "a b", "simulated": False, "commit": "c", "versions": {}}
+        (place / "config.yaml").write_text(yaml.safe_dump({**cell.config(), **about, **values}))
+        (place / "metrics.csv").write_text("family,metric,value\nprivacy,membership AUC,0.5\n")
+        (place / "columns.csv").write_text("column,distance,is_relative\nage,0.1,True\n")
+
+
+@pytest.mark.parametrize(("name", "value"), [("rows", "a c"), ("fast", True), ("protocol", "paper")])
+def test_cells_of_other_rows_or_another_evaluation_are_not_compared(load_script, tmp_path, capsys, name, value):
+    write_cells(tmp_path / "m2", **{name: value})
+    assert load_script("ablation").main([str(tmp_path / "m2"), "-o", str(tmp_path / "page.md")]) == 2
+    error = capsys.readouterr().err
+    assert f"tiny/seed_0 was run with another {name} than" in error and error.count("\n") == 1
+    assert not list(tmp_path.glob("page*"))
+
+
+def test_the_folder_at_hand_is_shown_by_its_name(load_script, tmp_path, monkeypatch):
+    write_cells(tmp_path / "m2")
+    monkeypatch.chdir(tmp_path / "m2")
+    assert load_script("ablation").main([".", "-o", "page.md"]) == 0
+    text = Path("page.md").read_text()
+    assert "- rlsyn (m2): `python" in text and "-o m2`" in text and "experiments/ablation.py m2 -o page.md" in text
 
 
 def test_unknown_variant_is_refused_with_the_closest(load_script, csv, tmp_path, capsys):

@@ -128,6 +128,10 @@ def test_networks_leave_events_and_a_checkpoint_beside_their_records(script, csv
         ("true: {method: bootstrap}", "in text, got True"),
         ("mine: {method: bootstrap, from_config: maybe}", "mine.from_config must be true or false, got 'maybe'"),
         ("mine: {method: one_step, n_iterations: -5}", "mine: n_iterations must be"),
+        (
+            "mine: {method: bootstrap}\nmine: {method: one_step}",
+            "each name once in a group, got 'mine' again in line 2",
+        ),
     ],
 )
 def test_wrong_variants_are_refused_in_one_line(script, tmp_path, capsys, text, message):
@@ -136,6 +140,14 @@ def test_wrong_variants_are_refused_in_one_line(script, tmp_path, capsys, text, 
     assert script.main(command) == 2
     err = capsys.readouterr().err
     assert message in err and err.count("\n") == 1 and not (tmp_path / "out").exists()
+
+
+def test_variants_may_be_merged_and_powers_of_ten_are_numbers(tmp_path):
+    text = "first: &first {method: rlsyn, algo_kwargs: {learning_rate: 1e-4}}\nsecond: {<<: *first, kl_coef: 2e-1}\n"
+    (tmp_path / "variants.yaml").write_text(text + "third: {<<: *first, algo_kwargs: {learning_rate: 1E-3}}")
+    found = [variant.parameters for variant in read_variants(tmp_path / "variants.yaml")]
+    assert found[0] == {"algo_kwargs": {"learning_rate": 1e-4}} and found[1] == {**found[0], "kl_coef": 0.2}
+    assert found[2] == {"algo_kwargs": {"learning_rate": 1e-3}}
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "experiments" / "variants").glob("*.yaml")), ids=lambda path: path.stem)

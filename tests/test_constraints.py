@@ -423,6 +423,14 @@ def test_rules_are_read_from_yaml(tmp_path):
     assert constraints_from(rules) == rules
 
 
+def test_powers_of_ten_are_numbers(tmp_path):
+    (tmp_path / "rules.yaml").write_text("- range: {column: a, low: 1e-4, high: 3}\n- {range: {column: b, high: 1e3}}")
+    assert [rule.expression for rule in read_constraints(tmp_path / "rules.yaml")] == [
+        "0.0001 <= a <= 3",
+        "b <= 1000.0",
+    ]
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -459,6 +467,7 @@ def test_rules_are_read_from_yaml(tmp_path):
         ("- {sum: {columns: [a, b], total: true}}", "total of a rule must be a number, got True"),
         ("- {sum: {columns: [a, b], total: 1, tolerance: -1}}", "must not be below 0, got -1"),
         ("- 2024-13-01", "cannot be read"),
+        ("- {range: {column: a, low: 1, low: 2}}", "each name once in a group, got 'low' again in line 1"),
         ("- {range: {column: 1, low: 1}}", "must be text"),
         ("- {range: {column: a, lowest: 2}}", "needs column .and high, low.*got"),
         ("- {sum: {columns: [a, b]}}", "needs columns, total .and tolerance"),

@@ -242,7 +242,17 @@ def test_read_parameters_lets_the_environment_override_the_default(tmp_path):
 )
 def test_read_parameters_refuses_in_a_sentence(tmp_path, text):
     (tmp_path / "bad.yaml").write_text(text)
-    with pytest.raises(ValueError, match=r"Expected (blocks|YAML) .*bad\.yaml"):
+    with pytest.raises(ValueError, match=r"Expected (blocks|a YAML file) .*bad\.yaml"):
         read_parameters(tmp_path / "bad.yaml", "Table-v0")
     with pytest.raises(FileNotFoundError, match=r"none at .*none\.yaml"):
         read_parameters(tmp_path / "none.yaml", "Table-v0")
+
+
+def test_a_parameter_that_stands_twice_is_refused(tmp_path):
+    (tmp_path / "twice.yaml").write_text("default:\n  kl_coef: 0.1\n  kl_coef: 0.2\n")
+    with pytest.raises(
+        ValueError, match=r"twice\.yaml: Expected each name once in a group, got 'kl_coef' again in line 3"
+    ):
+        read_parameters(tmp_path / "twice.yaml", "Table-v0")
+    with pytest.raises(ValueError, match="got 'a' again in line 1"):
+        parse_parameters(["algo_kwargs:{a: 1, a: 2}"])

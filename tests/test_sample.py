@@ -107,6 +107,24 @@ def test_conditions_name_what_differs_by_blanks_or_case_alone():
     assert parse_conditions(["yn= "], schema) == {"yn": None}
 
 
+@pytest.mark.parametrize(
+    ("categories", "text", "expected"),
+    [
+        ((0, 1), "1.0", 1),
+        ((0, 1), "True", 1),
+        ((False, True), "1", True),
+        ((False, True), "0.0", False),
+        ((1.0, 2.5), "1", 1.0),
+        (("1", "01"), "01", "01"),
+        (("1", "01"), "1.0", "1.0"),
+        ((0, 1), "2", "2"),
+    ],
+)
+def test_conditions_are_taken_by_what_they_mean_where_no_text_agrees(categories, text, expected):
+    (found,) = parse_conditions([f"y={text}"], Schema((Column("y", "categorical", categories),), None)).values()
+    assert found == expected and type(found) is type(expected)
+
+
 def test_a_refusal_is_the_one_line_of_its_process(saved, tmp_path):
     result = call("sample.py", saved, "-o", tmp_path / "more.csv", "--where", "sight=Bern")
     assert result.returncode == 2 and result.stdout == ""

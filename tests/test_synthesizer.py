@@ -181,6 +181,17 @@ def test_saving_over_a_model_that_was_trained_longer_keeps_nothing_of_it(patient
     pd.testing.assert_frame_equal(RLSyn.load(tmp_path).sample(50), shorter.sample(50))
 
 
+@pytest.mark.parametrize("config", ["env: Table-v0\ncsv: t.csv\nmethod: rlsyn\nparameters: {}\n", "- mine\n", "{\n"])
+def test_saving_over_a_run_or_something_else_is_refused_and_leaves_it_as_it_was(fitted, tmp_path, config):
+    (tmp_path / "config.yaml").write_text(config)
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "state_000000000001.pt").touch()
+    with pytest.raises(ValueError, match=r"has the config\.yaml of a run .* Choose another") as refused:
+        fitted.save(tmp_path)
+    assert "\n" not in str(refused.value) and (tmp_path / "config.yaml").read_text() == config
+    assert [path.name for path in (tmp_path / "checkpoints").iterdir()] == ["state_000000000001.pt"]
+
+
 def test_damaged_checkpoint_is_named(fitted, tmp_path):
     fitted.save(tmp_path)
     (path,) = (tmp_path / "checkpoints").glob("*.pt")
@@ -244,6 +255,17 @@ def test_resumed_fit_goes_on_from_the_checkpoint(patients, tmp_path):
     steps = pd.read_csv(tmp_path / "progress.csv")["time/total_timesteps"]
     assert steps.tolist() == [n * 32 * patients.shape[1] for n in (1, 2, 3, 4)]
     assert not (tmp_path / "progress.before.csv").exists()
+
+
+def test_curves_have_each_rollout_once_whether_a_process_was_killed_or_a_fit_begins_anew(patients, tmp_path):
+    rollout, path = 32 * patients.shape[1], tmp_path / "progress.csv"
+    tiny(patients, 1).fit(patients, label="died", run_dir=tmp_path)
+    pd.concat([pd.read_csv(path)] * 3).assign(**{"time/total_timesteps": [rollout, 2 * rollout, 3 * rollout]}).to_csv(
+        tmp_path / "progress.before.csv", index=False
+    )
+    for n, resume in ((2, True), (1, False)):
+        tiny(patients, n).fit(patients, label="died", run_dir=tmp_path, resume=resume)
+        assert pd.read_csv(path)["time/total_timesteps"].tolist() == [rollout, 2 * rollout][:n]
 
 
 def test_training_that_goes_on_from_a_warm_start_alone_meets_a_discriminator_that_has_learned(patients, tmp_path):

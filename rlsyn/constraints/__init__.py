@@ -14,7 +14,7 @@ import pandas as pd
 
 from rlsyn.constraints.expressions import check_columns, column_names, in_backticks
 from rlsyn.constraints.truth import Clause, clauses, is_false
-from rlsyn.yaml_fields import read_yaml, short
+from rlsyn.yaml_fields import read_yaml, short, with_numbers
 
 FORMS = (
     "'systolic > diastolic', {name: ..., expression: ...}, {one_hot: [a, b]}, {range: {column: a, low: 0, high: 9}} "
@@ -188,7 +188,8 @@ def _of_form(form: str, fields: Any, name: Any) -> Constraint:
         raise ValueError(f"The rule {form!r} needs {known}, got {short(fields)}.")
     if "column" in fields and not isinstance(fields["column"], str):
         raise ValueError(f"The column of {form!r} must be text, got {short(fields['column'])}.")
-    return make(**fields, name=name)
+    numbers = {key: with_numbers(fields[key]) for key in ("low", "high", "tolerance") if key in fields}
+    return make(**{**fields, **numbers}, name=name)
 
 
 _FORMS: dict[str, tuple[Callable[..., Constraint], set[str], set[str]]] = {

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 import pandas as pd
 
-from rlsyn.schema import Column, Schema
+from rlsyn.schema import Column, Schema, category_meaning
 from rlsyn.value_forms import first_text
 
 MISSING = -1
@@ -56,10 +54,10 @@ def category_positions(values: pd.Series, column: Column) -> np.ndarray:
     meanings: dict[str, int] = {}
     for position, category in enumerate(column.categories):
         # Two categories with one meaning ("1" and "01" may be two codes) are only told apart by their texts.
-        meaning = _meaning(category)
+        meaning = category_meaning(category)
         meanings[meaning] = UNKNOWN if meaning in meanings else position
     codes, distinct = pd.factorize(values)
-    found = [texts.get(str(value), meanings.get(_meaning(value), UNKNOWN)) for value in distinct]
+    found = [texts.get(str(value), meanings.get(category_meaning(value), UNKNOWN)) for value in distinct]
     return np.array([*found, MISSING], dtype=np.int64)[codes]
 
 
@@ -154,16 +152,3 @@ def _fill(block: np.ndarray, values: pd.Series, column: Column, scale: tuple[flo
             block[:, 0] = np.where(is_missing, stand_in, scaled)
     if column.missing:
         block[:, -1] = is_missing
-
-
-def _meaning(value: object) -> str:
-    text = str(value).strip()
-    if text.lower() in ("true", "false"):
-        return str(int(text.lower() == "true"))
-    if _NUMBER.fullmatch(text):
-        number = float(text)
-        return str(int(number)) if number.is_integer() else str(number)
-    return text
-
-
-_NUMBER = re.compile(r"[+-]?\d+(\.\d*)?")
