@@ -15,9 +15,10 @@ from typing import Any
 import numpy as np
 
 from rlsyn.arguments import Parser
+from rlsyn.category_texts import category_meaning
 from rlsyn.files import write_whole
 from rlsyn.runs import LICENCE, is_finished, read_config
-from rlsyn.schema import Column, Schema, category_meaning
+from rlsyn.schema import Column, Schema
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from rlsyn.schema import Schema, category_text
+from rlsyn.category_texts import category_text
+from rlsyn.schema import Schema
 
 MIN_PEOPLE = 3
 """Fewer would be told from others by their category."""

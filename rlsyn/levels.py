@@ -11,8 +11,9 @@ import pandas as pd
 from scipy.special import ndtri
 
 from rlsyn.bins import Bin, BinSampler
+from rlsyn.category_texts import category_text
 from rlsyn.number_texts import as_written
-from rlsyn.schema import Category, Column, category_text
+from rlsyn.schema import Category, Column
 
 COSINES = range(3, 7)
 """Waves over a numeric level's rank that its output head combines with the level's normal score and its square."""

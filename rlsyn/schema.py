@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import yaml
 
+from rlsyn.category_texts import category_text
 from rlsyn.constraints import Constraint, check_unique, constraints_from
 from rlsyn.dates import are_dates, look_like_dates
 from rlsyn.files import write_whole
@@ -367,22 +368,6 @@ def _infer_text(name: str, present: pd.Series, n_rows: int) -> Column:
     if n_rows >= MIN_ROWS and n_distinct > 1 and texts.value_counts().max() < MIN_SHARED:
         raise ValueError(_refusal(name, f"has no text that {MIN_SHARED} rows share (free text)", example))
     return Column(name, "binary" if n_distinct == 2 else "categorical", _to_categories(present), missing=missing)
-
-
-def category_text(category: object) -> str:
-    """What a category is called in text; whole numbers have no point, as a file may write them either way."""
-    is_whole = isinstance(category, float) and category.is_integer()
-    return str(int(category)) if is_whole else str(category)  # type: ignore[call-overload]
-
-
-def category_meaning(category: object) -> str:
-    """What a category, or its text, means: the same for 1, 1.0, "1", True and "True"."""
-    text = str(category).strip()
-    if text.lower() in ("true", "false"):
-        return str(int(text.lower() == "true"))
-    if re.fullmatch(r"[+-]?\d+(\.\d*)?", text):
-        return category_text(float(text))
-    return text
 
 
 def _to_categories(present: pd.Series) -> tuple[Category, ...]:

@@ -15,7 +15,7 @@ FLOORS = (
     (
         *("rlsyn.constraints.expressions", "rlsyn.yaml_fields", "rlsyn.bins", "rlsyn.staircase"),
         *("rlsyn.adversarial_loss", "rlsyn.files", "rlsyn.dates", "rlsyn.identifiers", "rlsyn.value_forms"),
-        "rlsyn.number_texts",
+        *("rlsyn.number_texts", "rlsyn.category_texts"),
     ),
     ("rlsyn.constraints.truth",),
     ("rlsyn.constraints.formulas",),

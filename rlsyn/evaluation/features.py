@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from rlsyn.schema import Column, Schema, category_meaning
+from rlsyn.category_texts import category_meaning
+from rlsyn.schema import Column, Schema
 from rlsyn.value_forms import first_text
 
 MISSING = -1
