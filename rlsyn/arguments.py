@@ -46,7 +46,7 @@ def check_arguments(
     }
     for name, value in arguments.items():
         if name not in known:
-            raise ValueError(unknown_name("parameter", prefix + name, [prefix + other for other in known]))
+            raise ValueError(unknown_name("parameter", f"{prefix}{name}", [prefix + other for other in known]))
         _check_kind(prefix + name, value, known[name])
 
 
@@ -82,7 +82,9 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "float": ("a number", _is_number),
     "str": ("a name", lambda value: isinstance(value, str)),
     "Sequence": ("a list", lambda value: isinstance(value, (list, tuple))),
+    "list": ("a list", lambda value: isinstance(value, (list, tuple))),
     "Mapping": ("a group of parameters", lambda value: isinstance(value, Mapping)),
+    "dict": ("a group of parameters", lambda value: isinstance(value, Mapping)),
 }
 
 

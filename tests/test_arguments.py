@@ -20,6 +20,7 @@ def train(
     limit: int | None = None,
     share: float | None = None,
     groups: Mapping[str, Any] | None = None,
+    options: list[int] | dict[str, Any] | None = None,
     anything=None,
     **more: Any,
 ) -> None:
@@ -29,7 +30,18 @@ def train(
 FITTING = [
     *({"n_steps": 5}, {"rate": 0.5}, {"rate": 1}, {"schedule": abs}, {"warm": False}, {"order": "label_first"}),
     *({"order": ["a", "b"]}, {"form": "b"}, {"limit": None}, {"limit": 3}, {"share": 0.2}, {"share": None}),
-    *({"groups": {"a": 1}}, {"groups": None}, {"anything": "x"}, {"anything": 5}, {"data": 3}, {"data": "x"}, {}),
+    *(
+        {"groups": {"a": 1}},
+        {"options": {"a": 1}},
+        {"options": [1]},
+        {"options": None},
+        {"groups": None},
+        {"anything": "x"},
+        {"anything": 5},
+        {"data": 3},
+        {"data": "x"},
+        {},
+    ),
 ]
 
 UNFITTING = {
@@ -48,6 +60,8 @@ UNFITTING = {
     "text for an optional whole number": ({"limit": "abc"}, "'limit' must be a whole number"),
     "text for an optional number": ({"share": "abc"}, "'share' must be a number"),
     "number for a group": ({"groups": 5}, "'groups' must be a group of parameters"),
+    "text for a dict": ({"options": "x"}, "'options' must be a list or a group of parameters"),
+    "number as a name": ({3: 5}, "Unknown parameter '3'"),
     "unknown name": ({"n_step": 5}, "Unknown parameter 'n_step'. Did you mean 'n_steps'"),
     "unknown name unlike any": ({"zzz": 5}, "Unknown parameter 'zzz'. Choose one of: data, n_steps"),
     "name that only further arguments would take": ({"more": 1}, "Unknown parameter 'more'"),

@@ -120,6 +120,7 @@ def test_networks_leave_events_and_a_checkpoint_beside_their_records(script, csv
         ("bootstrap: {method: independent}", "'bootstrap' is a method"),
         ("mine: {method: bootstrp}", "Did you mean 'bootstrap'?"),
         ("mine: {method: one_step, n_iteration: 5}", "Did you mean 'mine.n_iterations'?"),
+        ("mine: {method: one_step, 3: 4}", "Unknown parameter 'mine.3'"),
         ("mine: {method: one_step, n_iterations: few}", "'mine.n_iterations' must be"),
         ("mine: {method: one_step, seed: 5}", "Unknown parameter 'mine.seed'"),
         ("mine: {n_iterations: 5}", "written like"),
