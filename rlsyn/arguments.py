@@ -99,6 +99,17 @@ class Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
 
 
+def at_least_one(text: str) -> int:
+    """The whole number that a text of the command line says, as `type` of an argument.
+
+    Raises:
+        ArgumentTypeError: It says none, or one below 1.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
 def check_n_records(n: object) -> None:
     """Check the number of records to draw; raises ValueError unless it is whole and at least 1."""
     if isinstance(n, bool) or not isinstance(n, Integral) or n < 1:

@@ -97,3 +97,22 @@ def test_check_arguments_reads_signatures_of_other_libraries():
         check_arguments(PPO, {"target_kl": "abc"})
     with pytest.raises(ValueError, match="'learning_rate' must be a number"):
         check_arguments(PPO, {"learning_rate": None})
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "message"),
+    [
+        ("throughput", ["--n-attributes", "31", "0"], "--n-attributes: must be a whole number of at least 1, got '0'"),
+        ("throughput", ["--n-rollouts", "0"], "--n-rollouts: must be a whole number of at least 1, got '0'"),
+        ("throughput", ["--threads", "0"], "--threads: must be a whole number of at least 1, got '0'"),
+        ("throughput", ["--n-envs", "-1"], "--n-envs: must be a whole number of at least 1, got '-1'"),
+        ("throughput", ["--n-records", "1.5"], "--n-records: must be a whole number of at least 1, got '1.5'"),
+        ("throughput", ["--n-attributes", "3", "--n-envs", "1"], "at least 2 steps, got rollouts of 3 steps"),
+        ("throughput", ["--device", "gpu"], "device must be 'auto', 'cpu' or 'cuda', got 'gpu'"),
+        ("one_step_throughput", ["--threads", "0"], "--threads: must be a whole number of at least 1, got '0'"),
+    ],
+)
+def test_commands_that_measure_refuse_impossible_sizes_in_one_line(call_script, capsys, script, arguments, message):
+    assert call_script(script, *arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.startswith(f"{script}.py: error: ") and error.count("\n") == 1
