@@ -170,6 +170,12 @@ def test_all_says_which_methods_were_left_out(script, csv, tmp_path, monkeypatch
     assert "not installed: rlsyn, independent, gaussian_copula" in captured.err and "2 of 2 cells" in captured.out
 
 
+def test_all_among_other_methods_stands_for_all_and_repeats_none(script, monkeypatch):
+    monkeypatch.setattr(script, "usable_methods", lambda: ("bootstrap", "independent", "rlsyn"))
+    methods = [variant.name for variant in script._methods(["independent", "all"])]
+    assert methods == ["independent", "bootstrap", "rlsyn"]
+
+
 def test_budget_of_the_search_stands_under_the_table():
     searches = {"t": {"trials": 8, "seed": 0, "seconds": {"rlsyn": 1000, "one_step": 234}}}
     lines = provenance("c", [0], {"t": "real; 5 rows", "u": "SIMULATED"}, searches, ["Versions: commit abc."])
@@ -251,6 +257,7 @@ def test_a_method_that_fails_is_told_and_does_not_stop_the_others(script, csv, t
         (["--env", "BreastCancer-v0", "--seeds", "1", "1"], "each given once"),
         (["--env", "BreastCancer-v0", "--variants", "none.yaml"], "found none at none.yaml"),
         (["--env", "BreastCancer-v0", "--methods", "none"], "nothing to compare"),
+        (["--env", "BreastCancer-v0", "--only", "mine"], "--only mine and no variant. Add --variants"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
