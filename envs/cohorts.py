@@ -49,12 +49,20 @@ def make_record_env(
         env_kwargs: Further arguments of `RecordEnv`.
 
     Raises:
-        ValueError: See `rlsyn.datasets.load` and `Encoding.fit`; or there is no reward of that name.
+        ValueError: See `rlsyn.datasets.load` and `Encoding.fit`; or there is no reward of that name; or
+            csv with another id than `Table-v0`, or label, group or drop without csv.
+        TypeError: See `RecordEnv`.
     """
     if isinstance(reward_fn, str) and reward_fn != "likelihood":
         raise ValueError(f"reward_fn must be a function of records, 'likelihood' or None, got {reward_fn!r}.")
     if csv is not None and dataset != "Table-v0":
         raise ValueError(f"csv goes with Table-v0, got it with {dataset}.")
+    given = {"label": label is not None, "group": group is not None, "drop": len(drop) > 0}
+    if csv is None and any(given.values()):
+        first = next(name for name, is_given in given.items() if is_given)
+        raise ValueError(
+            f"{first} goes with csv, got it with {dataset} and no csv. Leave it out, or give Table-v0 a csv."
+        )
     if csv is None:
         data = load(dataset, data_dir, seed, reader_options=reader_options)
     else:

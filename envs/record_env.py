@@ -186,7 +186,8 @@ class RecordEnv(gym.Env[np.ndarray, Any]):
 
     ## Arguments
     `n_levels`, `reward_fn`, `action_space`, `marginals`, `invalid_level`, `allowed`: see `RecordEngine`. `names`: attributes in
-    words. `labels`: levels in words, by attribute. `render_mode`: `"ansi"` gives the record being filled in as text.
+    words. `labels`: levels in words, by attribute. `render_mode`: `"ansi"` gives the record being filled in as text;
+    any other raises TypeError.
 
     ## Version History
     * v0: first version
@@ -207,9 +208,8 @@ class RecordEnv(gym.Env[np.ndarray, Any]):
         allowed: Sequence[np.ndarray] | None = None,
     ) -> None:
         if render_mode is not None and render_mode not in self.metadata["render_modes"]:
-            raise ValueError(
-                f"render_mode must be None or one of {self.metadata['render_modes']}, got {render_mode!r}."
-            )
+            # SB3 asks for "rgb_array" first and takes nothing but a TypeError for a no.
+            raise TypeError(f"render_mode must be None or one of {self.metadata['render_modes']}, got {render_mode!r}.")
         self._engine = RecordEngine(n_levels, 1, reward_fn, action_space, marginals, invalid_level, allowed)
         self.observation_space, self.action_space = self._engine.observation_space, self._engine.action_space
         self.names = list(names) if names is not None else [f"attribute {i}" for i in range(len(n_levels))]

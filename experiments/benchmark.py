@@ -143,6 +143,10 @@ def _cells(arguments: argparse.Namespace) -> list[Cell]:
     if arguments.n_timesteps is not None:
         raise ValueError("-n goes with --algos; methods have their own budgets. Set them by --variants.")
     variants = [one for path in arguments.variants for one in read_variants(path)]
+    if arguments.only and not variants:
+        raise ValueError(
+            f"--only names variants of --variants FILE, got --only {arguments.only[0]} and no variant. Add --variants."
+        )
     for name in arguments.only:
         if name not in (names := [variant.name for variant in variants]):
             raise ValueError(unknown_name("variant", name, names))
@@ -171,11 +175,13 @@ def _algorithm_cells(arguments: argparse.Namespace, tables: dict[str, dict[str, 
 def _methods(names: list[str]) -> list[Variant]:
     if names == ["none"]:
         return []
-    return configured(usable_methods() if names == ["all"] else names)
+    if "all" in names:
+        names = list(dict.fromkeys(one for name in names for one in (usable_methods() if name == "all" else [name])))
+    return configured(names)
 
 
 def _left_out(arguments: argparse.Namespace) -> list[str]:
-    asked_for_all = (arguments.methods or ["all"]) == ["all"] and not arguments.algos
+    asked_for_all = "all" in (arguments.methods or ["all"]) and not arguments.algos
     return [name for name in METHODS if name not in usable_methods()] if asked_for_all else []
 
 

@@ -28,7 +28,7 @@ from torch.distributions import Bernoulli, Normal
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from rlsyn.arguments import Parser
+from rlsyn.arguments import Parser, at_least_one
 from rlsyn.baselines.one_step import CLIP_RANGE, ENTROPY_WEIGHT, OneStep, OneStepTraining
 from rlsyn.baselines.one_step_networks import RecordDiscriminator, RecordPolicy
 from rlsyn.baselines.table_vectors import TableVectors
@@ -39,9 +39,9 @@ from rlsyn.randomness import global_seed
 MEAN_PENALTY, EPS = 0.2, 1e-6
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Measure and print; returns the exit code."""
-    arguments = _parser().parse_args()
+    arguments = _parser().parse_args(argv)
     torch.set_num_threads(arguments.threads)
     dataset = load("AIREADI-v0", seed=0)
     vectors = TableVectors(dataset.train, dataset.schema)
@@ -222,10 +222,10 @@ class PlainLoop:
 
 def _parser() -> Parser:
     parser = Parser("Measure one-step RLSyn against a plain loop of the same method, in turns.")
-    parser.add_argument("--n-iterations", type=int, default=50, help="of each in a round")
-    parser.add_argument("--n-rounds", type=int, default=4)
-    parser.add_argument("--n-default", type=int, default=200, help="iterations of our own setting")
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--n-iterations", type=at_least_one, default=50, help="of each in a round")
+    parser.add_argument("--n-rounds", type=at_least_one, default=4)
+    parser.add_argument("--n-default", type=at_least_one, default=200, help="iterations of our own setting")
+    parser.add_argument("--threads", type=at_least_one, default=1)
     return parser
 
 

@@ -43,7 +43,7 @@ from rlsyn.runs import (
     read_parameters,
     write_config,
 )
-from rlsyn.table_options import READER_OPTIONS, given_reader_options
+from rlsyn.table_options import READER_OPTIONS, check_seeds, given_reader_options
 
 if TYPE_CHECKING:
     from rlsyn.encoding import Encoding
@@ -229,6 +229,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     for name in ("seed", "device", "warm_start"):
         if getattr(arguments, name) is not None:
             parameters[name] = getattr(arguments, name)
+    check_seeds([parameters.get("seed", 0)])
     if arguments.n_timesteps is not None:
         parameters["total_timesteps"] = arguments.n_timesteps
     if arguments.n_samples is not None and arguments.n_samples < 1:

@@ -5,6 +5,7 @@ python experiments/throughput.py --n-attributes 31 108 412 1485 --threads 2
 
 from __future__ import annotations
 
+import argparse
 import resource
 import sys
 import time
@@ -22,7 +23,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv
 
 from envs.record_env import RecordEnv
 from envs.record_vec_env import RecordVecEnv
-from rlsyn.arguments import Parser
+from rlsyn.arguments import Parser, at_least_one
+from rlsyn.device import torch_device
 from rlsyn.discriminator import Discriminator
 from rlsyn.encoding import Encoding
 from rlsyn.policy import AutoregressivePolicy
@@ -38,9 +40,14 @@ N_EPOCHS = 2
 COLUMNS = ("attributes", "learner", "at once", "steps/s", "records/s", "rollout buffer", "bytes per step", "ratio")
 
 
-def main() -> int:
+def main(argv: list[str] | None = None) -> int:
     """Measure and print; returns the exit code."""
-    arguments = _parser().parse_args()
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        _check(arguments)
+    except ValueError as error:
+        parser.error(str(error))
     torch.set_num_threads(arguments.threads)
     table = Table(title=f"Environment steps per second, update included ({arguments.threads} threads)")
     for name in COLUMNS:
@@ -60,6 +67,16 @@ def main() -> int:
     print("ratio: to the best of stock so far. Stock sees scaled levels, not one-hot blocks, which suits its speed.")
     print(f"Peak memory of the process: {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:.2f} GB")
     return 0
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    torch_device(arguments.device)
+    least = min(arguments.n_attributes) * min(*arguments.n_records, *arguments.n_envs)
+    if least < 4:
+        raise ValueError(
+            f"A minibatch, half the steps of a rollout, must be of at least 2 steps, got rollouts of {least} steps: the least of "
+            "--n-attributes times the least of --n-records and --n-envs. Raise one of them."
+        )
 
 
 def invented_encoding(n_attributes: int) -> Encoding:
@@ -129,11 +146,13 @@ def measure(model: PPO, n: int, encoding: Encoding, n_rollouts: int) -> tuple[fl
 
 def _parser() -> Parser:
     parser = Parser("Measure environment steps per second, update included, against stock Stable-Baselines3.")
-    parser.add_argument("--n-attributes", type=int, nargs="+", default=[31, 108, 412, 1485])
-    parser.add_argument("--n-records", type=int, nargs="+", default=[256, 1024], help="records at once, RLSyn")
-    parser.add_argument("--n-envs", type=int, nargs="+", default=[16, 64, 256], help="environments at once, stock SB3")
-    parser.add_argument("--n-rollouts", type=int, default=2, help="counted rollouts, after one that is not")
-    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--n-attributes", type=at_least_one, nargs="+", default=[31, 108, 412, 1485])
+    parser.add_argument("--n-records", type=at_least_one, nargs="+", default=[256, 1024], help="records at once, RLSyn")
+    parser.add_argument(
+        "--n-envs", type=at_least_one, nargs="+", default=[16, 64, 256], help="environments at once, stock SB3"
+    )
+    parser.add_argument("--n-rollouts", type=at_least_one, default=2, help="counted rollouts, after one that is not")
+    parser.add_argument("--threads", type=at_least_one, default=2)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     return parser
 

@@ -161,7 +161,7 @@ def _methods(arguments: argparse.Namespace) -> list[str]:
             raise ValueError(unknown_name("objective", objective, list(OBJECTIVES)))
     if len(set(arguments.objectives)) < len(arguments.objectives) or len(arguments.objectives) == 1:
         raise ValueError(f"--objectives are two or more different ones, got {' '.join(arguments.objectives)}.")
-    methods = list(SPACES) if arguments.methods == ["all"] else list(dict.fromkeys(arguments.methods))
+    methods = list(dict.fromkeys(one for name in arguments.methods for one in (SPACES if name == "all" else [name])))
     for method in methods:
         if method not in SPACES:
             raise ValueError(unknown_name("method with anything to search", method, [*SPACES, "all"]))

@@ -46,7 +46,7 @@ def check_arguments(
     }
     for name, value in arguments.items():
         if name not in known:
-            raise ValueError(unknown_name("parameter", prefix + name, [prefix + other for other in known]))
+            raise ValueError(unknown_name("parameter", f"{prefix}{name}", [prefix + other for other in known]))
         _check_kind(prefix + name, value, known[name])
 
 
@@ -82,7 +82,9 @@ _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "float": ("a number", _is_number),
     "str": ("a name", lambda value: isinstance(value, str)),
     "Sequence": ("a list", lambda value: isinstance(value, (list, tuple))),
+    "list": ("a list", lambda value: isinstance(value, (list, tuple))),
     "Mapping": ("a group of parameters", lambda value: isinstance(value, Mapping)),
+    "dict": ("a group of parameters", lambda value: isinstance(value, Mapping)),
 }
 
 
@@ -95,6 +97,17 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Exit with code 2 and one line on standard error."""
         self.exit(2, f"{self.prog}: error: {message} (see --help)\n")
+
+
+def at_least_one(text: str) -> int:
+    """The whole number that a text of the command line says, as `type` of an argument.
+
+    Raises:
+        ArgumentTypeError: It says none, or one below 1.
+    """
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"must be a whole number of at least 1, got {text!r}")
+    return int(text)
 
 
 def check_n_records(n: object) -> None:

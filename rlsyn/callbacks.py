@@ -8,8 +8,9 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 import torch
-from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.callbacks import BaseCallback, ConvertCallback
 from stable_baselines3.common.logger import Figure
+from stable_baselines3.common.type_aliases import MaybeCallback
 
 from rlsyn.discriminator import DiscriminatorTrainer
 from rlsyn.encoding import Encoding
@@ -173,3 +174,16 @@ class CheckpointCallback(BaseCallback):
         if self._n_started and self._n_started % self.every == 0:
             self.save_fn(self.num_timesteps)
         self._n_started += 1
+
+
+def own_callbacks(given: MaybeCallback) -> list[BaseCallback]:
+    """The callbacks that somebody gives: one, a list, or a function of SB3's locals and globals; none by default.
+
+    Raises:
+        TypeError: Something else is among them.
+    """
+    listed = given if isinstance(given, list) else [] if given is None else [given]
+    for one in listed:
+        if not isinstance(one, BaseCallback) and (isinstance(one, type) or not callable(one)):
+            raise TypeError(f"callback must be an SB3 callback, a function or a list of them, got {one!r}. Give one.")
+    return [one if isinstance(one, BaseCallback) else ConvertCallback(one) for one in listed]

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -60,10 +61,10 @@ class Encoding:
             seed: Of the random order.
 
         Raises:
-            ValueError: `n_levels` below 2, an unknown order or column, or a table that does not fit the schema.
+            ValueError: `n_levels` below 2 or not whole, an unknown order or column, or a table that does not fit the schema.
         """
-        if n_levels < 2:
-            raise ValueError(f"n_levels must be at least 2, got {n_levels}.")
+        if isinstance(n_levels, bool) or not isinstance(n_levels, Integral) or n_levels < 2:
+            raise ValueError(f"n_levels must be a whole number of at least 2, got {n_levels!r}.")
         schema.validate(train)
         people = train[schema.group].to_numpy() if schema.group else np.arange(len(train))
         levels: list[Levels] = []

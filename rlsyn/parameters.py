@@ -6,6 +6,8 @@ from collections.abc import Callable, Mapping
 from inspect import signature
 from typing import Any, get_args
 
+import torch
+
 from rlsyn.algorithms.options import refuse_without_effect
 from rlsyn.algorithms.table import Algorithm, algorithm
 from rlsyn.architectures import Network
@@ -69,6 +71,7 @@ def check_parameters(constructor: Callable[..., Any], parameters: Mapping[str, A
         check_arguments(function, arguments, f"{group}.", reserved)
         for name, value in arguments.items():
             _check_bounds(f"{group}.{name}", name, value)
+    _check_optimizer(parameters["policy_kwargs"] or {})
     defaults = {name: parameter.default for name, parameter in signature(constructor).parameters.items()}
     refuse_without_effect(how, parameters, defaults)
     for name, least in _LEAST.items():
@@ -80,6 +83,21 @@ def check_parameters(constructor: Callable[..., Any], parameters: Mapping[str, A
     merge_weights(parameters["reward_weights"], name_terms(parameters["rewards"] or ()))
     if parameters["seed"] >= 2**32:
         raise ValueError(f"Parameter 'seed' must be below 2**32, got {parameters['seed']}.")
+
+
+def _check_optimizer(policy_kwargs: Mapping[str, Any]) -> None:
+    """Refuse arguments of the policy's optimizer, which is made only when training begins."""
+    optimizer_class = policy_kwargs.get("optimizer_class", torch.optim.Adam)
+    arguments, group = policy_kwargs.get("optimizer_kwargs") or {}, "policy_kwargs.optimizer_kwargs"
+    if "lr" in arguments:
+        raise ValueError(
+            f"{group}.lr is what algo_kwargs.learning_rate says, got {arguments['lr']!r}. Give that alone."
+        )
+    check_arguments(optimizer_class, arguments, f"{group}.", ("params", "lr"))
+    try:
+        optimizer_class([torch.zeros(1)], lr=1.0, **arguments)
+    except (TypeError, ValueError, LookupError, RuntimeError) as error:
+        raise ValueError(f"{group} must be arguments of the optimizer, got {arguments}: {error}.") from error
 
 
 def _check_choices(parameters: Mapping[str, Any]) -> None:
@@ -120,9 +138,9 @@ def _check_algorithm(how: Algorithm, parameters: Mapping[str, Any]) -> None:
             f"algo_kwargs.action_noise must be a number, the deviation of the noise, got {noise!r}."
         )
     for name, value in (parameters["policy_kwargs"] or {}).items():
-        if isinstance(value, str):
-            raise ValueError(  # noqa: TRY004 (as for every parameter)
-                f"policy_kwargs.{name} takes no text, got {value!r}. Give it in Python, as a class."
+        if isinstance(value, str) or (name.endswith(("_class", "_fn")) and not callable(value)):
+            raise ValueError(
+                f"policy_kwargs.{name} takes no text or number, got {value!r}. Give it in Python, as a class."
             )
 
 

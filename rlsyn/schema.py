@@ -419,7 +419,7 @@ def _check_label(values: pd.Series) -> None:
             "Remove those rows or choose another label."
         )
     if values.nunique() < 2:
-        raise ValueError(f"The label {name!r} must vary, got {values.iloc[0]!r} in every row. Choose another label.")
+        raise ValueError(f"The label {name!r} must vary, got {values.tolist()[0]!r} in every row. Choose another.")
 
 
 def _validate_column(column: Column, values: pd.Series) -> None:

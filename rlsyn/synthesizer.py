@@ -14,12 +14,13 @@ import pandas as pd
 import yaml
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
+from stable_baselines3.common.type_aliases import MaybeCallback
 
 from rlsyn.algorithms.making import Making
 from rlsyn.algorithms.options import with_effect
 from rlsyn.algorithms.table import algorithm, fast_names
 from rlsyn.calibration import calibrate_marginals
-from rlsyn.callbacks import CheckpointCallback, DiscriminatorCallback, MonitorCallback
+from rlsyn.callbacks import CheckpointCallback, DiscriminatorCallback, MonitorCallback, own_callbacks
 from rlsyn.categories import doubts
 from rlsyn.checkpoints import read_checkpoint, write_checkpoint
 from rlsyn.device import torch_device
@@ -202,7 +203,7 @@ class RLSyn:
         resume: bool = False,
         progress_bar: bool = False,
         title: str = "",
-        callback: BaseCallback | None = None,
+        callback: MaybeCallback = None,
     ) -> RLSyn:
         """Learn a table.
 
@@ -215,7 +216,7 @@ class RLSyn:
             resume: Whether to go on from the last checkpoint in `run_dir`.
             progress_bar: Whether to show one.
             title: What the pictures in TensorBoard are titled with.
-            callback: A Stable-Baselines3 callback of your own.
+            callback: Of your own, as Stable-Baselines3 takes them: one callback, a list, or a function.
 
         Returns:
             The fitted model itself.
@@ -224,7 +225,9 @@ class RLSyn:
             ValueError: The table cannot be learned from (see `rlsyn.schema.infer_schema`), or `total_timesteps` is
                 smaller than one rollout, or a reward term of your own does not return a finite number for each record,
                 or `run_dir` holds another training, or a parameter that cannot be written there.
+            TypeError: The callback is none.
         """
+        own = own_callbacks(callback)
         deadline = None if self.max_seconds is None else time.monotonic() + self.max_seconds
         schema = given_or_inferred(train, label, group, schema)
         encoding = self.prepare(train, schema)
@@ -253,7 +256,7 @@ class RLSyn:
             elif not self.algorithm.is_fast:
                 _log.info("%s starts from scratch: a warm start needs %s.", self.algorithm.name, fast_names())
             callbacks = self.training.callbacks(reward)
-            callbacks += self._callbacks(train, criterion, run_dir, title, callback)
+            callbacks += [*self._callbacks(train, criterion, run_dir, title), *own]
             # What goes on from a warm start alone has not met the discriminator yet.
             if self._total_timesteps() and not self.training.discriminator.pool:
                 self.training.warm_up(self.n_discriminator_warm_up)
@@ -409,19 +412,14 @@ class RLSyn:
         )
 
     def _callbacks(
-        self,
-        train: pd.DataFrame,
-        criterion: Criterion | None,
-        run_dir: str | Path | None,
-        title: str,
-        callback: BaseCallback | None,
+        self, train: pd.DataFrame, criterion: Criterion | None, run_dir: str | Path | None, title: str
     ) -> list[BaseCallback]:
         callbacks = self.training.actors.callbacks(criterion)
         if run_dir is not None:
             folder = Path(run_dir)
             callbacks.append(MonitorCallback(self.encoding, train, title=title, seed=self.seed))
             callbacks.append(CheckpointCallback(lambda n_steps: self._save_state(folder, n_steps)))
-        return callbacks + ([callback] if callback is not None else [])
+        return callbacks
 
     def _learn(
         self, callbacks: list[BaseCallback], run_dir: str | Path | None, deadline: float | None, progress_bar: bool

@@ -41,10 +41,10 @@ def check_seeds(seeds: Sequence[int]) -> None:
     """Check seeds of splits.
 
     Raises:
-        ValueError: One below 0 or from 2**32 on, which generators do not take, or one given twice.
+        ValueError: One that is not whole, below 0 or from 2**32 on, which generators do not take, or one given twice.
     """
-    if wrong := [seed for seed in seeds if not 0 <= seed < 2**32]:
-        raise ValueError(f"A seed must be from 0 to below 2**32, got {wrong[0]}.")
+    if wrong := [seed for seed in seeds if type(seed) is not int or not 0 <= seed < 2**32]:
+        raise ValueError(f"A seed must be a whole number from 0 to below 2**32, got {wrong[0]!r}.")
     if len(set(seeds)) < len(seeds):
         raise ValueError(f"Seeds must be different, each given once, got {list(seeds)}.")
 

@@ -20,6 +20,7 @@ def train(
     limit: int | None = None,
     share: float | None = None,
     groups: Mapping[str, Any] | None = None,
+    options: list[int] | dict[str, Any] | None = None,
     anything=None,
     **more: Any,
 ) -> None:
@@ -29,7 +30,18 @@ def train(
 FITTING = [
     *({"n_steps": 5}, {"rate": 0.5}, {"rate": 1}, {"schedule": abs}, {"warm": False}, {"order": "label_first"}),
     *({"order": ["a", "b"]}, {"form": "b"}, {"limit": None}, {"limit": 3}, {"share": 0.2}, {"share": None}),
-    *({"groups": {"a": 1}}, {"groups": None}, {"anything": "x"}, {"anything": 5}, {"data": 3}, {"data": "x"}, {}),
+    *(
+        {"groups": {"a": 1}},
+        {"options": {"a": 1}},
+        {"options": [1]},
+        {"options": None},
+        {"groups": None},
+        {"anything": "x"},
+        {"anything": 5},
+        {"data": 3},
+        {"data": "x"},
+        {},
+    ),
 ]
 
 UNFITTING = {
@@ -48,6 +60,8 @@ UNFITTING = {
     "text for an optional whole number": ({"limit": "abc"}, "'limit' must be a whole number"),
     "text for an optional number": ({"share": "abc"}, "'share' must be a number"),
     "number for a group": ({"groups": 5}, "'groups' must be a group of parameters"),
+    "text for a dict": ({"options": "x"}, "'options' must be a list or a group of parameters"),
+    "number as a name": ({3: 5}, "Unknown parameter '3'"),
     "unknown name": ({"n_step": 5}, "Unknown parameter 'n_step'. Did you mean 'n_steps'"),
     "unknown name unlike any": ({"zzz": 5}, "Unknown parameter 'zzz'. Choose one of: data, n_steps"),
     "name that only further arguments would take": ({"more": 1}, "Unknown parameter 'more'"),
@@ -83,3 +97,22 @@ def test_check_arguments_reads_signatures_of_other_libraries():
         check_arguments(PPO, {"target_kl": "abc"})
     with pytest.raises(ValueError, match="'learning_rate' must be a number"):
         check_arguments(PPO, {"learning_rate": None})
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "message"),
+    [
+        ("throughput", ["--n-attributes", "31", "0"], "--n-attributes: must be a whole number of at least 1, got '0'"),
+        ("throughput", ["--n-rollouts", "0"], "--n-rollouts: must be a whole number of at least 1, got '0'"),
+        ("throughput", ["--threads", "0"], "--threads: must be a whole number of at least 1, got '0'"),
+        ("throughput", ["--n-envs", "-1"], "--n-envs: must be a whole number of at least 1, got '-1'"),
+        ("throughput", ["--n-records", "1.5"], "--n-records: must be a whole number of at least 1, got '1.5'"),
+        ("throughput", ["--n-attributes", "3", "--n-envs", "1"], "at least 2 steps, got rollouts of 3 steps"),
+        ("throughput", ["--device", "gpu"], "device must be 'auto', 'cpu' or 'cuda', got 'gpu'"),
+        ("one_step_throughput", ["--threads", "0"], "--threads: must be a whole number of at least 1, got '0'"),
+    ],
+)
+def test_commands_that_measure_refuse_impossible_sizes_in_one_line(call_script, capsys, script, arguments, message):
+    assert call_script(script, *arguments) == 2
+    error = capsys.readouterr().err
+    assert message in error and error.startswith(f"{script}.py: error: ") and error.count("\n") == 1

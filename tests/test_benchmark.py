@@ -120,6 +120,7 @@ def test_networks_leave_events_and_a_checkpoint_beside_their_records(script, csv
         ("bootstrap: {method: independent}", "'bootstrap' is a method"),
         ("mine: {method: bootstrp}", "Did you mean 'bootstrap'?"),
         ("mine: {method: one_step, n_iteration: 5}", "Did you mean 'mine.n_iterations'?"),
+        ("mine: {method: one_step, 3: 4}", "Unknown parameter 'mine.3'"),
         ("mine: {method: one_step, n_iterations: few}", "'mine.n_iterations' must be"),
         ("mine: {method: one_step, seed: 5}", "Unknown parameter 'mine.seed'"),
         ("mine: {n_iterations: 5}", "written like"),
@@ -179,6 +180,12 @@ def test_all_says_which_methods_were_left_out(script, csv, tmp_path, monkeypatch
     )
     captured = capsys.readouterr()
     assert "not installed: rlsyn, independent, gaussian_copula" in captured.err and "2 of 2 cells" in captured.out
+
+
+def test_all_among_other_methods_stands_for_all_and_repeats_none(script, monkeypatch):
+    monkeypatch.setattr(script, "usable_methods", lambda: ("bootstrap", "independent", "rlsyn"))
+    methods = [variant.name for variant in script._methods(["independent", "all"])]
+    assert methods == ["independent", "bootstrap", "rlsyn"]
 
 
 def test_budget_of_the_search_stands_under_the_table():
@@ -262,6 +269,7 @@ def test_a_method_that_fails_is_told_and_does_not_stop_the_others(script, csv, t
         (["--env", "BreastCancer-v0", "--seeds", "1", "1"], "each given once"),
         (["--env", "BreastCancer-v0", "--variants", "none.yaml"], "found none at none.yaml"),
         (["--env", "BreastCancer-v0", "--methods", "none"], "nothing to compare"),
+        (["--env", "BreastCancer-v0", "--only", "mine"], "--only mine and no variant. Add --variants"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )

@@ -147,7 +147,8 @@ def test_fill_order_proposes_the_closest_name(patients, order, closest):
 
 def test_encoding_refuses_a_single_level_and_a_table_of_other_columns(patients):
     schema = infer_schema(patients, label="died")
-    with pytest.raises(ValueError, match="n_levels must be at least 2, got 1"):
-        Encoding.fit(patients, schema, n_levels=1)
+    for n_levels in (1, 5.5, "5"):
+        with pytest.raises(ValueError, match=f"n_levels must be a whole number of at least 2, got {n_levels!r}"):
+            Encoding.fit(patients, schema, n_levels=n_levels)
     with pytest.raises(ValueError, match="lacks column 'age'"):
         Encoding.fit(patients.drop(columns="age"), schema)

@@ -4,8 +4,9 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
-from stable_baselines3 import A2C, DQN, SAC
+from stable_baselines3 import A2C, DQN, PPO, SAC
 from stable_baselines3.common.env_checker import check_env as check_sb3_env
+from stable_baselines3.common.env_util import make_vec_env
 
 import envs  # noqa: F401 (registers the ids)
 from envs.record_env import RecordEnv
@@ -32,6 +33,25 @@ def test_table_env_reads_a_csv(patients, tmp_path):
     observation, info = env.reset(seed=0)
     assert info["attribute"] == "died"
     assert len(observation) == patients.shape[1]
+
+
+@pytest.mark.parametrize("option", [{"label": "mean_radius"}, {"group": "x"}, {"drop": ["mean_area"]}], ids=str)
+@pytest.mark.parametrize("env_id", ["BreastCancer-v0", "AIREADI-v0", "Table-v0"])
+def test_options_of_a_file_are_refused_where_there_is_none(env_id, option):
+    with pytest.raises(ValueError, match=f"{next(iter(option))} goes with csv, got it with {env_id} and no csv"):
+        gym.make(env_id, **option)
+
+
+def test_sb3_makes_the_environment_by_its_id():
+    assert PPO("MlpPolicy", "BreastCancer-v0", device="cpu").env.num_envs == 1
+    vec_env = make_vec_env("BreastCancer-v0", n_envs=2, env_kwargs={"invalid_level": "wrap"})
+    model = PPO("MlpPolicy", vec_env, n_steps=4, batch_size=8, n_epochs=1, device="cpu").learn(8)
+    assert model.num_timesteps == 8
+
+
+def test_unknown_render_mode_is_refused_in_words():
+    with pytest.raises(TypeError, match=r"render_mode must be None or one of \['ansi'\], got 'human'"):
+        RecordEnv(N_LEVELS, render_mode="human")
 
 
 def test_episode_fills_one_attribute_per_step_and_pays_at_the_end():

@@ -191,6 +191,7 @@ BAD_TABLES = {
     "numbers for names": (lambda t: t.set_axis(range(t.shape[1]), axis=1), {}, "must be text"),
     "absent label": (lambda t: t, {"label": "dead"}, "Unknown label column 'dead'. Did you mean 'died'"),
     "constant label": (lambda t: t, {"label": "country"}, "'country' must vary"),
+    "constant label of numbers": (lambda t: t.assign(died=1), {"label": "died"}, "must vary, got 1 in every row"),
     "incomplete label": (lambda t: t, {"label": "smoker"}, "'smoker' must be known in every row, got 20 missing"),
     "absent group": (lambda t: t, {"group": "sight"}, "Unknown group column 'sight'. Did you mean 'site'"),
     "incomplete group": (lambda t: t, {"group": "smoker"}, "'smoker' must be known in every row, got 20 missing"),

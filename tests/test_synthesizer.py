@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from stable_baselines3.common.callbacks import StopTrainingOnMaxEpisodes
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from rlsyn.callbacks import own_callbacks
 from rlsyn.constraints import constraints_from
 from rlsyn.schema import infer_schema
 from rlsyn.synthesizer import RLSyn
@@ -138,6 +140,13 @@ def test_condition_that_is_too_rare_raises_with_the_share_found(fitted):
         ({"ppo_kwargs": {"n_epoch": 1}}, "n_epochs"),
         ({"ppo_kwargs": {"ent_coef": 1}}, "Unknown parameter"),
         ({"policy_kwargs": {"n_hidden": "wide"}}, "n_hidden"),
+        ({"policy_kwargs": {"optimizer_kwargs": 3}}, "'policy_kwargs.optimizer_kwargs' must be a group of parameters"),
+        ({"policy_kwargs": {"optimizer_kwargs": {"epps": 3}}}, "Did you mean 'policy_kwargs.optimizer_kwargs.eps'"),
+        ({"policy_kwargs": {"optimizer_kwargs": {"betas": 3}}}, "must be arguments of the optimizer, got {'betas': 3}"),
+        ({"policy_kwargs": {"optimizer_kwargs": {"lr": 3}}}, "is what algo_kwargs.learning_rate says, got 3"),
+        ({"policy_kwargs": {"optimizer_kwargs": 3}, "algo": "dqn"}, "must be a group of parameters"),
+        ({"policy_kwargs": {"optimizer_class": 3}, "algo": "dqn"}, "optimizer_class takes no text or number, got 3"),
+        ({"algo_kwargs": {1: 2}}, "Unknown parameter 'algo_kwargs.1'"),
         ({"warm_start_kwargs": {"patience": "long"}}, "whole number"),
         ({"warm_start_kwargs": {"validation_size": 1.0}}, "below 1"),
         ({"ppo_kwargs": {"learning_rate": -1e-4}}, "above 0"),
@@ -335,6 +344,21 @@ def test_group_column_is_used_and_not_generated(patients):
     table = patients.assign(person=np.repeat(np.arange(50), 4))
     model = tiny(patients, 1).fit(table, label="died", group="person")
     assert "person" not in model.sample(5)
+
+
+def test_callbacks_are_taken_as_sb3_takes_them(patients):
+    one, other, seen = StopTrainingOnMaxEpisodes(10**9), StopTrainingOnMaxEpisodes(10**9), []
+    assert own_callbacks(None) == [] and own_callbacks(one) == [one] and own_callbacks([one, other]) == [one, other]
+
+    def see(local_names, global_names):
+        seen.append(local_names)
+        return True
+
+    tiny(patients, 1, warm_start=False, n_discriminator_warm_up=1).fit(patients, label="died", callback=[one, see])
+    assert one.n_calls == len(seen) > 0
+    for wrong in (3, [one, "x"], StopTrainingOnMaxEpisodes):
+        with pytest.raises(TypeError, match="must be an SB3 callback, a function or a list of them, got"):
+            RLSyn().fit(patients, label="died", callback=wrong)
 
 
 def test_table_without_a_label_can_be_learned(patients):

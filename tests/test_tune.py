@@ -250,6 +250,11 @@ def test_other_rows_or_another_seed_are_refused(task, scorer, tmp_path, make_pat
         search(make_task("others", task.env, task.fit_rows, task.schema), ["rlsyn"], 1, storage)
 
 
+def test_all_among_other_methods_stands_for_all_and_repeats_none(script):
+    arguments = script._parser().parse_args(["-o", "out", "--methods", "rlsyn", "all", "rlsyn"])
+    assert script._methods(arguments) == ["rlsyn", *(method for method in SPACES if method != "rlsyn")]
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

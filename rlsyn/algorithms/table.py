@@ -104,7 +104,7 @@ def algorithm(name: str) -> Algorithm:
     Raises:
         ValueError: There is none; the closest is proposed.
     """
-    if name not in ALGORITHMS:
+    if name not in tuple(ALGORITHMS):  # a list, from YAML, cannot be looked up
         raise ValueError(unknown_name("algorithm", name, list(ALGORITHMS)))
     return ALGORITHMS[name]
 
