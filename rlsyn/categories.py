@@ -6,10 +6,7 @@ import numpy as np
 import pandas as pd
 
 from rlsyn.category_texts import category_text
-from rlsyn.schema import Schema
-
-MIN_PEOPLE = 3
-"""Fewer would be told from others by their category."""
+from rlsyn.schema import MIN_PEOPLE, Schema
 
 
 def doubts(table: pd.DataFrame, schema: Schema) -> list[str]:

@@ -13,10 +13,15 @@ _MONTH = (
     "nov(?:ember|embre)?|d[eé][cz](?:ember|embre)?)"
 )
 """In English, German and French."""
-_DATES = re.compile(
-    r"(?<!\d)\d{1,4}([-/.])\s?\d{1,2}\1\s?\d{1,4}(?!\d)"  # 2021-03-01, 01.03.21
-    r"|^\s*\d{1,2}\.\s?\d{1,2}\.\s*$"  # 01.03.
-    rf"|\d[ .,-]*(?:of )?{_MONTH}(?![^\W\d_])|(?<![^\W\d_]){_MONTH}[ .,-]*\d",  # 1. März, Mar-21
+_ORDINAL = r"(?:st|nd|rd|th|er|ten|\.)?"
+_IN_NUMBERS = re.compile(r"(?<!\d)(?<!\d[-/.])(\d{1,4})([-/.])\s?(\d{1,2})\2\s?(\d{1,4})(?![-/.]?\d)")
+_IN_WORDS = re.compile(
+    rf"(?<!\d)\d{{1,2}}{_ORDINAL}[ .,-]*(?:of )?{_MONTH}[ .,'-]*(?:\d{{4}}|\d{{2}})(?!\d)"  # 1. März 2021, 12MAR20
+    rf"|(?<![^\W\d_]){_MONTH}[ .,'-]*(?:\d{{1,2}}{_ORDINAL},?\s+)?\d{{4}}(?!\d)"  # Mar 3, 2021
+    rf"|(?<!\d)\d{{4}}[ .,-]*{_MONTH}(?![^\W\d_])"  # 2021-Mar-03
+    rf"|^\s*\d{{1,2}}{_ORDINAL}[ .,-]*(?:of )?{_MONTH}\.?\s*$"  # 3rd June
+    rf"|^\s*{_MONTH}\.?(?:[-' ]+\d{{2}}|\s\d{{1,2}}{_ORDINAL})\s*$"  # Mar-21
+    r"|^\s*\d{2}\.\s?\d{2}\.\s*$",  # 01.03.
     re.IGNORECASE,
 )
 
@@ -24,10 +29,26 @@ _DATES = re.compile(
 def look_like_dates(texts: pd.Series) -> bool:
     """Whether more than half of the texts are dates, or have one in them."""
     sample = texts.iloc[:: max(1, len(texts) // 200)]
-    if sample.map(lambda text: _DATES.search(text) is not None).mean() > 0.5:
+    if sample.map(_has_date).mean() > 0.5:
         return True
     is_digits = sample.str.fullmatch(r"\d{8}").mean() > 0.9
     return bool(is_digits and any(_are_days(sample, form) for form in ("%d%m%Y", "%Y%m%d")))
+
+
+def _has_date(text: str) -> bool:
+    return _IN_WORDS.search(text) is not None or any(_is_day(found) for found in _IN_NUMBERS.finditer(text))
+
+
+def _is_day(found: re.Match[str]) -> bool:
+    """Whether three numbers are day, month and year in any order that is in use; codes and schedules seldom are."""
+    first, second, third = found[1], found[3], found[4]
+    if len(first) == 4:
+        year, parts = int(first), [int(second), int(third)]
+    elif len(third) in (2, 4) and len(first) <= 2:
+        year, parts = int(third) + (2000 if len(third) == 2 else 0), [int(first), int(second)]
+    else:
+        return False
+    return 1800 <= year < 2200 and 1 <= min(parts) <= 12 and max(parts) <= 31
 
 
 def are_dates(numbers: np.ndarray) -> bool:

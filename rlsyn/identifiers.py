@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import numpy as np
 
@@ -33,3 +34,8 @@ def are_numbers_of_rows(numbers: np.ndarray) -> bool:
         return False
     is_long = numbers.min() >= 1e6 and len(str(int(numbers.min()))) == len(str(int(numbers.max())))
     return is_long or bool((np.diff(np.sort(numbers)) == 1).all())
+
+
+def bare_name(person: Any) -> Any:
+    """What names a person, without blanks around it."""
+    return person.strip() if isinstance(person, str) else person

@@ -17,7 +17,7 @@ from rlsyn.category_texts import category_text
 from rlsyn.constraints import Constraint, check_unique, constraints_from
 from rlsyn.dates import are_dates, look_like_dates
 from rlsyn.files import write_whole
-from rlsyn.identifiers import MIN_DISTINCT, are_numbers_of_rows, is_named_like_one
+from rlsyn.identifiers import MIN_DISTINCT, are_numbers_of_rows, bare_name, is_named_like_one
 from rlsyn.names import unknown_name
 from rlsyn.number_texts import are_numbers, as_written
 from rlsyn.value_forms import first_form, first_text, value_form
@@ -30,8 +30,8 @@ MAX_CATEGORIES = 1_000
 """More distinct texts than this are taken for names or notes, not for categories."""
 MIN_ROWS = 20
 """Fewer rows than this cannot be split, learned from or evaluated."""
-MIN_SHARED = 3
-"""Of several texts one is shared by so many rows, or they are notes: what a few have would be told of those few."""
+MIN_PEOPLE = 3
+"""What fewer have tells of them: of several texts one is shared by so many rows, or they are notes."""
 MAX_DECIMALS = 10
 MAX_CLASSES = 10
 """A label of up to so many whole numbers is a class (a stage, a grade), one of more is a quantity."""
@@ -276,7 +276,7 @@ def infer_schema(
             f"The group column {group!r} must be known in every row, got {int(table[group].isna().sum())} missing of "
             f"{len(table)}. Remove those rows."
         )
-    if group is not None and (n_twice := len(set(table[group])) - len({_stripped(one) for one in table[group]})):
+    if group is not None and (n_twice := len(set(table[group])) - len({bare_name(one) for one in table[group]})):
         raise ValueError(
             f"The group column {group!r} must name a person always alike, got {n_twice} names that are another one but for "
             "blanks around them. Remove the blanks."
@@ -351,8 +351,8 @@ def _infer_text(name: str, present: pd.Series, n_rows: int) -> Column:
         odd = texts[numbers.isna()] if numbers.isna().any() else texts
         raise ValueError(
             f"Column {name!r} must hold numbers with points or only text, got numbers as text, such as {first_form(odd)}. "
-            "Write plain numbers, without units and marks between thousands and in a column each, make other text empty "
-            f"(missing), or leave the column out with --drop {_shell(name)}."
+            "Write plain numbers, without units and marks between thousands and in a column each (codes with a letter in "
+            f"front), make other text empty (missing), or leave the column out with --drop {_shell(name)}."
         )
     if n_distinct == len(texts) and n_distinct >= MIN_ROWS:
         raise ValueError(_refusal(name, "has a different text in every row (an identifier or free text)", example))
@@ -365,8 +365,9 @@ def _infer_text(name: str, present: pd.Series, n_rows: int) -> Column:
         raise ValueError(
             _refusal(name, f"has {n_distinct:,} different texts in {len(texts):,} rows (free text)", example)
         )
-    if n_rows >= MIN_ROWS and n_distinct > 1 and texts.value_counts().max() < MIN_SHARED:
-        raise ValueError(_refusal(name, f"has no text that {MIN_SHARED} rows share (free text)", example))
+    are_two_words = n_distinct == 2 and not texts.str.strip().str.contains(" ").any()  # yes and no, of very few
+    if n_rows >= MIN_ROWS and n_distinct > 1 and not are_two_words and texts.value_counts().max() < MIN_PEOPLE:
+        raise ValueError(_refusal(name, f"has no text that {MIN_PEOPLE} rows share (free text)", example))
     return Column(name, "binary" if n_distinct == 2 else "categorical", _to_categories(present), missing=missing)
 
 
@@ -401,10 +402,6 @@ def _refusal(name: str, what: str, example: str, instead: str = "") -> str:
         f"Column {name!r} {what}, of the form {value_form(example)!r}: such a column cannot be learned and would identify people. "
         f"Leave it out {instead}with --drop {_shell(name)}."
     )
-
-
-def _stripped(name: Any) -> Any:
-    return name.strip() if isinstance(name, str) else name
 
 
 def _shell(name: str) -> str:

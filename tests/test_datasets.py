@@ -271,6 +271,12 @@ def test_read_table_sees_a_column_as_a_whole(tmp_path):
     assert read_table(tmp_path / "t.csv")["code"].unique().tolist() == ["1", "x"]
 
 
+@pytest.mark.parametrize("names", ["k__A|p__B|c__C,k__A|p__D,died", "a (x; y; z),b"])
+def test_names_may_hold_marks_that_part_fields_elsewhere(tmp_path, names):
+    (tmp_path / "t.csv").write_text(names + "\n" + ",".join("1" * (names.count(",") + 1)) + "\n")
+    assert list(read_table(tmp_path / "t.csv")) == names.split(",")
+
+
 BAD_FILES = {
     "empty": ("t.csv", b"", "t.csv is empty"),
     "header only": ("t.csv", b"a,b\n", "got 0 rows and 2 columns"),

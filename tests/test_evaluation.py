@@ -7,9 +7,10 @@ from evaluation_tables import COLUMNS, SCHEMA, make_patients, shuffle
 
 from rlsyn.constraints import Constraint
 from rlsyn.evaluation import evaluate
+from rlsyn.evaluation.features import category_positions
 from rlsyn.evaluation.score_texts import interval, number
 from rlsyn.evaluation.verdicts import verdicts
-from rlsyn.schema import Column, Schema
+from rlsyn.schema import Column, Schema, infer_schema
 
 FAMILIES = ["fidelity", "utility", "privacy", "constraints"]
 # Every metric of the definitions, by the name that a reader looks for.
@@ -261,26 +262,49 @@ def test_names_of_further_tables_and_costs_are_checked(train, test, synthetic):
 
 
 def test_test_rows_that_were_trained_on_are_refused(train, test, synthetic):
-    said = r"450 of 450 equal a training row \(of 450 training rows 0 equal another one\)"
+    said = r"450 of 450 equal a training row \(of 450 training rows 0 equal one of another person\)"
     with pytest.raises(ValueError, match=said):
         evaluate(train, train, synthetic, SCHEMA)
-    with pytest.raises(ValueError, match="20 of 230 equal a training row"):
-        evaluate(train, pd.concat([test, train.iloc[:20]]), synthetic, SCHEMA)
+    twice = pd.concat([train, train], ignore_index=True)  # rows of one person are alike, and no excuse
+    with pytest.raises(ValueError, match="of 900 training rows 0 equal"):
+        evaluate(twice, train.assign(person=-1 - train["person"]), synthetic, SCHEMA)
     few_valued = Schema((Column("smoker", "binary", (0, 1), missing=True), Column("diabetes", "binary", (0, 1))))
     assert quick(train, test, synthetic, few_valued).loc["exact copies", "real"] == 1
 
 
 def test_remarks_tell_what_a_reader_must_know(train, test, synthetic):
-    # Three rows of train among those of test may be chance, so they are no reason to refuse.
-    tables = (
-        train,
-        pd.concat([test.iloc[:30], train.iloc[:3].assign(person=test["person"].iloc[0])]),
-        synthetic.assign(comment="x"),
-    )
+    tables = train, test.iloc[:30], synthetic.assign(comment="x")
     remarks = evaluate(*tables, SCHEMA, fast=True, references=("real",)).remarks
     assert any("10 people only" in remark for remark in remarks)
     assert any("comment" in remark for remark in remarks)
-    assert any("Of 33 test rows 3 equal a training row, of 450 training rows 0" in remark for remark in remarks)
+    assert not any("than by chance" in remark for remark in remarks)
+
+
+def test_copies_are_not_excused_by_test_rows_that_were_trained_on(train, test, synthetic):
+    overlap, copied = pd.concat([test, train.iloc[:30]]), pd.concat([synthetic, train.iloc[:9][SCHEMA.names]])
+    found = evaluate(train, overlap, copied, SCHEMA, fast=True, references=("real",))
+    assert any("by chance equal a training row, 30 of" in one for one in found.remarks)
+    of_copies = found.scores.set_index("metric").loc["exact copies"]
+    assert of_copies["value"] == 9 / len(copied) and of_copies["real"] == 0
+    assert of_copies["real_high"] < 30 / len(overlap)
+
+
+def test_test_rows_of_another_case_mix_are_judged():
+    """Healthy people are alike: more of a natural sample equal somebody than of one with many cases."""
+    rng = np.random.default_rng(0)
+    sick = rng.random(1_000) < np.repeat([0.5, 0.1], [700, 300])
+    flags = {f"flag_{i}": (rng.random(1_000) < np.where(sick, 0.4, 0.02)).astype(int) for i in range(12)}
+    table = pd.DataFrame({**flags, "died": sick.astype(int)})
+    tables = table[:700], table[700:], table[:700].sample(300, random_state=0)
+    found = evaluate(*tables, infer_schema(table), fast=True, references=("real",))
+    assert any("than by chance" in remark for remark in found.remarks)
+
+
+def test_numbers_of_fewer_bits_are_judged_as_what_they_print_as(train, test, synthetic, quick_scores):
+    found = quick(train.astype({"bmi": "float32"}), test.astype({"bmi": "Float32"}), synthetic)
+    pd.testing.assert_frame_equal(found, quick_scores)
+    doses = pd.Series([0.1, 0.7], dtype="float32")
+    assert category_positions(doses, Column("dose", "binary", (0.1, 0.7))).tolist() == [0, 1]
 
 
 def test_persons_that_a_generator_makes_up_change_no_score(train, test, synthetic, quick_scores):

@@ -1,5 +1,6 @@
 """The schema of a table is inferred from its values, survives YAML, and refuses what cannot be learned."""
 
+import re
 from dataclasses import replace
 
 import numpy as np
@@ -47,13 +48,15 @@ REFUSED = {
     "periods": pd.Series(DAYS.to_period("M")),
     "dates as text": text(DAYS.strftime("%Y-%m-%d")),
     "dates as text, repeated": text(list(DAYS.strftime("%d.%m.%Y")[:6]) * 10),
-    "times as text": text(DAYS.strftime("%Y-%m-%d %H:%M:%S")),
+    "dates with times": text(DAYS.strftime("%Y-%m-%d %H:%M:%S")),
     "one date": text(["2021-05-12", None] + [None] * 40),
     "dates in German": text(["3. März 2021", "12. Mai 2021", "1. Okt. 2020"] * 10),
     "dates in French": text(["1 févr. 2021", "12 août 2021", "4 juin 2021"] * 10),
     "days of the week": text(["Fri 01/01/2021", "Sat 02/01/2021", "ca. 03.01.2021"] * 10),
     "days of any year": text(["01.01.", "24. 12.", "31.12."] * 10),
-    "dates, many unknown": text([*DAYS.strftime("%d.%m.%y"), *["unknown"] * 40]),
+    "dates, many unknown": text([*list(DAYS.strftime("%d.%m.%y")[:6]) * 10, *["unknown"] * 40]),
+    "ordinal days": text(["12th May", "3rd of June", "1st July"] * 20),
+    "days of a month": text(["Mar 3, 2021", "May-21", "2021-Mar-03", "12MAR2020"] * 20),
     "dates in words": text(DAYS.strftime("%d %b %Y")),
     "identifiers": text([f"patient-{i:04d}" for i in range(60)]),
     "identifiers with missing": text([f"patient-{i:04d}" if i % 7 else None for i in range(60)]),
@@ -76,7 +79,8 @@ REFUSED = {
     "thousands in blanks": text([f"1\u00a0{100 + i % 40}" for i in range(300)]),
     "thousands and commas": text([f"1.{100 + i % 40},5" for i in range(300)]),
     "pairs": text([f"{100 + i % 40}/80" for i in range(300)]),
-    "times of day": text([f"{i % 24:02d}:30" for i in range(300)]),
+    "clock times": text([f"{i % 24:02d}:30" for i in range(300)]),
+    "doses": text([f"{i % 40} mg" for i in range(300)]),
     "lists": text([[i % 3] for i in range(60)]),
     "infinite": pd.Series([1.5, np.inf] * 30),
     "infinite downwards": pd.Series([1.5, -np.inf, 2.5] * 20),
@@ -92,10 +96,33 @@ def test_infer_column_tells_kind_and_categories(values, kind, categories):
     assert column.missing == values.isna().any()
 
 
+RECURRING = {
+    "ICD-O": [f"{8140 + i}/3" for i in range(25)],
+    "ICD-10": [f"E{10 + i}.9" for i in range(25)],
+    "CHOP": ["81.51.11", "81.54.21", "47.01", "79.35.10"],
+    "CAS": ["50-78-2", "64-17-5", "58-08-2"],
+    "EC": ["1.1.1.27", "2.7.3.2"],
+    "wards": [f"{i}A" for i in range(1, 14)] + ["ICU"],
+    "chromosome arms": [f"{i}q" for i in range(1, 22)],
+    "ordinals": [f"{i}th" for i in range(4, 20)],
+    "alleles": [f"0{i % 9}:{i:02d}" for i in range(1, 20)],
+    "visual acuity": [f"20/{10 * i}" for i in range(2, 20)],
+    "ranges": [f"{40 + i}-{45 + i}" for i in range(25)],
+    "schedules": ["1-0-1", "1-0-1-0", "0-0-1", "5 mg 1-0-1"],
+    "coma scale": ["4-5-6", "1-1-1"],
+    "imaging": ["OCT 3x3", "OCT 6x6", "OCT 12x12", "OCT4", "fundus"],
+    "genes": ["SEPT9", "MARCH1", "DEC1", "TP53"],
+    "months": ["Jan", "March", "May"],
+    "findings": ["2 decreased", "marker 3", "grade 2, may worsen", "v1.2.3", "1.1.", "1.2."],
+}
+
+
 @pytest.mark.parametrize("values", REFUSED.values(), ids=REFUSED)
-def test_infer_column_refuses_with_name_and_remedy(values):
-    with pytest.raises(ValueError, match=r"'the column'.*--drop 'the column'"):
+def test_infer_column_refuses_with_name_and_remedy(request, values):
+    with pytest.raises(ValueError, match=r"'the column'.*--drop 'the column'") as refused:
         infer_column(values.rename("the column"))
+    is_of_dates = re.search("date|day|periods", request.node.callspec.id) is not None
+    assert ("holds dates" in str(refused.value)) == is_of_dates
 
 
 @pytest.mark.parametrize("name", ["patient_id", "SubjectNo", "MRN", "id", "visit id", "patient_nbr", "icustay_id"])
@@ -117,16 +144,18 @@ def test_what_is_named_like_an_identifier_is_refused_with_the_group_that_it_may_
         pd.Series(np.random.default_rng(0).integers(1_100_000, 1_900_000, 100).repeat(2)),
         pd.Series([f"HP:{1250 + i % 25:07d}" for i in range(200)]),
         pd.Series([f"{73_211_009 + i % 25}" for i in range(200)]).astype(int),
-        text([f"{8140 + i % 25}/3" for i in range(200)]),
-        text([f"E{10 + i % 25}.9" for i in range(200)]),
-        text([f"ward {i % 25}" for i in range(200)]),
-        text([f"{40 + i % 25}-{45 + i % 25}" for i in range(200)]),
-        text(["2 decreased", "marker 3", "grade 2 maybe", "2.1.3b"] * 50),
+        *(text(values * 12) for values in RECURRING.values()),
     ],
-    ids=["cubic millimetres", "terms of an ontology", "diagnoses", "ICD-O", "ICD-10", "wards", "ranges", "findings"],
+    ids=["cubic millimetres", "terms of an ontology", "diagnoses", *RECURRING],
 )
 def test_long_numbers_and_codes_that_recur_may_be_learned(values):
     assert infer_column(values.rename("finding")).name == "finding"
+
+
+@pytest.mark.parametrize("values", [["pos", "neg"], [True, False], ["True", "False"]])
+def test_two_answers_of_very_few_may_be_learned(values):
+    column = infer_column(text([*values, values[0], *[None] * 60]).rename("x"))
+    assert column.kind == "binary" and column.missing
 
 
 def test_infer_column_accepts_counts_in_order_of_rows_that_repeat():

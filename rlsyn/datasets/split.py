@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from rlsyn.identifiers import bare_name
 from rlsyn.schema import Schema
 
 
@@ -49,9 +50,7 @@ def n_people_in_both(first: pd.Series, second: pd.Series) -> int:
     Where one column holds numbers and the other text, as when a file has one identifier with a letter in it, text that
     reads as a number is that number. Blanks around a name are none of it.
     """
-    sides = [
-        values.dropna().map(lambda name: name.strip() if isinstance(name, str) else name) for values in (first, second)
-    ]
+    sides = [values.dropna().map(bare_name) for values in (first, second)]
     if len({pd.api.types.is_numeric_dtype(values) for values in sides}) > 1:
         sides = [_as_numbers(values) for values in sides]
     return len(set(sides[0]) & set(sides[1]))

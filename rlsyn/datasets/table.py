@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import itertools
 import logging
 import re
 from collections.abc import Sequence
@@ -71,8 +72,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
     separator = "\t" if ".tsv" in path.name.lower() else ","
     try:
         header = _read_header(path, separator)
-        first_line = separator.join(header)
-        if other := next((mark for mark in ";\t|" if first_line.count(mark) > first_line.count(separator)), None):
+        if other := _other_separator(path, separator):
             raise ValueError(
                 f"Fields of {path} seem to be separated by {other!r}, not {separator!r}. Save it with commas between "
                 "fields and points in numbers."
@@ -99,6 +99,17 @@ def _read_csv(path: Path) -> pd.DataFrame:
         raise ValueError(
             f"Expected a comma-separated text file, {path} cannot be read: {str(error).splitlines()[0]}"
         ) from error
+
+
+def _other_separator(path: Path, separator: str) -> str | None:
+    """What stands oftener than the separator in the header, and as often in the row below; names may hold such marks."""
+    with _opened(path) as file:
+        lines = [line for line in itertools.islice(file, 10) if line.strip()][:2]
+    for mark in ";\t|":
+        counts = [line.count(mark) for line in lines]
+        if counts and lines[0].count(separator) < counts[0] <= counts[-1]:
+            return mark
+    return None
 
 
 def _without_blank_columns(table: pd.DataFrame, header: list[str]) -> pd.DataFrame:

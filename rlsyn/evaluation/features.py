@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from rlsyn.category_texts import category_meaning
+from rlsyn.number_texts import as_written
 from rlsyn.schema import Column, Schema
 from rlsyn.value_forms import first_text
 
@@ -27,6 +28,7 @@ def column_numbers(values: pd.Series) -> np.ndarray:
     Raises:
         ValueError: A text that is no number, or an infinite value.
     """
+    values = as_written(values)
     if isinstance(values.dtype, pd.CategoricalDtype) or values.dtype == object:
         values = values.astype(object).where(values.notna(), None)  # pd.NA among objects is no number to pandas
     try:
@@ -57,7 +59,7 @@ def category_positions(values: pd.Series, column: Column) -> np.ndarray:
         # Two categories with one meaning ("1" and "01" may be two codes) are only told apart by their texts.
         meaning = category_meaning(category)
         meanings[meaning] = UNKNOWN if meaning in meanings else position
-    codes, distinct = pd.factorize(values)
+    codes, distinct = pd.factorize(as_written(values))
     found = [texts.get(str(value), meanings.get(category_meaning(value), UNKNOWN)) for value in distinct]
     return np.array([*found, MISSING], dtype=np.int64)[codes]
 

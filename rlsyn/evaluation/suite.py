@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, parallel_config
-from scipy.stats import hypergeom
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
@@ -30,8 +29,7 @@ from rlsyn.evaluation.score_rows import Key, attempt, cost_rows, measure_rows, s
 from rlsyn.names import listed
 from rlsyn.schema import Column, Schema, count_decimals
 
-CHANCE_OF_COPIES = 1e-6
-"""Test rows that equal a training row are refused where, by chance, there would be so many with less than this probability."""
+MANY_COPIES = 0.5
 FEW_PEOPLE = 50
 MIN_CELLS = 200_000
 """Tables with fewer cells than this are measured sooner than other processes would have started."""
@@ -195,12 +193,12 @@ def _remarks(tables: Tables) -> tuple[str, ...]:
             f"Rows of the synthetic table: {len(tables.synthetic):,}, of train: {len(tables.train):,}; by chance alone so few "
             "lie further from train than as many as train has, which fidelity is judged by."
         )
-    n_equal, n_alike = _equal_rows(tables.train, tables.test, tables.schema)
-    if n_equal:
+    alike = privacy.how_alike(tables.train, tables.test, tables.schema)
+    if not alike.is_chance:
         remarks.append(
-            f"Of {len(tables.test):,} test rows {n_equal:,} equal a training row, of {len(tables.train):,} training rows "
-            f"{n_alike:,} equal another one. If these are the same people twice, the test rows do not tell how often people "
-            "are alike by chance, and copies look harmless beside them: remove the repeated rows and judge again."
+            f"More test rows than by chance equal a training row, {alike.n_equal:,} of {len(tables.test):,}; of "
+            f"{len(tables.train):,} training rows {alike.n_others:,} equal one of another person, which copies are judged "
+            "beside. If they are of the same people, remove them from the test rows: every attack looks weaker beside them."
         )
     for role, table in (("test", tables.test), ("synthetic", tables.synthetic)):
         remarks += [
@@ -263,22 +261,15 @@ def check_held_out(train: pd.DataFrame, test: pd.DataFrame, schema: Schema) -> N
     Raises:
         ValueError: So many of them equal one that it cannot be chance.
     """
-    n_equal, n_alike = _equal_rows(train, test, schema)
-    # Were test rows drawn with train, they would be alike as often; the draw without replacement is hypergeometric.
-    chance = hypergeom.sf(n_equal - 1, len(train) + len(test), n_equal + n_alike, len(test))
-    if n_equal and chance < CHANCE_OF_COPIES:
+    # Where rows have few values the same row comes up again by chance, as often within train as between the two; test rows of
+    # another time or place may be alike more often.
+    alike = privacy.how_alike(train, test, schema)
+    share = alike.n_equal / len(test)
+    if share > MANY_COPIES and share > 2 * alike.n_others / len(train):
         raise ValueError(
-            f"Test rows must be rows that the generator never saw, but {n_equal:,} of {len(test):,} equal a training row "
-            f"(of {len(train):,} training rows {n_alike:,} equal another one). Remove them from the test rows."
+            f"Test rows must be rows that the generator never saw, but {alike.n_equal:,} of {len(test):,} equal a training "
+            f"row (of {len(train):,} training rows {alike.n_others:,} equal one of another person). Give other test rows."
         )
-
-
-def _equal_rows(train: pd.DataFrame, test: pd.DataFrame, schema: Schema) -> tuple[int, int]:
-    """How many test rows equal a training row, and how many training rows another one.
-
-    Where rows have few values the same row comes up again by chance, as often within train as between the two.
-    """
-    return privacy.exact_copies(train, test, schema), int(train[schema.names].duplicated(keep=False).sum())
 
 
 def _check(name: str, table: pd.DataFrame, schema: Schema) -> None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import quantile_test
+from scipy.stats import hypergeom, quantile_test
 
 from rlsyn.evaluation.features import FeatureEncoder, category_positions, column_numbers, row_groups
 from rlsyn.evaluation.measure import (
@@ -22,6 +22,8 @@ from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighb
 from rlsyn.schema import Column, Schema
 
 NEAR_QUANTILE = 0.01
+CHANCE = 0.01
+"""Test rows are alike to training rows by chance where as many would be with at least this probability."""
 MAX_ROWS, MAX_ROWS_FAST = 30_000, 5_000
 """Synthetic rows, and test rows, whose distance to train is looked for."""
 
@@ -125,7 +127,8 @@ def near_copy_share(train: pd.DataFrame, test: pd.DataFrame, synthetic: pd.DataF
     encoder = FeatureEncoder(schema).fit(train)
     targets = encoder.transform(train)
     distances = nearest_distances(encoder.transform(synthetic), targets)
-    return float(_is_near(distances, nearest_distances(encoder.transform(test), targets)).mean())
+    is_equal = people_with_an_equal_row(train, synthetic, schema) > 0
+    return float(_is_near(distances, nearest_distances(encoder.transform(test), targets), is_equal).mean())
 
 
 def closest_records(train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> tuple[np.ndarray, np.ndarray]:
@@ -163,7 +166,8 @@ def compute_copies(tables: Tables) -> Measurement:
     encoder = FeatureEncoder(schema).fit(train)
     targets = encoder.transform(train)
     dcr, nndr = _ratios(nearest_neighbours(encoder.transform(synthetic), targets, 2)[0])
-    is_near = _is_near(dcr, nearest_distances(encoder.transform(test), targets))
+    is_equal = people_with_an_equal_row(train, synthetic, schema) > 0
+    is_near = _is_near(dcr, nearest_distances(encoder.transform(test), targets), is_equal)
     n_test_people = len(np.unique(row_groups(test, schema)))
     shares = [share_estimate(n_people > 0), share_estimate(n_people == 1), _near_estimate(is_near, n_test_people)]
     if not tables.with_intervals:
@@ -184,19 +188,57 @@ def compute_real_copies(tables: Tables) -> Measurement:
 
     How often people are alike by chance is told by all of them: the intervals of exact copies are those of train and
     test rows together, each looked for among the train rows of other people, stretched to the test rows' share. A share
-    of rows is as uncertain as that of so many people.
+    of rows is as uncertain as that of so many people. Where more test rows equal a training row than can be chance,
+    they may be of the same people, and how alike training people are among themselves is all that is known.
     """
     found = compute_copies(replace(tables, synthetic=tables.test))
-    within, beyond = (
-        people_with_an_equal_row(tables.train, rows, tables.schema) for rows in (tables.train, tables.test)
-    )
-    n_others = np.concatenate([within - 1, beyond])
-    n_people = sum(len(np.unique(row_groups(rows, tables.schema))) for rows in (tables.train, tables.test))
-    for metric, hits in zip(METRICS, (n_others > 0, n_others == 1), strict=False):
-        of_test, of_all = found.estimates[metric.name], share_estimate(np.arange(n_people) < hits.mean() * n_people)
-        low, high = min(of_all.low, of_test.value), max(of_all.high, of_test.value)
-        found.estimates[metric.name] = Estimate(of_test.value, low, high)
+    alike = how_alike(tables.train, tables.test, tables.schema)
+    n_train, n_test = (len(np.unique(row_groups(rows, tables.schema))) for rows in (tables.train, tables.test))
+    for metric, hits in zip(METRICS, (lambda n: n > 0, lambda n: n == 1), strict=False):
+        within, beyond = hits(alike.others), hits(alike.equal)
+        if alike.is_chance:
+            of_test, share = beyond.mean(), np.concatenate([within, beyond]).mean()
+            of_all = share_estimate(np.arange(n_train + n_test) < share * (n_train + n_test))
+            estimate = Estimate(of_test, min(of_all.low, of_test), max(of_all.high, of_test))
+        else:
+            estimate = share_estimate(np.arange(n_train) < within.mean() * n_train)
+        found.estimates[metric.name] = estimate
     return found
+
+
+@dataclass(frozen=True)
+class HowAlike:
+    """How often real rows equal each other.
+
+    Args:
+        others: For each training row the number of other training people with an equal row.
+        equal: For each test row the number of training people with an equal row.
+    """
+
+    others: np.ndarray
+    equal: np.ndarray
+
+    @property
+    def n_others(self) -> int:
+        """Training rows that equal one of another person."""
+        return int((self.others > 0).sum())
+
+    @property
+    def n_equal(self) -> int:
+        """Test rows that equal a training row."""
+        return int((self.equal > 0).sum())
+
+    @property
+    def is_chance(self) -> bool:
+        """Whether test rows drawn with the training rows would often be alike as often: hypergeometric, without replacement."""
+        n_train, n_test = len(self.others), len(self.equal)
+        return bool(hypergeom.sf(self.n_equal - 1, n_train + n_test, self.n_equal + self.n_others, n_test) >= CHANCE)
+
+
+def how_alike(train: pd.DataFrame, test: pd.DataFrame, schema: Schema) -> HowAlike:
+    """How often training rows equal those of other training people, and test rows a training row."""
+    within, beyond = (people_with_an_equal_row(train, rows, schema) for rows in (train, test))
+    return HowAlike(within - 1, beyond)
 
 
 COPIES = Measure("copies", METRICS, compute_copies, real=compute_real_copies)
@@ -207,10 +249,10 @@ def _ratios(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return first, np.divide(first, second, out=np.ones_like(first), where=second > 0)
 
 
-def _is_near(distances: np.ndarray, test_distances: np.ndarray) -> np.ndarray:
+def _is_near(distances: np.ndarray, test_distances: np.ndarray, is_equal: np.ndarray) -> np.ndarray:
     apart = test_distances[test_distances > 0]
     limit = np.quantile(apart, NEAR_QUANTILE) if len(apart) else 0.0
-    return (distances < limit) | (distances == 0)
+    return (distances < limit) | (distances == 0) | is_equal
 
 
 def _near_estimate(is_near: np.ndarray, n_test_people: int) -> Estimate:
@@ -242,7 +284,7 @@ def _value_codes(train: pd.Series, synthetic: pd.Series, column: Column) -> np.n
         return np.concatenate([category_positions(values, column) for values in (train, synthetic)])
     numbers = np.concatenate([column_numbers(train), column_numbers(synthetic)])
     if column.most_decimals is not None:
-        numbers = np.round(numbers, column.most_decimals) + 0.0  # -0.0 is 0.0
+        numbers = np.round(numbers, column.most_decimals)
     elif any(values.dtype in (np.float16, np.float32, "Float32") for values in (train, synthetic)):
         numbers = numbers.astype(np.float32)
     return pd.factorize(numbers)[0].astype(np.int64)
