@@ -27,6 +27,7 @@ from rlsyn.evaluation.features import (
 from rlsyn.evaluation.measure import Measure, Measurement, Tables
 from rlsyn.evaluation.score_rows import Key, attempt, cost_rows, measure_rows, scores_table, utility_rows
 from rlsyn.names import listed
+from rlsyn.number_texts import as_written
 from rlsyn.schema import Column, Schema, count_decimals
 
 MANY_COPIES = 0.5
@@ -96,6 +97,8 @@ def evaluate(
         raise ValueError(f"References must be 'real' and others of {REFERENCES}, got {tuple(references)}.")
     for name, table in {"train": train, "test": test, "synthetic": synthetic, **others}.items():
         _check(name, table, schema)
+    train, test, synthetic = (_as_written(table, schema) for table in (train, test, synthetic))
+    others = {name: _as_written(table, schema) for name, table in others.items()}
     check_held_out(train, test, schema)
     remarks = _remarks(Tables(train, test, synthetic, schema, seed, fast))
     # What a generator says of persons is none of train's: rows of a table without people are of one each.
@@ -117,6 +120,11 @@ def evaluate(
         *(scores, details, train, test, synthetic, schema, title, source, simulated, licence, seed, fast, seconds),
         remarks,
     )
+
+
+def _as_written(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    # Before tables are put together: 64 bits would keep what 32 have too much.
+    return table.assign(**{name: as_written(table[name]) for name in schema.names})
 
 
 def _references(tables: Tables) -> dict[str, pd.DataFrame]:
