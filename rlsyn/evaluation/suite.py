@@ -99,8 +99,7 @@ def evaluate(
         _check(name, table, schema)
     train, test, synthetic = (_as_written(table, schema) for table in (train, test, synthetic))
     others = {name: _as_written(table, schema) for name, table in others.items()}
-    check_held_out(train, test, schema)
-    remarks = _remarks(Tables(train, test, synthetic, schema, seed, fast))
+    remarks = _remarks(Tables(train, test, synthetic, schema, seed, fast), check_held_out(train, test, schema))
     # What a generator says of persons is none of train's: rows of a table without people are of one each.
     synthetic = synthetic.drop(columns=schema.group or [], errors="ignore")
     others = {name: table.drop(columns=schema.group or [], errors="ignore") for name, table in others.items()}
@@ -191,7 +190,7 @@ def _n_jobs(tables: Tables) -> int:
     return 1 if is_small else min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
 
 
-def _remarks(tables: Tables) -> tuple[str, ...]:
+def _remarks(tables: Tables, alike: privacy.HowAlike) -> tuple[str, ...]:
     remarks = []
     n_people = len(np.unique(row_groups(tables.test, tables.schema)))
     if n_people < FEW_PEOPLE:
@@ -201,7 +200,6 @@ def _remarks(tables: Tables) -> tuple[str, ...]:
             f"Rows of the synthetic table: {len(tables.synthetic):,}, of train: {len(tables.train):,}; by chance alone so few "
             "lie further from train than as many as train has, which fidelity is judged by."
         )
-    alike = privacy.how_alike(tables.train, tables.test, tables.schema)
     if not alike.is_chance:
         remarks.append(
             f"More test rows than by chance equal a training row, {alike.n_equal:,} of {len(tables.test):,}; of "
@@ -263,8 +261,8 @@ def _halves(test: pd.DataFrame, schema: Schema, seed: int) -> tuple[pd.DataFrame
     return test[is_first], test[~is_first]
 
 
-def check_held_out(train: pd.DataFrame, test: pd.DataFrame, schema: Schema) -> None:
-    """Check that test rows are not training rows.
+def check_held_out(train: pd.DataFrame, test: pd.DataFrame, schema: Schema) -> privacy.HowAlike:
+    """Check that test rows are not training rows; returns how often they equal one, and these each other.
 
     Raises:
         ValueError: So many of them equal one that it cannot be chance.
@@ -278,6 +276,7 @@ def check_held_out(train: pd.DataFrame, test: pd.DataFrame, schema: Schema) -> N
             f"Test rows must be rows that the generator never saw, but {alike.n_equal:,} of {len(test):,} equal a training "
             f"row (of {len(train):,} training rows {alike.n_others:,} equal one of another person). Give other test rows."
         )
+    return alike
 
 
 def _check(name: str, table: pd.DataFrame, schema: Schema) -> None:

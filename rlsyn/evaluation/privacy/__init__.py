@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from rlsyn.evaluation.measure import Measure
-from rlsyn.evaluation.privacy.copies import COPIES, closest_records, exact_copies, how_alike, near_copy_share
+from rlsyn.evaluation.privacy.copies import COPIES, HowAlike, closest_records, exact_copies, how_alike, near_copy_share
 from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighbours
 from rlsyn.evaluation.privacy.domias import DOMIAS, domias_attack, domias_auc
 from rlsyn.evaluation.privacy.inference import INFERENCE, attribute_inference_advantage, infer_attributes
@@ -11,6 +11,7 @@ from rlsyn.evaluation.privacy.membership import MEMBERSHIP, membership_auc, memb
 from rlsyn.schema import Schema
 
 __all__ = [
+    "HowAlike",
     "attribute_inference_advantage",
     "closest_records",
     "domias_attack",

@@ -166,7 +166,8 @@ def compute_copies(tables: Tables) -> Measurement:
     encoder = FeatureEncoder(schema).fit(train)
     targets = encoder.transform(train)
     dcr, nndr = _ratios(nearest_neighbours(encoder.transform(synthetic), targets, 2)[0])
-    is_equal = people_with_an_equal_row(train, synthetic, schema) > 0
+    is_all = synthetic is tables.synthetic
+    is_equal = (n_people if is_all else people_with_an_equal_row(train, synthetic, schema)) > 0
     is_near = _is_near(dcr, nearest_distances(encoder.transform(test), targets), is_equal)
     n_test_people = len(np.unique(row_groups(test, schema)))
     shares = [share_estimate(n_people > 0), share_estimate(n_people == 1), _near_estimate(is_near, n_test_people)]
