@@ -31,7 +31,7 @@ MAX_CATEGORIES = 1_000
 MIN_ROWS = 20
 """Fewer rows than this cannot be split, learned from or evaluated."""
 MIN_PEOPLE = 3
-"""What fewer have tells of them: of several texts one is shared by so many rows, or they are notes."""
+"""What fewer have tells of them: of several texts so many share one, or they are notes."""
 MAX_DECIMALS = 10
 MAX_CLASSES = 10
 """A label of up to so many whole numbers is a class (a stage, a grade), one of more is a quantity."""
@@ -259,18 +259,6 @@ def infer_schema(
     for role, name in (("label", label), ("group", group)):
         if name is not None and name not in names:
             raise ValueError(unknown_name(f"{role} column", name, names))
-    units = units or {}
-    columns = []
-    for name in names:
-        if name == group:
-            continue
-        column = infer_column(table[name].rename(name), keep_integer=name in set(integers))
-        if name == label and column.kind == "integer" and table[name].nunique() <= MAX_CLASSES:
-            column = replace(column, kind="categorical", categories=_to_categories(table[name].dropna()))
-        columns.append(replace(column, unit=units.get(name, "")))
-    schema = Schema(tuple(columns), label, group)
-    if label is not None:
-        _check_label(table[label])
     if group is not None and table[group].isna().any():
         raise ValueError(
             f"The group column {group!r} must be known in every row, got {int(table[group].isna().sum())} missing of "
@@ -281,11 +269,28 @@ def infer_schema(
             f"The group column {group!r} must name a person always alike, got {n_twice} names that are another one but for "
             "blanks around them. Remove the blanks."
         )
+    people, units = None if group is None else table[group], units or {}
+    columns = []
+    for name in names:
+        if name == group:
+            continue
+        column = infer_column(table[name].rename(name), name in set(integers), people)
+        if name == label and column.kind == "integer" and table[name].nunique() <= MAX_CLASSES:
+            column = replace(column, kind="categorical", categories=_to_categories(table[name].dropna()))
+        columns.append(replace(column, unit=units.get(name, "")))
+    schema = Schema(tuple(columns), label, group)
+    if label is not None:
+        _check_label(table[label])
     return schema
 
 
-def infer_column(values: pd.Series, keep_integer: bool = False) -> Column:
+def infer_column(values: pd.Series, keep_integer: bool = False, people: pd.Series | None = None) -> Column:
     """The column that a series of values is.
+
+    Args:
+        values: Of one name.
+        keep_integer: Whether whole numbers are integer even where only two occur.
+        people: Whose each value is; by default everybody has one.
 
     Raises:
         ValueError: An infinite value, a date, free text or an identifier.
@@ -297,7 +302,8 @@ def infer_column(values: pd.Series, keep_integer: bool = False) -> Column:
     if len(present) == 0:
         return Column(name, "numeric", missing=True)
     if pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values):
-        return _infer_text(name, present, len(values))
+        owners = pd.Series(range(len(values))) if people is None else people.reset_index(drop=True)
+        return _infer_text(name, present, len(values), owners)
     present = as_written(present)
     numbers = present.to_numpy(dtype=float)
     if np.isinf(numbers).any():
@@ -336,7 +342,7 @@ def count_decimals(values: np.ndarray) -> int | None:
     return None
 
 
-def _infer_text(name: str, present: pd.Series, n_rows: int) -> Column:
+def _infer_text(name: str, present: pd.Series, n_rows: int, owners: pd.Series) -> Column:
     missing, texts = len(present) < n_rows, present.astype(str)
     if not all(isinstance(value, Hashable) for value in present):
         raise ValueError(_refusal(name, "holds lists", str(texts.iloc[0])[:40]))
@@ -366,8 +372,9 @@ def _infer_text(name: str, present: pd.Series, n_rows: int) -> Column:
             _refusal(name, f"has {n_distinct:,} different texts in {len(texts):,} rows (free text)", example)
         )
     are_two_words = n_distinct == 2 and not texts.str.strip().str.contains(" ").any()  # yes and no, of very few
-    if n_rows >= MIN_ROWS and n_distinct > 1 and not are_two_words and texts.value_counts().max() < MIN_PEOPLE:
-        raise ValueError(_refusal(name, f"has no text that {MIN_PEOPLE} rows share (free text)", example))
+    most = owners[texts.index].groupby(texts).nunique().max()
+    if owners.nunique() >= MIN_ROWS and n_distinct > 1 and not are_two_words and most < MIN_PEOPLE:
+        raise ValueError(_refusal(name, f"has no text that {MIN_PEOPLE} people share (free text)", example))
     return Column(name, "binary" if n_distinct == 2 else "categorical", _to_categories(present), missing=missing)
 
 

@@ -152,6 +152,14 @@ def test_long_numbers_and_codes_that_recur_may_be_learned(values):
     assert infer_column(values.rename("finding")).name == "finding"
 
 
+def test_a_note_on_every_visit_of_one_person_is_shared_by_nobody(patients):
+    person = np.arange(len(patients)) // 4
+    table = patients.assign(person=person, note=[f"lives with {i}" for i in person])
+    with pytest.raises(ValueError, match="'note' has no text that 3 people share"):
+        infer_schema(table, group="person")
+    assert infer_schema(table.assign(note=[f"ward {i % 5}" for i in person]), group="person")["note"].categories
+
+
 @pytest.mark.parametrize("values", [["pos", "neg"], [True, False], ["True", "False"]])
 def test_two_answers_of_very_few_may_be_learned(values):
     column = infer_column(text([*values, values[0], *[None] * 60]).rename("x"))
