@@ -127,6 +127,7 @@ def test_every_variant_of_the_file_can_be_built(patients):
         assert model.policy.actor.network.n_attributes == len(schema.columns)
 
 
+@pytest.mark.slow
 def test_page_of_a_benchmark_holds_tables_and_commands_that_run(load_script, csv, tmp_path, capsys):
     """The command of a row is run again as it stands, but for its place: it finds its cells finished."""
     variants = tmp_path / "small.yaml"

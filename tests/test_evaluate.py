@@ -160,6 +160,7 @@ def test_ctrl_c_is_a_line(main, files, tmp_path, capsys, monkeypatch):
     assert capsys.readouterr().err == "\nStopped; the scores are not complete.\n"
 
 
+@pytest.mark.slow
 def test_values_that_are_coded_otherwise_are_named(main, files, tmp_path, capsys):
     table = pd.read_csv(files["synthetic"])
     table.assign(diabetes=table["diabetes"].map({0: "no", 1: "yes"})).to_csv(files["synthetic"], index=False)

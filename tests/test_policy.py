@@ -243,7 +243,9 @@ def test_buffer_returns_are_the_terminal_reward(encoding):
     assert np.allclose(buffer._by_record(buffer.returns), expected, atol=1e-5)
 
 
-@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize(
+    "network", [pytest.param(one, marks=pytest.mark.slow) if one == "transformer" else one for one in NETWORKS]
+)
 def test_unmodified_ppo_learns_a_joint_that_marginals_cannot(encoding, network):
     """Reward 1 where the first two attributes agree; independent marginals reach about one half."""
 

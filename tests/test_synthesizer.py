@@ -266,6 +266,7 @@ def test_resumed_fit_goes_on_from_the_checkpoint(patients, tmp_path):
     assert not (tmp_path / "progress.before.csv").exists()
 
 
+@pytest.mark.slow
 def test_curves_have_each_rollout_once_whether_a_process_was_killed_or_a_fit_begins_anew(patients, tmp_path):
     rollout, path = 32 * patients.shape[1], tmp_path / "progress.csv"
     tiny(patients, 1).fit(patients, label="died", run_dir=tmp_path)
@@ -293,6 +294,7 @@ def test_run_directory_of_another_training_is_refused(patients, tmp_path):
         tiny(patients, 2).fit(patients[:100], label="died", run_dir=tmp_path, resume=True)
 
 
+@pytest.mark.slow
 def test_training_goes_on_after_a_rule_was_corrected(patients, tmp_path):
     schema = infer_schema(patients, "died")
     tiny(patients, 1).fit(patients, schema=schema, run_dir=tmp_path)

@@ -200,6 +200,7 @@ def test_a_pruned_trial_is_spent_and_on_no_front(task, scored, tmp_path):
     assert yaml.safe_load((tmp_path / "search.yaml").read_text())["patients"]["trials"] == 4
 
 
+@pytest.mark.slow
 def test_a_trial_is_looked_at_after_a_third_and_pruned_only_if_worse(task, monkeypatch):
     models = []
 

@@ -84,6 +84,7 @@ def test_cloning_without_anyone_to_validate_on_raises():
         behaviour_clone(policy, records, validation_size=0.0)
 
 
+@pytest.mark.slow
 def test_mean_of_clones_knows_strangers_better_than_one_clone():
     rng = np.random.default_rng(0)
     table = pd.DataFrame(rng.normal(size=(1_080, 4)) @ rng.normal(size=(4, 20)) + rng.normal(size=(1_080, 20)))
