@@ -225,6 +225,7 @@ def test_people_in_both_real_tables_are_refused(main, files, tmp_path, capsys):
     assert "No person may be in both tables, got 70 of 'person'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_kinds_and_rules_may_be_declared(main, files, tmp_path, capsys):
     SCHEMA.write(tmp_path / "schema.yaml")
     (tmp_path / "rules.yaml").write_text(yaml.safe_dump([{"name": "adults", "expression": "age >= 60"}]))

@@ -130,6 +130,7 @@ def test_shares_of_the_protocol_hold_unless_others_are_asked_for(cohort, tmp_pat
     assert len(load("AIREADI-v0", tmp_path, test_size=0.4).test) == pytest.approx(0.4 * len(own.table), abs=2)
 
 
+@pytest.mark.slow
 def test_the_licence_is_told_once_and_left_with_the_run_and_its_report(cohort, tmp_path):
     run_dir = tmp_path / "run"
     tiny = ["-n", "576", "--device", "cpu", "-params", "n_records:64", "n_discriminator_warm_up:2"]

@@ -271,6 +271,7 @@ def with_rare_columns():
 HIDDEN = ("hiv", "transplant", "viral_load", "titre")
 
 
+@pytest.mark.slow
 def test_hidden_real_shares_cannot_be_had_from_the_distance(tmp_path, with_rare_columns):
     evaluation = evaluate(*with_rare_columns, fast=True)
     path = write_report(evaluation, tmp_path)

@@ -254,6 +254,7 @@ def test_a_seed_makes_a_run_repeatable_to_the_byte(csv, tmp_path):
     assert written[0] != written[2]
 
 
+@pytest.mark.slow
 def test_policy_for_comparison_that_gives_too_few_records_does_not_lose_the_run(
     train, csv, tmp_path, monkeypatch, capsys
 ):

@@ -278,6 +278,7 @@ def test_curves_have_each_rollout_once_whether_a_process_was_killed_or_a_fit_beg
         assert pd.read_csv(path)["time/total_timesteps"].tolist() == [rollout, 2 * rollout][:n]
 
 
+@pytest.mark.slow
 def test_training_that_goes_on_from_a_warm_start_alone_meets_a_discriminator_that_has_learned(patients, tmp_path):
     RLSyn(total_timesteps=0, **TINY).fit(patients, label="died", run_dir=tmp_path)
     resumed = tiny(patients, 1).fit(patients, label="died", run_dir=tmp_path, resume=True)

@@ -73,7 +73,9 @@ class Proposals:
         return self._pick(name, choices)
 
 
-@pytest.mark.parametrize("method", SPACES)
+@pytest.mark.parametrize(
+    "method", [pytest.param(one, marks=pytest.mark.slow) if one == "rlsyn" else one for one in SPACES]
+)
 def test_every_corner_of_a_space_is_accepted_by_the_constructor(method):
     assert method in METHODS
     SPACES[method](first := Proposals())
