@@ -303,6 +303,8 @@ def test_test_rows_of_another_case_mix_are_judged():
 def test_numbers_of_fewer_bits_are_judged_as_what_they_print_as(train, test, synthetic, quick_scores):
     found = quick(train.astype({"bmi": "float32"}), test.astype({"bmi": "Float32"}), synthetic)
     pd.testing.assert_frame_equal(found, quick_scores)
+    copied = train[SCHEMA.names].astype({"pressure": "float32"})  # unrounded
+    assert quick(train, test, copied).loc["exact copies", "value"] == 1
     doses = pd.Series([0.1, 0.7], dtype="float32")
     assert category_positions(doses, Column("dose", "binary", (0.1, 0.7))).tolist() == [0, 1]
 

@@ -122,8 +122,10 @@ def evaluate(
 
 
 def _as_written(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    # Before tables are put together: 64 bits would keep what 32 have too much.
-    return table.assign(**{name: as_written(table[name]) for name in schema.names})
+    # Before tables are put together: 64 bits would keep what 32 have too much. Unrounded numbers stay as they are: copies
+    # among them are found in the coarser of two precisions.
+    written = [column.name for column in schema.columns if column.is_discrete or column.most_decimals is not None]
+    return table.assign(**{name: as_written(table[name]) for name in written})
 
 
 def _references(tables: Tables) -> dict[str, pd.DataFrame]:
