@@ -26,6 +26,7 @@ from rlsyn.policy import AutoregressivePolicy
 from rlsyn.randomness import random_state, set_random_state
 from rlsyn.rewards.total import TotalReward
 from rlsyn.rewards.trees import TreesReward
+from rlsyn.run_summary import drop_curves_beyond
 from rlsyn.trained_actors import TrainedActors
 from rlsyn.warm_start import WarmStartResult
 
@@ -100,7 +101,8 @@ class Training:
         """Train up to `total_timesteps` in whole rollouts, with events and `progress.csv` in `run_dir`.
 
         Where no rollout is left, callbacks are told of the end all the same: an interrupt may have come before it. Rows
-        that `progress.csv` has beyond where the training goes on from, as those of a process that was killed, go.
+        that `progress.csv` has beyond where the training goes on from, as those of a process that was killed, go, and so
+        do points of the curves.
 
         Args:
             total_timesteps: Environment steps in all, those of a run that is resumed included.
@@ -113,6 +115,8 @@ class Training:
         left = max(0, -(-(total_timesteps - self.model.num_timesteps) // self.rollout) * self.rollout)
         encoding, begun = self.making.encoding, ("time/total_timesteps", self.model.num_timesteps)
         with rows_kept(Path(run_dir) / "progress.csv", *begun) if run_dir else nullcontext():
+            if run_dir:
+                drop_curves_beyond(run_dir, self.model.num_timesteps)
             logger = configure(str(run_dir) if run_dir else None, ["csv", "tensorboard"] if run_dir else [])
             self.model.set_logger(logger)
             try:

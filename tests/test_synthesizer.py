@@ -9,6 +9,7 @@ import pytest
 import torch
 from stable_baselines3.common.callbacks import StopTrainingOnMaxEpisodes
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch.utils.tensorboard import SummaryWriter
 
 from rlsyn.callbacks import own_callbacks
 from rlsyn.constraints import constraints_from
@@ -273,9 +274,14 @@ def test_curves_have_each_rollout_once_whether_a_process_was_killed_or_a_fit_beg
     pd.concat([pd.read_csv(path)] * 3).assign(**{"time/total_timesteps": [rollout, 2 * rollout, 3 * rollout]}).to_csv(
         tmp_path / "progress.before.csv", index=False
     )
+    with SummaryWriter(str(tmp_path)) as killed:
+        for n in (2, 3):
+            killed.add_scalar("policy/entropy", 0.5, n * rollout)
     for n, resume in ((2, True), (1, False)):
         tiny(patients, n).fit(patients, label="died", run_dir=tmp_path, resume=resume)
-        assert pd.read_csv(path)["time/total_timesteps"].tolist() == [rollout, 2 * rollout][:n]
+        steps = [rollout, 2 * rollout][:n]
+        assert pd.read_csv(path)["time/total_timesteps"].tolist() == steps
+        assert [event.step for event in EventAccumulator(str(tmp_path)).Reload().Scalars("policy/entropy")] == steps
 
 
 @pytest.mark.slow
