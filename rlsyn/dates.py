@@ -10,16 +10,19 @@ import pandas as pd
 _MONTH = (
     "(?:jan(?:uary|uar|vier|v)?|feb(?:ruary|ruar|r)?|f[ée]v(?:rier|r)?|m[aä]r(?:ch|z|s)?|apr(?:il)?|avr(?:il)?|may|mai|"
     "june?|juni|juin|july?|juli|juil(?:let)?|aug(?:ust)?|ao[uû]t|sept?(?:ember|embre)?|o[ck]t(?:ober|obre)?|"
-    "nov(?:ember|embre)?|d[eé][cz](?:ember|embre)?)"
+    "nov(?:ember|embre|iembre)?|d[eé][cz](?:ember|embre)?|ene(?:ro)?|gennaio|febbraio|febrero|marzo|abr(?:il)?|aprile|"
+    "mayo|maggio|junio|giu(?:gno)?|julio|lug(?:lio)?|agosto|sett(?:embre)?|sep?tiembre|octubre|ott(?:obre)?|"
+    "dic(?:iembre|embre)?)"
 )
-"""In English, German and French."""
+"""In English, German, French, Spanish and Italian."""
+_OF = "(?:of |del? )?"
 _ORDINAL = r"(?:st|nd|rd|th|er|ten|\.)?"
-_IN_NUMBERS = re.compile(r"(?<!\d)(?<!\d[-/.])(\d{1,4})([-/.])\s?(\d{1,2})\2\s?(\d{1,4})(?![-/.]?\d)")
+_IN_NUMBERS = re.compile(r"(?<!\d)(?<!\d[-/.])(\d{1,4})([-/._ ])\s?(\d{1,2})\2\s?(\d{1,4})(?![-/.]?\d)")
 _IN_WORDS = re.compile(
-    rf"(?<!\d)\d{{1,2}}{_ORDINAL}[ .,-]*(?:of )?{_MONTH}[ .,'-]*(?:\d{{4}}|\d{{2}})(?!\d)"  # 1. März 2021, 12MAR20
+    rf"(?<!\d)\d{{1,2}}{_ORDINAL}[ .,-]*{_OF}{_MONTH}[ .,'-]*{_OF}(?:\d{{4}}|\d{{2}})(?!\d)"  # 1. März 2021, 12MAR20
     rf"|(?<![^\W\d_]){_MONTH}[ .,'-]*(?:\d{{1,2}}{_ORDINAL},?\s+)?\d{{4}}(?!\d)"  # Mar 3, 2021
     rf"|(?<!\d)\d{{4}}[ .,-]*{_MONTH}(?![^\W\d_])"  # 2021-Mar-03
-    rf"|^\s*\d{{1,2}}{_ORDINAL}[ .,-]*(?:of )?{_MONTH}\.?\s*$"  # 3rd June
+    rf"|^\s*\d{{1,2}}{_ORDINAL}[ .,-]*{_OF}{_MONTH}\.?\s*$"  # 3rd June
     rf"|^\s*{_MONTH}\.?(?:[-' ]+\d{{2}}|\s\d{{1,2}}{_ORDINAL})\s*$"  # Mar-21
     r"|^\s*\d{2}\.\s?\d{2}\.\s*$",  # 01.03.
     re.IGNORECASE,
@@ -44,7 +47,7 @@ def _is_day(found: re.Match[str]) -> bool:
     first, second, third = found[1], found[3], found[4]
     if len(first) == 4:
         year, parts = int(first), [int(second), int(third)]
-    elif len(third) in (2, 4) and len(first) <= 2:
+    elif len(third) in ((4,) if found[2] in "_ " else (2, 4)) and len(first) <= 2:
         year, parts = int(third) + (2000 if len(third) == 2 else 0), [int(first), int(second)]
     else:
         return False
