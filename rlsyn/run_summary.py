@@ -45,19 +45,6 @@ def write_description(run_dir: str | Path, config: Mapping[str, Any], schema: Sc
                 writer.add_text(tag, text)
 
 
-def drop_curves_beyond(run_dir: str | Path, last: int) -> None:
-    """Tell TensorBoard that a run goes on from a step: what a process that was killed wrote of later ones is void.
-
-    Nothing is written where there are no events of before.
-
-    Args:
-        run_dir: The run directory.
-        last: The last environment step whose points stay; 0 where a training begins anew. Texts stay: they have none.
-    """
-    if any(Path(run_dir).glob("events.out.tfevents.*")):
-        SummaryWriter(str(run_dir), purge_step=last + 1, filename_suffix=".begun").close()
-
-
 def write_outcome(folder: str | Path, parameters: Mapping[str, Any], scores: pd.DataFrame, n_steps: int) -> None:
     """Write the headline metrics of a finished run as scalars, and with its parameters for the tab HParams.
 

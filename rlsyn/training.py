@@ -26,8 +26,8 @@ from rlsyn.policy import AutoregressivePolicy
 from rlsyn.randomness import random_state, set_random_state
 from rlsyn.rewards.total import TotalReward
 from rlsyn.rewards.trees import TreesReward
-from rlsyn.run_summary import drop_curves_beyond
 from rlsyn.trained_actors import TrainedActors
+from rlsyn.training_folder import drop_curves_beyond
 from rlsyn.warm_start import WarmStartResult
 
 

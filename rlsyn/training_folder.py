@@ -1,4 +1,4 @@
-"""The folder of a training: its parameters as text, and whether it is that of the fit at hand."""
+"""The folder of a training: its parameters as text, whether it is that of the fit at hand, and where its curves go on."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from torch.utils.tensorboard import SummaryWriter
 
 from rlsyn.encoding import Encoding
 from rlsyn.files import latest_checkpoint, plain, write_whole
@@ -62,6 +63,19 @@ def _is_of_training(path: Path) -> bool:
     except (yaml.YAMLError, ValueError):
         return False
     return isinstance(there, dict) and set(there) <= {"method", "parameters"}
+
+
+def drop_curves_beyond(run_dir: str | Path, last: int) -> None:
+    """Tell TensorBoard that a run goes on from a step: what a process that was killed wrote of later ones is void.
+
+    Nothing is written where there are no events of before.
+
+    Args:
+        run_dir: The run directory.
+        last: The last environment step whose points stay; 0 where a training begins anew. Texts stay: they have none.
+    """
+    if any(Path(run_dir).glob("events.out.tfevents.*")):
+        SummaryWriter(str(run_dir), purge_step=last + 1, filename_suffix=".begun").close()
 
 
 def checkpoint_of(folder: Path, config: str, encoding: Encoding, resume: bool) -> Path | None:
