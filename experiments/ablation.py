@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from rlsyn.ablation import read_results, read_scores, report, together, write_scores
 from rlsyn.arguments import Parser
+from rlsyn.benchmark.ablation import read_results, read_scores, report, together, write_scores
 from rlsyn.files import write_whole
 from rlsyn.methods import Variant, read_variants
 

@@ -17,11 +17,10 @@ from typing import Any
 
 import pandas as pd
 
-from rlsyn import paper_protocol
 from rlsyn.algorithms.table import ALGORITHMS
 from rlsyn.arguments import Parser, check_n_jobs
-from rlsyn.benchmark import Cell, plan, run_cells
-from rlsyn.benchmark_algorithms import (
+from rlsyn.benchmark import paper_protocol
+from rlsyn.benchmark.algorithms import (
     algorithm_variants,
     equal_time_cells,
     reference,
@@ -29,9 +28,10 @@ from rlsyn.benchmark_algorithms import (
     with_step_counts,
     with_steps,
 )
-from rlsyn.benchmark_figures import RANKED, Ranked, cost_figure, rank_figure, trade_off_figure
-from rlsyn.benchmark_results import budgets, collect, failures, origins, shapes
-from rlsyn.benchmark_tables import HEADLINES, paper_table, pareto_table, provenance, summarise, to_markdown
+from rlsyn.benchmark.cells import Cell, plan, run_cells
+from rlsyn.benchmark.figures import RANKED, Ranked, cost_figure, rank_figure, trade_off_figure
+from rlsyn.benchmark.results import budgets, collect, failures, origins, shapes
+from rlsyn.benchmark.tables import HEADLINES, paper_table, pareto_table, provenance, summarise, to_markdown
 from rlsyn.datasets.reader_options import PROTOCOLS
 from rlsyn.files import write_whole
 from rlsyn.methods import METHODS, Variant, configured, read_variants, usable_methods

@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 
 from rlsyn.arguments import Parser
-from rlsyn.category_texts import category_meaning
 from rlsyn.files import write_whole
 from rlsyn.runs import LICENCE, is_finished, read_config
 from rlsyn.schema import Column, Schema
+from rlsyn.values.categories import category_meaning
 
 
 def main(argv: list[str] | None = None) -> int:

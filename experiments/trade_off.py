@@ -15,15 +15,15 @@ import sys
 from pathlib import Path
 
 from rlsyn.arguments import Parser, check_n_jobs
-from rlsyn.benchmark import Cell, plan, run_cells
-from rlsyn.benchmark_figures import ENDS, trade_off_figure
-from rlsyn.benchmark_results import budgets, collect, failures, origins, shapes
-from rlsyn.benchmark_tables import provenance, summarise, to_markdown
+from rlsyn.benchmark.cells import Cell, plan, run_cells
+from rlsyn.benchmark.figures import ENDS, trade_off_figure
+from rlsyn.benchmark.results import budgets, collect, failures, origins, shapes
+from rlsyn.benchmark.tables import provenance, summarise, to_markdown
+from rlsyn.benchmark.trade_off import DEFAULT, KNOBS, curves, points, variants
 from rlsyn.files import write_whole
 from rlsyn.methods import METHODS, configured
 from rlsyn.runs import leave_licences
 from rlsyn.table_options import add_tables, check_seeds, given_reader_options, named_tables
-from rlsyn.trade_off import DEFAULT, KNOBS, curves, points, variants
 
 CONFIGS = Path(__file__).parent / "configs"
 

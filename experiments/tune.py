@@ -31,7 +31,7 @@ from rlsyn.arguments import Parser, check_n_jobs
 from rlsyn.datasets.reader_options import add_options
 from rlsyn.names import unknown_name
 from rlsyn.runs import leave_licences, load_dataset, make_folder
-from rlsyn.search_spaces import OBJECTIVES, SPACES
+from rlsyn.search.spaces import OBJECTIVES, SPACES
 from rlsyn.table_options import (
     ENVIRONMENTS,
     OWN_TABLE,
@@ -62,8 +62,8 @@ def _search(name: str, options: dict[str, Any], methods: list[str], arguments: a
         import optuna
     except ImportError as error:
         raise ValueError("The search needs Optuna. Install it with: pip install 'rlsyn[search]'") from error
-    from rlsyn.search import open_journal, search
-    from rlsyn.search_trials import make_task
+    from rlsyn.search.study import open_journal, search
+    from rlsyn.search.trials import make_task
 
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     for noisy in ("lightning", "lightning.pytorch", "lightning.fabric"):
@@ -93,7 +93,7 @@ def _search(name: str, options: dict[str, Any], methods: list[str], arguments: a
 
 
 def _report(storage: Any, table: str, title: str, arguments: argparse.Namespace) -> int:
-    from rlsyn.search_results import collect_trials, write_results
+    from rlsyn.search.results import collect_trials, write_results
 
     output_dir, trials = Path(arguments.output), collect_trials(storage)
     write_results(trials, output_dir, arguments.objectives)
@@ -111,9 +111,9 @@ def _report(storage: Any, table: str, title: str, arguments: argparse.Namespace)
 
 
 def _print_best(trials: pd.DataFrame, title: str, output_dir: Path) -> None:
-    from rlsyn.benchmark_tables import to_markdown
-    from rlsyn.search import CRITERION
-    from rlsyn.search_results import summarise_trials
+    from rlsyn.benchmark.tables import to_markdown
+    from rlsyn.search.results import summarise_trials
+    from rlsyn.search.study import CRITERION
 
     print(f"{title}. Criterion, lower is better: {CRITERION}.")
     print(to_markdown(_shown(summarise_trials(trials))), end="")
@@ -123,8 +123,8 @@ def _print_best(trials: pd.DataFrame, title: str, output_dir: Path) -> None:
 
 
 def _print_front(trials: pd.DataFrame, title: str, objectives: list[str], output_dir: Path) -> None:
-    from rlsyn.benchmark_tables import to_markdown
-    from rlsyn.search_results import pareto_table
+    from rlsyn.benchmark.tables import to_markdown
+    from rlsyn.search.results import pareto_table
 
     front = pareto_table(trials, objectives)
     terms = {OBJECTIVES[name]: "{:.3f}".format for name in objectives}

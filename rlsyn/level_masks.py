@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rlsyn.autoregressive import LevelHeads
+from rlsyn.networks.autoregressive import LevelHeads
 
 
 class LevelMasks(nn.Module):

@@ -11,15 +11,15 @@ import pandas as pd
 from scipy.special import ndtri
 
 from rlsyn.bins import Bin, BinSampler
-from rlsyn.category_texts import category_text
-from rlsyn.number_texts import as_written
 from rlsyn.schema import Category, Column
+from rlsyn.values.categories import category_text
+from rlsyn.values.numbers import as_written
 
 COSINES = range(3, 7)
 """Waves over a numeric level's rank that its output head combines with the level's normal score and its square."""
 Head = Literal["ordinal", "free", "mixture"]
 """How outputs of a network become a distribution over the levels of a finely valued column: weights of functions that are
-smooth in the rank, a logit for every level, or a mixture of logistic distributions (`rlsyn.mixture_heads`)."""
+smooth in the rank, a logit for every level, or a mixture of logistic distributions (`rlsyn.networks.mixture_heads`)."""
 SMOOTHNESS = 1.5
 """The k-th cosine is scaled by k to this power downwards, so that learning bends a distribution gently before sharply."""
 N_FREE_LEVELS = 8

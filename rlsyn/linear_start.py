@@ -12,7 +12,7 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
 from rlsyn.levels import QuantileLevels
-from rlsyn.mixture_heads import N_COMPONENTS, MixtureHeads, log_mixture
+from rlsyn.networks.mixture_heads import N_COMPONENTS, MixtureHeads, log_mixture
 from rlsyn.policy import AutoregressivePolicy
 
 PENALTIES = np.geomspace(1e-2, 1e5, 29)

@@ -10,11 +10,11 @@ import torch
 
 from rlsyn.algorithms.options import refuse_without_effect
 from rlsyn.algorithms.table import Algorithm, algorithm
-from rlsyn.architectures import Network
 from rlsyn.arguments import check_arguments
 from rlsyn.discriminator import Discriminator
 from rlsyn.levels import Head
 from rlsyn.names import unknown_name
+from rlsyn.networks.architectures import Network
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.rewards.own import name_terms
 from rlsyn.rewards.realism import RewardForm

@@ -14,13 +14,13 @@ from stable_baselines3.common.policies import ActorCriticPolicy
 from stable_baselines3.common.type_aliases import PyTorchObs, Schedule
 from torch import Tensor, nn
 
-from rlsyn.architectures import Network, make_heads, make_network
-from rlsyn.attribute_network import AttributeNetwork, Memory, column_major
-from rlsyn.autoregressive import IMPOSSIBLE, LevelHeads
 from rlsyn.encoding import Encoding
 from rlsyn.entropy_target import EntropyTarget
 from rlsyn.level_masks import LevelMasks
 from rlsyn.levels import Head
+from rlsyn.networks.architectures import Network, make_heads, make_network
+from rlsyn.networks.attribute_network import AttributeNetwork, Memory, column_major
+from rlsyn.networks.autoregressive import IMPOSSIBLE, LevelHeads
 
 
 class Actor(nn.Module):

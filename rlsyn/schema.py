@@ -13,14 +13,14 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from rlsyn.category_texts import category_text
 from rlsyn.constraints import Constraint, check_unique, constraints_from
-from rlsyn.dates import are_dates, look_like_dates
 from rlsyn.files import write_whole
-from rlsyn.identifiers import MIN_DISTINCT, are_numbers_of_rows, bare_name, is_named_like_one
 from rlsyn.names import unknown_name
-from rlsyn.number_texts import are_numbers, as_written
-from rlsyn.value_forms import first_form, first_text, value_form
+from rlsyn.values.categories import category_text
+from rlsyn.values.dates import are_dates, look_like_dates
+from rlsyn.values.forms import first_form, first_text, value_form
+from rlsyn.values.identifiers import MIN_DISTINCT, are_numbers_of_rows, bare_name, is_named_like_one
+from rlsyn.values.numbers import are_numbers, as_written
 from rlsyn.yaml_fields import check_fields, read_yaml, short
 
 Kind = Literal["numeric", "integer", "binary", "categorical"]

@@ -21,10 +21,10 @@ from rlsyn.algorithms.options import with_effect
 from rlsyn.algorithms.table import algorithm, fast_names
 from rlsyn.calibration import calibrate_marginals
 from rlsyn.callbacks import CheckpointCallback, DiscriminatorCallback, MonitorCallback, own_callbacks
-from rlsyn.categories import doubts
 from rlsyn.checkpoints import read_checkpoint, write_checkpoint
 from rlsyn.device import torch_device
 from rlsyn.discriminator import Discriminator, DiscriminatorTrainer
+from rlsyn.doubts import doubts
 from rlsyn.encoding import Encoding
 from rlsyn.files import latest_checkpoint
 from rlsyn.parameters import check_folds, check_parameters, check_timesteps, n_clones, resolved, validation_share

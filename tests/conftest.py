@@ -115,7 +115,7 @@ def release_dir(release, tmp_path) -> Path:
 def task(patients):
     """What the trials of a search are scored on: the invented patients."""
     from rlsyn.datasets import from_table
-    from rlsyn.search_trials import make_task
+    from rlsyn.search.trials import make_task
 
     dataset = from_table(patients, "died")
     return make_task("patients", "Table-v0", dataset.train, dataset.schema)

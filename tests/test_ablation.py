@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from rlsyn.ablation import (
+from rlsyn.benchmark.ablation import (
     SHOWN,
     commands,
     difference_text,
@@ -21,8 +21,8 @@ from rlsyn.ablation import (
     together,
     write_scores,
 )
-from rlsyn.benchmark import Cell
-from rlsyn.benchmark_tables import half_width, wide
+from rlsyn.benchmark.cells import Cell
+from rlsyn.benchmark.tables import half_width, wide
 from rlsyn.methods import Variant, read_variants
 from rlsyn.schema import infer_schema
 from rlsyn.synthesizer import RLSyn

@@ -6,7 +6,7 @@ import pytest
 import rule_tables
 import torch
 
-from rlsyn.architectures import make_network
+from rlsyn.networks.architectures import make_network
 from rlsyn.synthesizer import RLSyn
 
 KINDS = [("plain_made", "ordinal"), ("transformer", "ordinal"), ("made", "free"), ("transformer", "mixture")]

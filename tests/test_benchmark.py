@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from rlsyn import benchmark
 from rlsyn.arguments import check_arguments
-from rlsyn.benchmark import Cell, run_cells
-from rlsyn.benchmark_figures import COLOURS, cost_figure, rank_figure, trade_off_figure
-from rlsyn.benchmark_results import budgets, collect, failures, origins
-from rlsyn.benchmark_tables import pareto_table, provenance, summarise, to_markdown
+from rlsyn.benchmark import cells as benchmark
+from rlsyn.benchmark.cells import Cell, run_cells
+from rlsyn.benchmark.figures import COLOURS, cost_figure, rank_figure, trade_off_figure
+from rlsyn.benchmark.results import budgets, collect, failures, origins
+from rlsyn.benchmark.tables import pareto_table, provenance, summarise, to_markdown
 from rlsyn.files import plain
 from rlsyn.methods import make_method, method_class, read_variants, usable_methods
 

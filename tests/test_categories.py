@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from rlsyn.categories import misspelt_categories, rare_categories
+from rlsyn.doubts import misspelt_categories, rare_categories
 from rlsyn.schema import infer_schema
 
 

@@ -11,24 +11,30 @@ HOUSE = ("rlsyn", "envs", "experiments")
 # From the ground up. Files of one floor are siblings. A new file takes a floor above everything that it imports.
 FLOORS = (
     # What knows nothing of records, a schema and its rules.
-    ("rlsyn.names",),
+    ("rlsyn.names", "rlsyn.values", "rlsyn.networks"),
     (
-        *("rlsyn.constraints.expressions", "rlsyn.yaml_fields", "rlsyn.bins", "rlsyn.staircase"),
-        *("rlsyn.adversarial_loss", "rlsyn.files", "rlsyn.dates", "rlsyn.identifiers", "rlsyn.value_forms"),
-        *("rlsyn.number_texts", "rlsyn.category_texts"),
+        *("rlsyn.constraints.expressions", "rlsyn.yaml_fields", "rlsyn.bins", "rlsyn.networks.staircase"),
+        *(
+            "rlsyn.adversarial_loss",
+            "rlsyn.files",
+            "rlsyn.values.dates",
+            "rlsyn.values.identifiers",
+            "rlsyn.values.forms",
+        ),
+        *("rlsyn.values.numbers", "rlsyn.values.categories"),
     ),
     ("rlsyn.constraints.truth",),
     ("rlsyn.constraints.formulas",),
     ("rlsyn.constraints",),
     (
         *("rlsyn.schema", "rlsyn.checkpoints", "rlsyn.randomness", "rlsyn.device", "rlsyn.schedule"),
-        *("rlsyn.attribute_network", "rlsyn.entropy_target"),
+        *("rlsyn.networks.attribute_network", "rlsyn.entropy_target"),
     ),
     (
-        *("rlsyn.arguments", "rlsyn.levels", "rlsyn.autoregressive", "rlsyn.rollout", "rlsyn.attribute_order"),
-        *("rlsyn.transformer", "rlsyn.chow_liu", "rlsyn.categories"),
+        *("rlsyn.arguments", "rlsyn.levels", "rlsyn.networks.autoregressive", "rlsyn.rollout", "rlsyn.attribute_order"),
+        *("rlsyn.networks.transformer", "rlsyn.chow_liu", "rlsyn.doubts"),
     ),
-    ("rlsyn.repair", "rlsyn.mixture_heads"),
+    ("rlsyn.repair", "rlsyn.networks.mixture_heads"),
     ("rlsyn.encoding", "rlsyn.level_masks"),
     # Data sets.
     ("rlsyn.phecode_chapters",),
@@ -95,7 +101,7 @@ FLOORS = (
     ),
     ("rlsyn.baselines",),
     # What all algorithms share.
-    ("rlsyn.rewards.total", "rlsyn.rewards.weights", "rlsyn.rewards.decoder", "rlsyn.architectures"),
+    ("rlsyn.rewards.total", "rlsyn.rewards.weights", "rlsyn.rewards.decoder", "rlsyn.networks.architectures"),
     ("rlsyn.policy", "rlsyn.discriminator", "rlsyn.sampling"),
     # The algorithms.
     ("rlsyn.algorithms", "rlsyn.algorithms.table", "rlsyn.algorithms.one_hot"),
@@ -119,12 +125,12 @@ FLOORS = (
     ("rlsyn.synthesizer",),
     ("rlsyn", "rlsyn.comparison"),  # shows the public class
     # A run.
-    ("rlsyn.runs", "rlsyn.run_summary", "rlsyn.table_options"),
-    ("rlsyn.methods", "rlsyn.paper_protocol"),
-    ("rlsyn.benchmark", "rlsyn.benchmark_tables", "rlsyn.search_spaces", "rlsyn.search_trials"),
-    ("rlsyn.benchmark_results", "rlsyn.benchmark_figures", "rlsyn.benchmark_algorithms"),
-    ("rlsyn.search", "rlsyn.ablation", "rlsyn.trade_off"),
-    ("rlsyn.search_results",),
+    ("rlsyn.runs", "rlsyn.run_summary", "rlsyn.table_options", "rlsyn.benchmark", "rlsyn.search"),
+    ("rlsyn.methods", "rlsyn.benchmark.paper_protocol"),
+    ("rlsyn.benchmark.cells", "rlsyn.benchmark.tables", "rlsyn.search.spaces", "rlsyn.search.trials"),
+    ("rlsyn.benchmark.results", "rlsyn.benchmark.figures", "rlsyn.benchmark.algorithms"),
+    ("rlsyn.search.study", "rlsyn.benchmark.ablation", "rlsyn.benchmark.trade_off"),
+    ("rlsyn.search.results",),
     (
         "experiments.run_ppo",
         "experiments.sample",

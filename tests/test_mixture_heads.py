@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from rlsyn.mixture_heads import N_COMPONENTS, MixtureHeads, log_mixture
+from rlsyn.networks.mixture_heads import N_COMPONENTS, MixtureHeads, log_mixture
 
 
 @pytest.fixture(params=[0.5, 5.0, 100.0], ids=["small", "large", "huge"])

@@ -6,11 +6,11 @@ import pytest
 from evaluation_tables import SCHEMA, make_patients, shuffle
 from scipy.stats import wasserstein_distance
 
-from rlsyn.benchmark import Cell, plan, run_cell
-from rlsyn.benchmark_results import collect
-from rlsyn.benchmark_tables import paper_table
+from rlsyn.benchmark.cells import Cell, plan, run_cell
+from rlsyn.benchmark.paper_protocol import COLUMNS, PUBLISHED, column_distances, n_records, relative_dwd, score
+from rlsyn.benchmark.results import collect
+from rlsyn.benchmark.tables import paper_table
 from rlsyn.methods import configured
-from rlsyn.paper_protocol import COLUMNS, PUBLISHED, column_distances, n_records, relative_dwd, score
 from rlsyn.runs import load_dataset
 from rlsyn.schema import Schema
 

@@ -9,9 +9,9 @@ from sb3_contrib import MaskablePPO
 from stable_baselines3 import PPO
 
 from envs.record_vec_env import RecordVecEnv
-from rlsyn.architectures import NETWORKS, make_network
-from rlsyn.autoregressive import LevelHeads
 from rlsyn.encoding import Encoding
+from rlsyn.networks.architectures import NETWORKS, make_network
+from rlsyn.networks.autoregressive import LevelHeads
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.rollout import RecordRolloutBuffer
 from rlsyn.schema import infer_schema
@@ -84,7 +84,7 @@ def test_outputs_depend_on_earlier_attributes_only(name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_steps_give_the_outputs_of_one_pass(name, block, monkeypatch):
     """Attributes of 2, 0 (constant), 3 and 1 entries, with 0, 4, 1 and 2 outputs."""
-    monkeypatch.setattr("rlsyn.attribute_network.BLOCK", block)
+    monkeypatch.setattr("rlsyn.networks.attribute_network.BLOCK", block)
     network = make_network(name, np.array([0, 0, 2, 2, 2, 3]), [0, 4, 1, 2], n_hidden=8)
     with torch.no_grad():
         for parameter in network.parameters():

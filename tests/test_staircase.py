@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from rlsyn.staircase import HEIGHT, staircase_linear, steps_of
+from rlsyn.networks.staircase import HEIGHT, staircase_linear, steps_of
 
 
 def staircase(n_out, n_in, first=0):

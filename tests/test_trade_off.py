@@ -6,11 +6,11 @@ from types import SimpleNamespace
 import pandas as pd
 import pytest
 
-from rlsyn import benchmark
-from rlsyn.benchmark_figures import trade_off_figure
+from rlsyn.benchmark import cells as benchmark
+from rlsyn.benchmark.figures import trade_off_figure
+from rlsyn.benchmark.trade_off import DEFAULT, KNOBS, MEMBERSHIP, UTILITY, curves, points, variants
 from rlsyn.methods import make_method
 from rlsyn.synthesizer import RLSyn
-from rlsyn.trade_off import DEFAULT, KNOBS, MEMBERSHIP, UTILITY, curves, points, variants
 from rlsyn.warm_start import behaviour_clone
 
 SWEPT = {"privacy": [3.0, 1.0], "temperature": [0.8, 1.2]}

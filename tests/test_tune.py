@@ -16,15 +16,15 @@ import yaml
 pytest.importorskip("optuna")
 from optuna.trial import TrialState
 
-from rlsyn import search as searching
-from rlsyn import search_trials
 from rlsyn.datasets import from_table
 from rlsyn.methods import METHODS, make_method
 from rlsyn.runs import read_parameters
-from rlsyn.search import open_journal, search
-from rlsyn.search_results import collect_trials, summarise_trials, write_results
-from rlsyn.search_spaces import SPACES
-from rlsyn.search_trials import Outcome, criterion_parts, make_task
+from rlsyn.search import study as searching
+from rlsyn.search import trials as search_trials
+from rlsyn.search.results import collect_trials, summarise_trials, write_results
+from rlsyn.search.spaces import SPACES
+from rlsyn.search.study import open_journal, search
+from rlsyn.search.trials import Outcome, criterion_parts, make_task
 
 
 @pytest.fixture(scope="module")

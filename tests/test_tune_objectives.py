@@ -16,15 +16,15 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 
 pytest.importorskip("optuna")
 
-from rlsyn import search as searching
-from rlsyn import search_trials
 from rlsyn.arguments import check_arguments
 from rlsyn.methods import make_method
 from rlsyn.runs import merge
-from rlsyn.search import N_RANDOM, open_journal, search
-from rlsyn.search_results import collect_trials, pareto_table, summarise_trials, write_results
-from rlsyn.search_spaces import OBJECTIVES, SPACES, default_parameters
-from rlsyn.search_trials import Outcome, is_worse, run_trial
+from rlsyn.search import study as searching
+from rlsyn.search import trials as search_trials
+from rlsyn.search.results import collect_trials, pareto_table, summarise_trials, write_results
+from rlsyn.search.spaces import OBJECTIVES, SPACES, default_parameters
+from rlsyn.search.study import N_RANDOM, open_journal, search
+from rlsyn.search.trials import Outcome, is_worse, run_trial
 from rlsyn.selection import PARTS
 from rlsyn.synthesizer import RLSyn
 

@@ -14,7 +14,7 @@ from stable_baselines3.common.distributions import Distribution
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor, nn
 
-from rlsyn.autoregressive import IMPOSSIBLE
+from rlsyn.networks.autoregressive import IMPOSSIBLE
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.rollout import RecordRolloutBuffer
 

@@ -13,7 +13,7 @@ from stable_baselines3.common.type_aliases import PyTorchObs
 from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 from torch import Tensor, nn
 
-from rlsyn.autoregressive import IMPOSSIBLE
+from rlsyn.networks.autoregressive import IMPOSSIBLE
 from rlsyn.policy import draw_levels
 
 

@@ -10,7 +10,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from rlsyn.category_texts import category_text
 from rlsyn.constraints import Constraint
 from rlsyn.datasets.aireadi import AireadiOptions, aireadi_licence, read_aireadi, simulated_aireadi
 from rlsyn.datasets.bundled import breast_cancer, diabetes
@@ -21,6 +20,7 @@ from rlsyn.datasets.split import n_people_in_both, split_rows
 from rlsyn.datasets.table import read_table
 from rlsyn.names import unknown_name
 from rlsyn.schema import Column, Schema, infer_schema
+from rlsyn.values.categories import category_text
 
 __all__ = [
     "COHORTS",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from rlsyn.identifiers import bare_name
 from rlsyn.schema import Schema
+from rlsyn.values.identifiers import bare_name
 
 
 def split_rows(

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from rlsyn.category_texts import category_meaning
-from rlsyn.number_texts import as_written
 from rlsyn.schema import Column, Schema
-from rlsyn.value_forms import first_text
+from rlsyn.values.categories import category_meaning
+from rlsyn.values.forms import first_text
+from rlsyn.values.numbers import as_written
 
 MISSING = -1
 """Position of a missing value."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 
 from rlsyn.algorithms.table import algorithm
-from rlsyn.benchmark import Cell
-from rlsyn.benchmark_tables import COLUMNS, summarise
+from rlsyn.benchmark.cells import Cell
+from rlsyn.benchmark.tables import COLUMNS, summarise
 from rlsyn.methods import Variant
 from rlsyn.runs import checkpoint_steps
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from rlsyn.benchmark_tables import half_width
+from rlsyn.benchmark.tables import half_width
 from rlsyn.methods import Variant
 
 DEFAULT = "rlsyn"
@@ -89,7 +89,7 @@ def points(results: pd.DataFrame, wanted: Mapping[str, Mapping[str, float]]) -> 
     """A point of the figure a row: `table`, `knob`, `value`, `method`, and utility and membership with half-widths.
 
     Args:
-        results: As `rlsyn.benchmark_results.collect` gives them.
+        results: As `rlsyn.benchmark.results.collect` gives them.
         wanted: As `curves` gives them; methods that are on none have an empty `knob`.
 
     Returns:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rlsyn.attribute_network import AttributeNetwork, Memory, column_major
+from rlsyn.networks.attribute_network import AttributeNetwork, Memory, column_major
 
 IMPOSSIBLE = -1e4
 """Logit of levels that pad an attribute to the width of its bucket; finite, so that a relative entropy stays finite."""

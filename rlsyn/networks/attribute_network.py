@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rlsyn.staircase import Steps, staircase_linear, steps_of
+from rlsyn.networks.staircase import Steps, staircase_linear, steps_of
 
 BLOCK = 64
 """Inputs that become known one after the other and are then multiplied at once."""

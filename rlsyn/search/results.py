@@ -15,8 +15,8 @@ from optuna.study import get_all_study_names
 from optuna.trial import TrialState
 
 from rlsyn.files import plain, write_whole
-from rlsyn.search import CRITERION, counted_trials
-from rlsyn.search_spaces import OBJECTIVES, default_parameters
+from rlsyn.search.spaces import OBJECTIVES, default_parameters
+from rlsyn.search.study import CRITERION, counted_trials
 
 PARTS = ("utility loss", "association", "detection", "membership")
 COLUMNS = (

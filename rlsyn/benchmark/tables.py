@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy.stats import t
 
-from rlsyn.paper_protocol import COLUMNS as PAPER_COLUMNS
-from rlsyn.paper_protocol import ORDER, PUBLISHED, Published
+from rlsyn.benchmark.paper_protocol import COLUMNS as PAPER_COLUMNS
+from rlsyn.benchmark.paper_protocol import ORDER, PUBLISHED, Published
 
 COLUMNS = {
     "S2R": ("S2R AUC", "S2R R2"),
@@ -41,7 +41,7 @@ def summarise(
     """Means over seeds with 95 % intervals as text: a row for each table and method, and `real` beside them.
 
     Args:
-        results: As `rlsyn.benchmark_results.collect` gives them.
+        results: As `rlsyn.benchmark.results.collect` gives them.
         n_seeds: Of the benchmark; a cell whose mean is of fewer says so. By default those that have results.
         columns: Of the table, and the metrics that may stand in each.
     """

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rlsyn.autoregressive import LevelHeads
+from rlsyn.networks.autoregressive import LevelHeads
 
 N_COMPONENTS = 5
 LOG_SCALE_BOUND = 7.0

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from rlsyn.category_texts import category_text
 from rlsyn.schema import MIN_PEOPLE, Schema
+from rlsyn.values.categories import category_text
 
 
 def doubts(table: pd.DataFrame, schema: Schema) -> list[str]:

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 import yaml
 
-from rlsyn import paper_protocol
-from rlsyn.benchmark import Cell
+from rlsyn.benchmark import paper_protocol
+from rlsyn.benchmark.cells import Cell
 from rlsyn.yaml_fields import read_yaml
 
 Origin = tuple[tuple[str, str], ...]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from rlsyn.attribute_network import AttributeNetwork, Memory
+from rlsyn.networks.attribute_network import AttributeNetwork, Memory
 
 N_LAYERS = 2
 N_HEADS = 2

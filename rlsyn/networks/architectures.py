@@ -8,12 +8,12 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from rlsyn.attribute_network import AttributeNetwork
-from rlsyn.autoregressive import LevelHeads, MaskedNetwork
 from rlsyn.levels import Head, Levels, QuantileLevels
-from rlsyn.mixture_heads import MixtureHeads
 from rlsyn.names import unknown_name
-from rlsyn.transformer import CausalTransformer
+from rlsyn.networks.attribute_network import AttributeNetwork
+from rlsyn.networks.autoregressive import LevelHeads, MaskedNetwork
+from rlsyn.networks.mixture_heads import MixtureHeads
+from rlsyn.networks.transformer import CausalTransformer
 
 Network = Literal["made", "plain_made", "transformer"]
 NETWORKS: dict[str, Callable[[np.ndarray, Sequence[int], int], AttributeNetwork]] = {

@@ -17,7 +17,7 @@ from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
-from rlsyn import paper_protocol
+from rlsyn.benchmark import paper_protocol
 from rlsyn.datasets import Dataset
 from rlsyn.evaluation import evaluate
 from rlsyn.files import plain, write_whole
@@ -40,7 +40,7 @@ class Cell:
         parameters: Arguments of the method's constructor, but for the seed.
         fast: Whether the evaluation leaves out what takes long.
         protocol: `"default"`: as many records as training rows and the whole evaluation; `"paper"`: as
-            `rlsyn.paper_protocol` says.
+            `rlsyn.benchmark.paper_protocol` says.
     """
 
     table: str

@@ -12,7 +12,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rlsyn.benchmark_tables import half_width
+from rlsyn.benchmark.tables import half_width
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#888888")
 """Those of Okabe and Ito, told apart with any colour vision."""
@@ -62,7 +62,7 @@ def trade_off_figure(results: pd.DataFrame, curves: Curves | None = None) -> Fig
     both values; where some have not, it says of how many.
 
     Args:
-        results: As `rlsyn.benchmark_results.collect` gives them.
+        results: As `rlsyn.benchmark.results.collect` gives them.
         curves: Methods that one line goes through, each with its value written beside it.
     """
     curves = curves or {}

@@ -44,8 +44,8 @@ from tqdm.auto import tqdm
 
 from rlsyn.run_summary import write_outcome
 from rlsyn.runs import fingerprint
-from rlsyn.search_spaces import OBJECTIVES, SPACES, default_parameters
-from rlsyn.search_trials import Outcome, Task, run_trial
+from rlsyn.search.spaces import OBJECTIVES, SPACES, default_parameters
+from rlsyn.search.trials import Outcome, Task, run_trial
 
 CRITERION = "utility loss + association difference + detection AUC above 0.5 + membership AUC above 0.5"
 """What is minimised; the utility loss is 1 - S2R AUC, of a quantity as label 1 - max(0, S2R R2).

@@ -1,0 +1,1 @@
+"""One search of hyper-parameters for every method."""
