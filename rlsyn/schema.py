@@ -17,7 +17,7 @@ from rlsyn.constraints import Constraint, check_unique, constraints_from
 from rlsyn.files import write_whole
 from rlsyn.names import unknown_name
 from rlsyn.values.categories import category_text
-from rlsyn.values.dates import are_dates, look_like_dates
+from rlsyn.values.dates import are_dates, are_days_of_a_spreadsheet, look_like_dates
 from rlsyn.values.forms import first_form, first_text, value_form
 from rlsyn.values.identifiers import MIN_DISTINCT, are_numbers_of_rows, bare_name, is_named_like_one
 from rlsyn.values.numbers import are_numbers, as_written
@@ -313,7 +313,7 @@ def infer_column(values: pd.Series, keep_integer: bool = False, people: pd.Serie
         )
     distinct = np.unique(numbers)
     is_whole = bool((distinct == np.round(distinct)).all()) and bool((np.abs(distinct) < 2**53).all())
-    if is_whole and are_dates(numbers):
+    if (is_whole and are_dates(numbers)) or are_days_of_a_spreadsheet(name, numbers):
         raise ValueError(_refusal(name, "holds dates", str(int(numbers[0])), _INSTEAD_OF_DATES))
     if is_whole and are_numbers_of_rows(numbers):
         raise ValueError(

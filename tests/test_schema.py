@@ -128,6 +128,15 @@ def test_infer_column_refuses_with_name_and_remedy(request, values):
     assert ("holds dates" in str(refused.value)) == is_of_dates
 
 
+@pytest.mark.parametrize("first", [44197, 44197.5, 1_609_459_200])
+def test_day_numbers_of_a_spreadsheet_are_refused_where_the_name_says_that_they_are_dates(patients, first):
+    table = patients.head(40).assign(visit_date=first + np.arange(40) % 25)
+    with pytest.raises(ValueError, match=r"'visit_date' holds dates.*--drop visit_date"):
+        infer_schema(table)
+    assert "platelets" in infer_schema(table.rename(columns={"visit_date": "platelets"})).names
+    assert "visit_date" in infer_schema(table.assign(visit_date=2000 + np.arange(40) % 25)).names
+
+
 @pytest.mark.parametrize("name", ["patient_id", "SubjectNo", "MRN", "id", "visit id", "patient_nbr", "icustay_id"])
 @pytest.mark.parametrize(
     "of_row", [np.arange(40) % 25, np.arange(40) % 25 + 0.1, [f"p{i}" for i in np.arange(40) % 25]]

@@ -27,6 +27,7 @@ _IN_WORDS = re.compile(
     r"|^\s*\d{2}\.\s?\d{2}\.\s*$",  # 01.03.
     re.IGNORECASE,
 )
+_NAMES_OF_DATES = {"date", "dates", "datetime", "timestamp", "birthday", "dob", "datum", "fecha"}
 
 
 def look_like_dates(texts: pd.Series) -> bool:
@@ -58,6 +59,22 @@ def are_dates(numbers: np.ndarray) -> bool:
     """Whether more than nine in ten whole numbers are dates of the form 20190227."""
     is_day = (numbers >= 19000101) & (numbers <= 21001231)
     return bool(is_day.mean() > 0.9) and _are_days(pd.Series(numbers[is_day].astype(int).astype(str)), "%Y%m%d")
+
+
+def are_days_of_a_spreadsheet(name: str, numbers: np.ndarray) -> bool:
+    """Whether a column that is named like a date holds day numbers of a spreadsheet, or seconds since 1970.
+
+    Other columns may well hold such numbers (platelets, steps), and one of dates may hold years.
+
+    Example:
+        >>> days = np.array([44197.0, 43831.5, 45292.0])
+        >>> [are_days_of_a_spreadsheet(name, days) for name in ("visit_date", "DateOfBirth", "platelets", "update")]
+        [True, True, False, False]
+    """
+    words = re.findall("[A-Z]?[a-z]+|[A-Z]+", name)
+    is_day = (numbers >= 7306) & (numbers <= 73050)  # of 1920 to 2099, counted from 1900
+    is_second = (numbers >= 1e8) & (numbers < 4.1e9)
+    return bool(_NAMES_OF_DATES & {word.lower() for word in words}) and bool((is_day | is_second).mean() > 0.9)
 
 
 def _are_days(texts: pd.Series, form: str) -> bool:
