@@ -57,8 +57,9 @@ def main(argv: list[str] | None = None) -> int:
             print(f"Left out, since their libraries are not installed: {', '.join(left_out)}.", file=sys.stderr)
         _run(cells, output_dir, arguments)
         if arguments.algos:
-            cells = cells + equal_time_cells(cells, output_dir, reference(arguments.algos))
-            _run(cells, output_dir, arguments)
+            timed = equal_time_cells(cells, output_dir, reference(arguments.algos))
+            _run(timed, output_dir, arguments)
+            cells = cells + timed
     except (ValueError, OSError) as error:
         print(f"benchmark.py: error: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

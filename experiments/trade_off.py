@@ -21,7 +21,7 @@ from rlsyn.benchmark.results import budgets, collect, failures, origins, shapes
 from rlsyn.benchmark.tables import provenance, summarise, to_markdown
 from rlsyn.benchmark.trade_off import DEFAULT, KNOBS, curves, points, variants
 from rlsyn.files import write_whole
-from rlsyn.methods import METHODS, configured
+from rlsyn.methods import METHODS, configured, usable_methods
 from rlsyn.runs import leave_licences
 from rlsyn.table_options import add_tables, check_seeds, given_reader_options, named_tables
 
@@ -75,8 +75,8 @@ def _cells(arguments: argparse.Namespace) -> list[Cell]:
     tables = named_tables(arguments.env, arguments.csv, given_reader_options(arguments))
     check_seeds(arguments.seeds)
     check_n_jobs(arguments.n_jobs)
-    names = dict.fromkeys([DEFAULT, *ENDS, *arguments.methods])
-    methods = configured(list(names)) + variants(_swept(arguments))
+    asked = [one for name in arguments.methods for one in (usable_methods() if name == "all" else [name])]
+    methods = configured(list(dict.fromkeys([DEFAULT, *ENDS, *asked]))) + variants(_swept(arguments))
     return plan(tables, methods, arguments.seeds, configs=CONFIGS, fast=arguments.fast)
 
 
@@ -91,7 +91,7 @@ def _parser() -> Parser:
         values = " ".join(f"{value:g}" for value in knob.swept)
         text = f"{knob.meaning}, {knob.default:g} by default; swept: {values}, without values: not swept"
         parser.add_argument(f"--{knob.name}", nargs="*", type=float, default=knob.swept, metavar="X", help=text)
-    methods = f"also drawn, beside rlsyn, {' and '.join(ENDS)}: {', '.join(METHODS)}"
+    methods = f"also drawn, beside rlsyn, {' and '.join(ENDS)}: all, or of {', '.join(METHODS)}"
     parser.add_argument("--methods", nargs="+", default=[], metavar="M", help=methods)
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="S", help="of split and training")
     parser.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of results; run again, it goes on")

@@ -107,6 +107,12 @@ class Repair:
             result[name] = result[name] | is_false if name in result else is_false
         return result
 
+    def broken_by(self, given: Mapping[str, pd.Series]) -> str | None:
+        """The name of a rule that the given values, one of each column, break whatever the other columns hold, if any."""
+        columns = {name: as_array(values) for name, values in given.items()}
+        decided = ((rule, clause) for rule, clause in self._clauses if set(clause.columns) <= set(columns))
+        return next((rule for rule, clause in decided if clause.is_false(columns).any()), None)
+
     def _apply_group(self, group: _Group, columns: Columns, draw: Draw) -> None:
         rows = np.flatnonzero(_is_broken(group.clauses, columns))
         for n_draws in (0, *group.n_draws):

@@ -91,7 +91,8 @@ def draw_table(
         max_draws: Records drawn at most, by default 1,000 for each wanted, a million (or 20 for each) at most.
 
     Raises:
-        ValueError: `n` is no whole number of at least 1, or an unknown column, category or option.
+        ValueError: `n` is no whole number of at least 1, an unknown column, category or option, or conditions that a
+            rule forbids.
         TypeError: Conditions that are no mapping.
         TooFewRecords: Too few records met the conditions or obeyed the rules.
     """
@@ -104,6 +105,8 @@ def draw_table(
     n_first = next(i for i in range(len(encoding.levels) + 1) if i not in conditions)
     given = {i: level for i, level in conditions.items() if i < n_first}
     others = {i: level for i, level in conditions.items() if i >= n_first}
+    if where and encoding.schema.constraints:
+        _check_allowed(where, given, others, encoding, rules)
     limit = max_draws or min(1_000 * n, max(20 * n, 1_000_000))
     draws = Draws()
     while draws.n_kept < n:
@@ -116,6 +119,29 @@ def draw_table(
             records = records[records[:, attribute] == level]
         _keep(draws, encoding.decode(records, rng, where, repair=rules == "obey"), encoding, rules)
     return draws
+
+
+def _check_allowed(
+    where: Mapping[str, Any], given: Mapping[int, int], others: Mapping[int, int], encoding: Encoding, rules: Rules
+) -> None:
+    """Refuse conditions that no draw can meet: a million of them would only say that they are rare."""
+    record = np.zeros((1, len(encoding.levels)), dtype=np.int64)
+    for position, level in {**given, **others}.items():
+        record[0, position] = level
+    table = encoding.decode(record, np.random.default_rng(0), where, repair=False)
+    broken = encoding.repair.broken_by({name: table[name] for name in where})
+    if broken and rules == "obey":
+        raise ValueError(
+            f"The conditions break the declared rule {broken!r}, so no record can meet both. Change the conditions."
+        )
+    allowed = encoding.repair.allowed_levels()
+    for position, level in others.items():
+        if not allowed[position][level]:
+            name = encoding.names[position]
+            raise ValueError(
+                f"The declared rules leave column {name!r} no value near {where[name]!r}, and the policy draws none. "
+                f"Put the column first when training (-params order:{name}), or change the condition."
+            )
 
 
 def _n_next(draws: Draws, n: int) -> int:

@@ -408,3 +408,13 @@ def test_benchmark_compares_algorithms_at_equal_steps_and_in_equal_time(load_scr
     assert main(command) == 0  # all is there
     assert main([*command, "--methods", "independent"]) == 2
     assert "leave out --methods" in capsys.readouterr().err
+
+
+def test_an_algorithm_that_fails_is_not_tried_again_for_the_table_of_equal_time(
+    load_script, csv, tmp_path, monkeypatch
+):
+    script, asked = load_script("benchmark"), []
+    monkeypatch.setattr(script, "run_cells", lambda cells, *_, **__: asked.append([cell.method for cell in cells]))
+    monkeypatch.setattr(script, "equal_time_cells", lambda cells, *_: cells[1:])
+    assert script.main(["--csv", f"{csv}:died", "--algos", "ppo", "ars", "-o", str(tmp_path / "out")]) == 1
+    assert asked == [["ppo", "ars"], ["ars"]]

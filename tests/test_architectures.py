@@ -35,6 +35,13 @@ def test_cloned_policy_obeys_masks_and_ppo_moves_it(policy_kwargs):
     assert list(model.sample(20).columns) == list(table.columns)
 
 
+def test_trpo_moves_every_kind(policy_kwargs, patients):
+    """It differentiates the relative entropy twice."""
+    patients = patients[["age", "n_visits", "died"]]
+    model = RLSyn(algo="trpo", policy_kwargs=policy_kwargs, total_timesteps=32 * 3, select=False, **SMALL).fit(patients)
+    assert 1e-6 < float(model.policy.divergence(model.policy.sample(500)).sum(1).mean()) < 0.1
+
+
 def test_saved_model_draws_the_same_records(policy_kwargs, patients, tmp_path):
     patients = patients[["age", "n_visits", "died"]]
     model = RLSyn(policy_kwargs=policy_kwargs, total_timesteps=32 * 3, average_decay=0.5, **SMALL).fit(patients)

@@ -231,8 +231,10 @@ def test_every_column_counts_the_same_but_rare_levels_are_held_back():
         lambda table: [int(value == 1) for value in table["sex"]],
         lambda table: (table["sex"] == 1).astype("boolean"),
         lambda table: table["sex"].astype("Int64"),
+        lambda table: table.sort_values("age")["sex"],
+        lambda table: table.set_index("age")["sex"],
     ],
-    ids=["truths", "series", "list", "nullable truths", "nullable numbers"],
+    ids=["truths", "series", "list", "nullable truths", "nullable numbers", "sorted rows", "other index"],
 )
 def test_numbers_and_truths_are_taken_in_any_container(patients, values):
     encoding, records = encoded(patients)

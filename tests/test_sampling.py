@@ -95,6 +95,33 @@ def test_conditions_and_rules_hold_together(encoding):
     assert 0 < draws.rule_acceptance < 1 and 0 < draws.acceptance_rate < 1
 
 
+@pytest.mark.parametrize(
+    ("where", "rule"),
+    [
+        ({"age": 95}, "age <= 90"),
+        ({"stage": "III"}, "stage in"),
+        ({"sex": "m", "pregnant": 1}, "only women"),
+        ({"visits": None}, "visits.notna"),
+        ({"systolic": 90, "diastolic": 90}, "pressures"),
+    ],
+)
+def test_conditions_that_a_rule_forbids_are_refused_by_its_name_and_nothing_is_drawn(encoding, where, rule):
+    def draw(n, given):
+        raise AssertionError("drawn in vain")
+
+    with pytest.raises(ValueError, match=f"conditions break the declared rule .*{rule}.*Change the conditions"):
+        draw_table(draw, encoding, 5, np.random.default_rng(0), where)
+
+
+def test_a_level_that_the_policy_never_draws_is_told_though_rules_need_not_hold(encoding):
+    with pytest.raises(
+        ValueError, match=r"'stage' no value near 'III', and the policy draws none\. Put the column first"
+    ):
+        sampled(encoding, 5, where={"stage": "III"}, rules="keep")
+    raw, _ = sampled(encoding, 5, where={"pregnant": 1, "sex": "m"}, rules="keep")
+    assert (raw["sex"] == "m").all() and (raw["pregnant"] == 1).all()
+
+
 def test_a_table_without_rules_takes_every_draw(encoding):
     free = replace(encoding, schema=replace(encoding.schema, constraints=()))
     _, draws = sampled(free)

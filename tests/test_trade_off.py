@@ -117,3 +117,14 @@ def test_command_leaves_figure_table_and_page_and_goes_on(load_script, csv, tmp_
 def test_command_without_a_table_is_refused_in_a_line(load_script, tmp_path, capsys):
     assert load_script("trade_off").main(["-o", str(tmp_path / "out")]) == 2
     assert "Expected --env ID" in capsys.readouterr().err
+
+
+def test_all_stands_for_all_methods_beside_those_that_are_always_drawn(load_script, csv, tmp_path, monkeypatch):
+    script, drawn = load_script("trade_off"), []
+    monkeypatch.setattr(script, "usable_methods", lambda: (DEFAULT, "independent", "sequential_trees"))
+    monkeypatch.setattr(script, "plan", lambda tables, methods, *_, **__: drawn.extend(methods) or [])
+    monkeypatch.setattr(script, "run_cells", lambda *_, **__: None)
+    monkeypatch.setattr(script, "_report", lambda *_: 0)
+    command = ["--csv", f"{csv}:died", "--privacy", "--epochs", "--temperature", "--methods", "all"]
+    assert script.main([*command, "-o", str(tmp_path / "out")]) == 0
+    assert [variant.name for variant in drawn] == [DEFAULT, "independent", "bootstrap", "sequential_trees"]

@@ -13,6 +13,7 @@ from sb3_contrib.common.maskable.policies import MaskableActorCriticPolicy
 from stable_baselines3.common.distributions import Distribution
 from stable_baselines3.common.type_aliases import PyTorchObs
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from rlsyn.networks.autoregressive import IMPOSSIBLE
 from rlsyn.policy import AutoregressivePolicy
@@ -30,7 +31,9 @@ class WholeRecordPolicy(AutoregressivePolicy):
         """The distributions of the next levels; of finished records those of all their steps, flat."""
         if not self._are_finished(obs):
             return super().get_distribution(obs)
-        by_bucket = self.masks.of_buckets(self.actor(self.vectors(self._as_levels(obs))))
+        # TRPO differentiates twice, which the fused kernels of a transformer's attention have no answer to.
+        with sdpa_kernel(SDPBackend.MATH):
+            by_bucket = self.masks.of_buckets(self.actor(self.vectors(self._as_levels(obs))))
         width = int(self.encoding.n_levels.max())
         steps = []
         for attribute, (bucket, row) in enumerate(self.actor.heads.bucket_of):

@@ -20,8 +20,9 @@ class OwnReward:
     Args:
         name: What the term is called in messages.
         function: Takes a table with the schema's columns, kinds and categories, which it may change; returns one
-            finite number (or truth) for each row, as an array, a Series or a list. Where the schema declares rules, the
-            values have been repaired by them, as those of sampled records are; some records may break rules still.
+            finite number (or truth) for each row, as an array, a Series or a list. A Series of the table's row numbers in
+            another order, as after sorting, is put back into theirs. Where the schema declares rules, the values have
+            been repaired by them, as those of sampled records are; some records may break rules still.
         decode: The table of a batch of records.
     """
 
@@ -43,7 +44,7 @@ class OwnReward:
         return self._checked(values, len(records))
 
     def _checked(self, values: Any, n: int) -> np.ndarray:
-        array = values if isinstance(values, pd.Series) else _as_array(values)
+        array = _in_row_order(values) if isinstance(values, pd.Series) else _as_array(values)
         if array.shape != (n,):
             raise self._error(n, f"{type(values).__name__} of shape {array.shape}")
         if not pd.api.types.is_any_real_numeric_dtype(array.dtype) and not pd.api.types.is_bool_dtype(array.dtype):
@@ -57,6 +58,12 @@ class OwnReward:
         return ValueError(
             f"Reward term {self.name!r} must return one finite number for each record, here {n} numbers, got {came}."
         )
+
+
+def _in_row_order(values: pd.Series) -> pd.Series:
+    numbers = values.index
+    is_of_rows = pd.api.types.is_integer_dtype(numbers.dtype) and numbers.is_unique
+    return values.sort_index() if is_of_rows and set(numbers) == set(range(len(values))) else values
 
 
 def _as_array(values: Any) -> np.ndarray:
