@@ -34,7 +34,7 @@ from rlsyn.benchmark.results import budgets, collect, failures, origins, shapes
 from rlsyn.benchmark.tables import HEADLINES, paper_table, pareto_table, provenance, summarise, to_markdown
 from rlsyn.datasets.reader_options import PROTOCOLS
 from rlsyn.files import write_whole
-from rlsyn.methods import METHODS, Variant, configured, read_variants, usable_methods
+from rlsyn.methods import METHODS, Variant, configured, read_variants, usable_methods, with_all
 from rlsyn.names import unknown_name
 from rlsyn.runs import leave_licences, load_dataset
 from rlsyn.table_options import add_tables, check_seeds, given_reader_options, named_tables
@@ -176,9 +176,7 @@ def _algorithm_cells(arguments: argparse.Namespace, tables: dict[str, dict[str, 
 def _methods(names: list[str]) -> list[Variant]:
     if names == ["none"]:
         return []
-    if "all" in names:
-        names = list(dict.fromkeys(one for name in names for one in (usable_methods() if name == "all" else [name])))
-    return configured(names)
+    return configured(with_all(names, usable_methods()))
 
 
 def _left_out(arguments: argparse.Namespace) -> list[str]:

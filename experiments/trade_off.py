@@ -21,7 +21,7 @@ from rlsyn.benchmark.results import budgets, collect, failures, origins, shapes
 from rlsyn.benchmark.tables import provenance, summarise, to_markdown
 from rlsyn.benchmark.trade_off import DEFAULT, KNOBS, curves, points, variants
 from rlsyn.files import write_whole
-from rlsyn.methods import METHODS, configured, usable_methods
+from rlsyn.methods import METHODS, configured, usable_methods, with_all
 from rlsyn.runs import leave_licences
 from rlsyn.table_options import add_tables, check_seeds, given_reader_options, named_tables
 
@@ -75,8 +75,8 @@ def _cells(arguments: argparse.Namespace) -> list[Cell]:
     tables = named_tables(arguments.env, arguments.csv, given_reader_options(arguments))
     check_seeds(arguments.seeds)
     check_n_jobs(arguments.n_jobs)
-    asked = [one for name in arguments.methods for one in (usable_methods() if name == "all" else [name])]
-    methods = configured(list(dict.fromkeys([DEFAULT, *ENDS, *asked]))) + variants(_swept(arguments))
+    names = dict.fromkeys([DEFAULT, *ENDS, *with_all(arguments.methods, usable_methods())])
+    methods = configured(list(names)) + variants(_swept(arguments))
     return plan(tables, methods, arguments.seeds, configs=CONFIGS, fast=arguments.fast)
 
 

@@ -29,6 +29,7 @@ import pandas as pd
 
 from rlsyn.arguments import Parser, check_n_jobs
 from rlsyn.datasets.reader_options import add_options
+from rlsyn.methods import with_all
 from rlsyn.names import unknown_name
 from rlsyn.runs import leave_licences, load_dataset, make_folder
 from rlsyn.search.spaces import OBJECTIVES, SPACES
@@ -161,7 +162,7 @@ def _methods(arguments: argparse.Namespace) -> list[str]:
             raise ValueError(unknown_name("objective", objective, list(OBJECTIVES)))
     if len(set(arguments.objectives)) < len(arguments.objectives) or len(arguments.objectives) == 1:
         raise ValueError(f"--objectives are two or more different ones, got {' '.join(arguments.objectives)}.")
-    methods = list(dict.fromkeys(one for name in arguments.methods for one in (SPACES if name == "all" else [name])))
+    methods = list(dict.fromkeys(with_all(arguments.methods, SPACES)))
     for method in methods:
         if method not in SPACES:
             raise ValueError(unknown_name("method with anything to search", method, [*SPACES, "all"]))

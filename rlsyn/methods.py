@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol, Self
@@ -81,6 +81,13 @@ class Variant:
 def usable_methods() -> tuple[str, ...]:
     """Those of `METHODS` whose libraries are installed."""
     return ("rlsyn", *installed_methods())
+
+
+def with_all(names: Sequence[str], methods: Iterable[str]) -> list[str]:
+    """Names that a command line gave; where `all` is one, each once, with the methods that it stands for in its place."""
+    if "all" not in names:
+        return list(names)
+    return list(dict.fromkeys(one for name in names for one in (methods if name == "all" else [name])))
 
 
 def method_class(name: str) -> type[Generator]:
