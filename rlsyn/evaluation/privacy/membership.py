@@ -27,8 +27,8 @@ METRICS = (
         "0.5",
         0,
         1,
-        "How well train rows are told from test rows by their distance to the nearest synthetic row: 0.5 is guessing "
-        "(as is anything below it), 1 finds every train row.",
+        "How well train rows are told from test rows by their distance to the nearest synthetic row: 0.5 is guessing, "
+        "1 finds every train row, 0 every test row: then the tables may be in each other's place.",
     ),
     *(
         Metric(f"membership TPR at {rate:.0%} FPR".replace("%", " %"), "privacy", "minimise", 0, 1, _TPR.format(rate))
