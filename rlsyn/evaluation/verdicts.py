@@ -56,6 +56,7 @@ THRESHOLDS = (
     Threshold("privacy", "DOMIAS AUC", 0.55, 0.60, control="copy"),
     Threshold("privacy", "attribute inference advantage", 0.03, 0.10, control="copy"),
     Threshold("privacy", "near copies", 0.01, 0.04, "above real", control="copy"),
+    Threshold("privacy", "near copies of one person", 0.01, 0.04, "above real", control="copy"),
     Threshold("privacy", "exact copies", 0.0, 0.001, "above real", is_fact=True),
     Threshold("privacy", "copies of unique rows", 0.0, 0.001, "above real", is_fact=True),
     Threshold("utility", "S2R AUC loss", 0.03, 0.08, control="independent"),
