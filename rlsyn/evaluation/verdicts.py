@@ -186,12 +186,13 @@ def _judge(threshold: Threshold, row: pd.Series) -> Criterion:
             return Criterion(metric, "unknown", f"{metric} {value:.3f}: it cannot judge this table, {reason}")
     figure = _figure(threshold, value, row)
     low, high = _range(threshold, row)
-    if threshold.chance is not None and _finds_others(threshold, threshold.chance, figure, high):
+    has_interval = not pd.isna(row["low"])
+    if has_interval and threshold.chance is not None and _finds_others(threshold, threshold.chance, figure, high):
         return Criterion(metric, "fair", _text(threshold, row) + _OTHERS_FOUND)
     by_value: Level = "good" if figure <= threshold.good else "fair" if figure <= threshold.fair else "poor"
     is_sure = low > threshold.good if by_value == "poor" else threshold.is_fact or high <= threshold.fair
     # Attacks and models on so few people that they have no interval tell nothing for sure: a label that one test person has.
-    is_sure &= threshold.is_fact or threshold.family not in ("privacy", "utility") or not pd.isna(row["low"])
+    is_sure &= threshold.is_fact or threshold.family not in ("privacy", "utility") or has_interval
     level: Level = by_value if is_sure or by_value == "fair" else "fair"
     doubt = ": may be chance among so few people" if threshold.is_fact else ": too few people to tell"
     return Criterion(metric, level, _text(threshold, row) + ("" if level == by_value else doubt))
