@@ -17,6 +17,7 @@ from rlsyn.evaluation.privacy.copies import (
     exact_copies,
     near_copy_share,
     people_with_an_equal_row,
+    singled_out_share,
 )
 from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighbours
 from rlsyn.schema import Column, Schema
@@ -102,6 +103,44 @@ def test_how_often_people_are_alike_is_told_by_all_real_people(train, test, synt
     assert real.estimates["near copies"] == of_test.estimates["near copies"]
 
 
+def test_copies_of_people_unlike_all_others_single_them_out():
+    """Most have few of 60 findings and are near each other; a copy of the sickest is not, though two findings differ."""
+    columns = [Column(f"finding_{number}", "binary", (0, 1)) for number in range(60)]
+    schema = Schema((*columns, Column("age", "integer")))
+    rng = np.random.default_rng(0)
+
+    def people(n):
+        share = np.where(np.arange(n) % 10 == 0, 0.5, 0.05)[:, None]
+        findings = (rng.random((n, 60)) < share).astype(int)
+        return pd.DataFrame(np.column_stack([findings, rng.integers(20, 90, n)]), columns=schema.names)
+
+    train, test, synthetic = people(600), people(300), people(600)
+    copies = train.iloc[::10].to_numpy(copy=True)
+    for row in copies:
+        row[rng.choice(60, 2, replace=False)] ^= 1
+    leaky = synthetic.copy()
+    leaky.iloc[::10] = copies
+    assert near_copy_share(train, test, leaky, schema) == near_copy_share(train, test, synthetic, schema)
+    assert singled_out_share(train, test, leaky, schema) == singled_out_share(train, test, synthetic, schema) + 0.1
+    found = compute_copies(Tables(train, test, leaky, schema)).estimates["near copies of one person"]
+    assert found.value == singled_out_share(train, test, leaky, schema) and found.low > 0.05
+
+
+def test_a_row_far_from_everybody_is_a_copy_of_nobody():
+    """Both lie nearest to the one person who is apart, the second further away than that person is from all others."""
+    schema = Schema((Column("x", "numeric"),))
+    train, test = (
+        pd.DataFrame({"x": np.append(np.linspace(0, 100, n), apart)}) for n, apart in ((200, 1_000), (150, 90))
+    )
+    assert singled_out_share(train, test, pd.DataFrame({"x": [1_010.0, 3_000.0]}), schema) == 0.5
+
+
+def test_fresh_rows_single_out_as_few_as_the_test_rows(train, test, synthetic):
+    assert singled_out_share(train, test, synthetic, SCHEMA) < 0.05
+    assert singled_out_share(train, test, test, SCHEMA) <= 0.02
+    assert singled_out_share(train, test, train, SCHEMA) == 1
+
+
 def test_ratios_of_closest_records():
     schema = Schema((Column("x", "numeric"),))
     train = pd.DataFrame({"x": [0.0, 2.0, 10.0, 10.0]})
@@ -128,7 +167,7 @@ def test_intervals_of_quantiles_are_order_statistics(train, test, synthetic):
         assert value == np.quantile(dcr, probability)
         below = np.searchsorted(dcr, [low, high])
         assert binom.cdf(below[1] - 1, 450, probability) - binom.cdf(below[0], 450, probability) > 0.92
-    assert {metric.goal for metric in COPIES.metrics[3:]} == {"none"}
+    assert {metric.goal for metric in COPIES.metrics[4:]} == {"none"}
 
 
 def test_a_table_without_rows_has_no_copies(train, test, synthetic):

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -83,9 +85,20 @@ def test_one_row_gives_a_person_away(train, test, synthetic):
 
 def test_the_resolution_of_the_rates_is_told(train, test, synthetic):
     found = compute_membership(Tables(train, test, synthetic, SCHEMA))
-    assert found.notes["membership TPR at 1 % FPR"] == "1 % of 210 test rows: 2.1 false positives"
+    assert found.notes["membership TPR at 5 % FPR"] == "5 % of 210 test rows: 10.5 false positives"
     assert [len(found.details["distances"][name]) for name in ("train", "test")] == [450, 210]
     assert membership_auc(train, test, synthetic, SCHEMA) == found.estimates["membership AUC"].value
+
+
+def test_a_rate_of_less_than_one_person_has_no_value(train, test, synthetic):
+    """The rows of a person are alike: the one person nearest to a synthetic row would be all false positives."""
+    name = "membership TPR at 1 % FPR"
+    found = compute_membership(Tables(train, test, synthetic, SCHEMA))
+    assert (
+        np.isnan(found.estimates[name].value) and found.notes[name] == "1 % of 70 test people is less than one person"
+    )
+    rows = compute_membership(Tables(train, test, synthetic, replace(SCHEMA, group=None)))
+    assert rows.estimates[name].value < 0.1 and rows.notes[name] == "1 % of 210 test rows: 2.1 false positives"
 
 
 def test_intervals_are_over_people_not_rows(train, test, synthetic):

@@ -470,6 +470,11 @@ MALFORMED = {
         DIAGNOSES.replace("650,9", "650,11"),
         "Expected 9 or 10 as icd_version in .*got something else in 1 rows",
     ),
+    "a person twice": (
+        "patients",
+        PATIENTS + "11,F,60,2150,2011 - 2013,\n",
+        r"Expected one row per person in .*patients\.csv, got 1 more",
+    ),
     "nobody died": ("patients", PATIENTS.replace("2141-05-01", "").replace("2151-01-01", ""), "came with release 2.0"),
     "bytes": ("omr", None, r"omr\.csv cannot be read"),
 }

@@ -22,6 +22,10 @@ def test_marginals_figure_shows_the_worst_columns_first(train, synthetic, n_colu
     figure.savefig(tmp_path / "marginals.png")
 
 
+def test_name_of_a_file_is_no_formula(train, synthetic, tmp_path):
+    marginals_figure(train, synthetic, SCHEMA, 1, title="a$^$.csv").savefig(tmp_path / "marginals.png")
+
+
 def test_titles_keep_the_distance_of_hidden_columns_to_themselves(train, synthetic):
     rare = train.assign(diabetes=0, pressure=80.0)
     rare.loc[0:2, ["diabetes", "pressure"]] = [1, 93.0]  # three rows of one person

@@ -44,16 +44,18 @@ def test_a_measure_gives_its_metrics_within_their_ranges(measure, train, test, s
     assert set(found.notes) <= set(found.estimates)
     for metric in measure.metrics:
         value, low, high = found.estimates[metric.name]
-        assert metric.low <= low <= value <= high <= metric.high
-    assert measure.compute(tables).estimates == found.estimates
+        is_absent = np.isnan(value) and "less than one person" in found.notes[metric.name]
+        assert is_absent or metric.low <= low <= value <= high <= metric.high
+    np.testing.assert_equal(measure.compute(tables).estimates, found.estimates)
     without = measure.compute(replace(tables, with_intervals=False)).estimates
     for name, estimate in without.items():
-        assert estimate.value == found.estimates[name].value and np.isnan(estimate[1:]).all()
+        np.testing.assert_equal(estimate.value, found.estimates[name].value)
+        assert np.isnan(estimate[1:]).all()
 
 
 def test_names_of_metrics_are_unique_and_meanings_one_paragraph():
     metrics = [metric for measure in MEASURES for metric in measure.metrics]
-    assert len({metric.name for metric in metrics}) == len(metrics) == 13
+    assert len({metric.name for metric in metrics}) == len(metrics) == 14
     assert all(metric.family == "privacy" and metric.meaning.endswith(".") for metric in metrics)
 
 
@@ -64,7 +66,7 @@ def test_a_bootstrap_of_train_is_found_by_every_attack(train, test, bootstrap):
     found = scores(train, test, bootstrap)
     assert found["membership AUC"].low > 0.75  # 37 % of the rows were not drawn
     assert found["membership AUC per person"].low > 0.9
-    assert found["membership TPR at 1 % FPR"].low > 0.5
+    assert found["membership TPR at 5 % FPR"].low > 0.5
     assert found["DOMIAS AUC"].low > 0.55
     assert found["attribute inference advantage"].low > 0.05
     assert found["exact copies"].value == found["near copies"].value == 1
@@ -76,7 +78,7 @@ def test_noise_is_private_and_not_more_private_than_chance(train, test):
     noise = shuffle(make_patients(450, 3)).assign(pressure=rng.uniform(0, 1_000, 450), age=rng.integers(0, 200, 450))
     found = scores(train, test, noise)
     assert all(found[name].value == pytest.approx(0.5, abs=0.09) for name in AUCS)
-    assert found["membership TPR at 1 % FPR"].value < 0.04
+    assert found["membership TPR at 5 % FPR"].value < 0.1
     assert found["attribute inference advantage"].value == pytest.approx(0, abs=0.03)
     assert found["exact copies"].value == 0 and found["near copies"].value < 0.01
 
@@ -107,7 +109,7 @@ def test_planted_copies_among_fresh_rows_are_found(train, test, synthetic):
     found = scores(train, test, pd.concat([synthetic.iloc[22:], planted]))
     fresh = scores(train, test, synthetic)
     assert found["exact copies"].value == 22 / 450 and fresh["exact copies"].value == 0
-    assert found["membership TPR at 1 % FPR"].value >= 22 / 450 > 2 * fresh["membership TPR at 1 % FPR"].value
+    assert found["membership TPR at 5 % FPR"].value > fresh["membership TPR at 5 % FPR"].value + 0.03
     assert found["membership AUC"].value == pytest.approx(0.5, abs=0.09)  # an AUC does not see them
 
 

@@ -95,6 +95,19 @@ def test_intervals_decide_whether_a_level_is_sure(metric, change, level):
     assert criterion.text.endswith(doubt) == wavers
 
 
+@pytest.mark.parametrize(
+    ("value", "high", "level"),
+    [(0.0, 0.0, "fair"), (0.3, 0.38, "fair"), (0.38, 0.47, "good"), (0.45, 0.48, "good"), (0.1, np.nan, "fair")],
+    ids=["swapped tables", "nearer for sure", "few people", "nearly chance", "one test person"],
+)
+def test_attack_that_finds_the_test_people_is_not_good(value, high, level):
+    change = {"value": value, "low": 2 * value - high, "high": high}
+    verdict = by_family(scores(**{"membership AUC": change}))["privacy"]
+    assert verdict.level == level
+    asks = "Are train and test in each other's place" in verdict.criteria[0].text
+    assert asks == (level == "fair" and not np.isnan(high))
+
+
 def test_copies_are_told_by_their_number():
     change = {"value": 0.01, "low": 0.003, "high": 0.03, "note": "2 of 209 synthetic rows"}
     verdict = by_family(scores(**{"exact copies": change}))["privacy"]
@@ -109,8 +122,9 @@ def test_copies_are_told_by_their_number():
         ({"value": 0.01, "low": -0.08, "high": 0.10}, "fair"),
         ({"value": 0.12, "low": 0.01, "high": 0.23}, "fair"),
         ({"value": 0.12, "low": 0.06, "high": 0.18}, "poor"),
+        ({"value": -0.07, "low": np.nan, "high": np.nan}, "fair"),
     ],
-    ids=["sure", "too few to praise", "too few to blame", "surely poor"],
+    ids=["sure", "too few to praise", "too few to blame", "surely poor", "a label that one test person has"],
 )
 def test_utility_is_judged_by_the_interval_of_the_loss(change, level):
     verdict = by_family(scores(**{"S2R AUC loss": change}))["utility"]

@@ -44,7 +44,7 @@ def _scores_table(evaluation: Evaluation) -> Table:
     scores, others = evaluation.scores, evaluation.others
     name = evaluation.title or "Scores"
     title = f"{name}: {len(evaluation.synthetic):,} synthetic records against {len(evaluation.test):,} held-out rows"
-    table = Table(title=title, title_justify="left")
+    table = Table(title=Text(title), title_justify="left")
     for heading in ("family", "metric"):
         table.add_column(heading, overflow="fold")
     for heading in ("synthetic", "95 % interval", *(name.replace("_", " ") for name in others), *REFERENCES, "goal"):

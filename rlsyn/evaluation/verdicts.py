@@ -34,6 +34,8 @@ class Threshold:
             even find copies says nothing, and where shuffled columns predict the label as well as real rows do, there
             is no utility to lose.
         is_fact: Whether the value is counted in the very rows that are judged, so that a good one leaves no doubt.
+        chance: The value of an attack that finds nobody, where one as far below it as a leak is above it finds the test
+            rows instead: the tables may be in each other's place, and nothing is known of the training rows.
     """
 
     family: Family
@@ -44,15 +46,17 @@ class Threshold:
     least_copy: float = 0.0
     control: Literal["", "copy", "independent"] = ""
     is_fact: bool = False
+    chance: float | None = None
 
 
 THRESHOLDS = (
-    Threshold("privacy", "membership AUC", 0.55, 0.60, control="copy"),
-    Threshold("privacy", "membership AUC per person", 0.55, 0.60, control="copy"),
+    Threshold("privacy", "membership AUC", 0.55, 0.60, control="copy", chance=0.5),
+    Threshold("privacy", "membership AUC per person", 0.55, 0.60, control="copy", chance=0.5),
     Threshold("privacy", "membership TPR at 1 % FPR", 0.03, 0.10, control="copy"),
     Threshold("privacy", "DOMIAS AUC", 0.55, 0.60, control="copy"),
     Threshold("privacy", "attribute inference advantage", 0.03, 0.10, control="copy"),
     Threshold("privacy", "near copies", 0.01, 0.04, "above real", control="copy"),
+    Threshold("privacy", "near copies of one person", 0.01, 0.04, "above real", control="copy"),
     Threshold("privacy", "exact copies", 0.0, 0.001, "above real", is_fact=True),
     Threshold("privacy", "copies of unique rows", 0.0, 0.001, "above real", is_fact=True),
     Threshold("utility", "S2R AUC loss", 0.03, 0.08, control="independent"),
@@ -77,8 +81,8 @@ has, are about 1.4 times as far from train as people drawn from train with repla
 WORDING: dict[Family, dict[Level, str]] = {
     "privacy": {
         "good": "No leak found: every attack that was tried stays near chance.",
-        "fair": "Look closer: some attack does a little better than chance, or some rows equal a patient's, or too few "
-        "people were there to tell.",
+        "fair": "Look closer: some attack does a little better than chance or finds the wrong people, or some rows equal a "
+        "patient's, or too few people were there to tell.",
         "poor": "Leak found: do not release these rows as they are.",
         "unknown": "Not judged.",
     },
@@ -182,15 +186,27 @@ def _judge(threshold: Threshold, row: pd.Series) -> Criterion:
             return Criterion(metric, "unknown", f"{metric} {value:.3f}: it cannot judge this table, {reason}")
     figure = _figure(threshold, value, row)
     low, high = _range(threshold, row)
+    has_interval = not pd.isna(row["low"])
+    if has_interval and threshold.chance is not None and _finds_others(threshold, threshold.chance, figure, high):
+        return Criterion(metric, "fair", _text(threshold, row) + _OTHERS_FOUND)
     by_value: Level = "good" if figure <= threshold.good else "fair" if figure <= threshold.fair else "poor"
     is_sure = low > threshold.good if by_value == "poor" else threshold.is_fact or high <= threshold.fair
-    # An attack on so few people that it has no interval tells nothing for sure.
-    is_sure &= threshold.is_fact or threshold.family != "privacy" or not pd.isna(row["low"])
+    # Attacks and models on so few people that they have no interval tell nothing for sure: a label that one test person has.
+    is_sure &= threshold.is_fact or threshold.family not in ("privacy", "utility") or has_interval
     level: Level = by_value if is_sure or by_value == "fair" else "fair"
     doubt = ": may be chance among so few people" if threshold.is_fact else ": too few people to tell"
     return Criterion(metric, level, _text(threshold, row) + ("" if level == by_value else doubt))
 
 
+def _finds_others(threshold: Threshold, chance: float, figure: float, high: float) -> bool:
+    """Whether the other side of chance, where the attacker takes test rows for training rows, would be poor for sure."""
+    return 2 * chance - figure > threshold.fair and 2 * chance - high > threshold.good
+
+
+_OTHERS_FOUND = (
+    ": the test rows are nearer to the synthetic rows than the training rows are. Are train and test in each other's place, "
+    "or is the test file the synthetic one, or did the generator learn from test rows, or are these other kinds of people?"
+)
 _CONTROLS = {"copy": "copies of the training rows", "independent": "columns shuffled apart"}
 _REFERENCE = {"above real": "real", "times copy": "copy"}
 

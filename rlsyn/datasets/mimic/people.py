@@ -29,11 +29,16 @@ def read_people(release: Release, declined_race: str = UNKNOWN) -> pd.DataFrame:
         declined_race: The race of those who declined to tell it.
 
     Raises:
-        ValueError: A file is malformed, nobody is left, or all or none of them died.
+        ValueError: A file is malformed or names a person twice, nobody is left, or all or none of them died.
     """
     patients = release.read(
         "patients", {"subject_id": "int64", "gender": str, "anchor_age": "int64", "anchor_year": "int64", "dod": str}
     ).set_index("subject_id")
+    if n_twice := int(patients.index.duplicated().sum()):
+        raise ValueError(
+            f"Expected one row per person in {release.path('patients')}, got {n_twice:,} more of people who are there "
+            "already. Download it again."
+        )
     last = _last_admissions(release)
     is_alive = last["deathtime"].isna()
     cohort = last[is_alive].join(patients, how="inner").sort_index()

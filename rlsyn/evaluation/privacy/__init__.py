@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from rlsyn.evaluation.measure import Measure
-from rlsyn.evaluation.privacy.copies import COPIES, HowAlike, closest_records, exact_copies, how_alike, near_copy_share
+from rlsyn.evaluation.privacy.copies import (
+    COPIES,
+    HowAlike,
+    closest_records,
+    exact_copies,
+    how_alike,
+    near_copy_share,
+    singled_out_share,
+)
 from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighbours
 from rlsyn.evaluation.privacy.domias import DOMIAS, domias_attack, domias_auc
 from rlsyn.evaluation.privacy.inference import INFERENCE, attribute_inference_advantage, infer_attributes
@@ -26,6 +34,7 @@ __all__ = [
     "nearest_distances",
     "nearest_neighbours",
     "roc_statistics",
+    "singled_out_share",
 ]
 
 

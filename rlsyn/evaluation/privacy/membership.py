@@ -27,8 +27,8 @@ METRICS = (
         "0.5",
         0,
         1,
-        "How well train rows are told from test rows by their distance to the nearest synthetic row: 0.5 is guessing "
-        "(as is anything below it), 1 finds every train row.",
+        "How well train rows are told from test rows by their distance to the nearest synthetic row: 0.5 is guessing, "
+        "1 finds every train row, 0 every test row: then the tables may be in each other's place.",
     ),
     *(
         Metric(f"membership TPR at {rate:.0%} FPR".replace("%", " %"), "privacy", "minimise", 0, 1, _TPR.format(rate))
@@ -114,13 +114,14 @@ def compute_membership(tables: Tables) -> Measurement:
     persons = (row_groups(train, schema), row_groups(test, schema))
     by_row, by_person = METRICS[:-1], METRICS[-1]
     estimates = estimate_attack(roc_statistics, scores, persons, by_row, tables)
-    notes = {}
+    notes, n_others = {}, len(np.unique(persons[1]))
+    unit, one = ("rows", "row") if n_others == len(scores[1]) else ("people", "person")
     for metric, rate in zip(by_row[1:], FALSE_POSITIVES, strict=True):
         notes[metric.name] = _resolution(len(scores[1]), rate)
-        if rate * len(scores[1]) < 1:
-            # The rate would be that of the one test row which happens to score highest.
+        if rate * n_others < 1:
+            # The rate would be that of the one test person whose row, or rows, which are alike, happen to score highest.
             estimates[metric.name] = Estimate(float("nan"))
-            notes[metric.name] = f"{rate * 100:.0f} % of {len(scores[1]):,} test rows is less than one row"
+            notes[metric.name] = f"{rate * 100:.0f} % of {n_others:,} test {unit} is less than one {one}"
     if schema.group is not None and schema.group in train and schema.group in test:
         people = (person_scores(scores[0], persons[0]), person_scores(scores[1], persons[1]))
         everyone = (np.arange(len(people[0])), np.arange(len(people[1])))

@@ -70,7 +70,7 @@ def marginals_figure(
     for panel in panels[len(names) :]:
         panel.set_axis_off()
     heading = f"Columns that differ most ({len(names)} of {len(schema.columns)})"
-    figure.suptitle(f"{title}: {heading}" if title else heading, fontsize=13)
+    figure.suptitle(f"{shorten(title, 60)}: {heading}" if title else heading, fontsize=13)
     handles, labels = panels[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=11, frameon=False)
     figure.supylabel("share of rows", fontsize=10)
@@ -97,7 +97,7 @@ def association_figure(real: pd.DataFrame, synthetic: pd.DataFrame, schema: Sche
     heading = "Association of columns"
     if len(pairs):
         heading += f", mean |difference| {pairs.mean():.3f}"
-    figure.suptitle(f"{title}: {heading}" if title else heading, fontsize=13)
+    figure.suptitle(f"{shorten(title, 60)}: {heading}" if title else heading, fontsize=13)
     return figure
 
 
