@@ -274,6 +274,15 @@ def test_test_rows_that_were_trained_on_are_refused(train, test, synthetic):
     assert quick(train, test, synthetic, few_valued).loc["exact copies", "real"] == 1
 
 
+def test_test_rows_of_other_kinds_of_people_are_told(train, test, synthetic):
+    def told(test):
+        found = evaluate(train, test, synthetic, SCHEMA, fast=True, references=("real",))
+        return [remark for remark in found.remarks if "other kinds of people" in remark]
+
+    older = test[test["age"] > test["age"].median()]
+    assert len(told(older)) == 1 and not told(test)
+
+
 def test_remarks_tell_what_a_reader_must_know(train, test, synthetic):
     tables = train, test.iloc[:30], synthetic.assign(comment="x")
     remarks = evaluate(*tables, SCHEMA, fast=True, references=("real",)).remarks
