@@ -115,9 +115,9 @@ class Training:
         left = max(0, -(-(total_timesteps - self.model.num_timesteps) // self.rollout) * self.rollout)
         encoding, begun = self.making.encoding, ("time/total_timesteps", self.model.num_timesteps)
         with rows_kept(Path(run_dir) / "progress.csv", *begun) if run_dir else nullcontext():
-            if run_dir:
-                drop_curves_beyond(run_dir, self.model.num_timesteps)
             logger = configure(str(run_dir) if run_dir else None, ["csv", "tensorboard"] if run_dir else [])
+            if run_dir:
+                drop_curves_beyond(logger, run_dir, self.model.num_timesteps)
             self.model.set_logger(logger)
             try:
                 # A run that can be resumed is to end where it would have ended.

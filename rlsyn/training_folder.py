@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from stable_baselines3.common.logger import Logger, TensorBoardOutputFormat
 from torch.utils.tensorboard import SummaryWriter
 
 from rlsyn.encoding import Encoding
@@ -65,17 +66,22 @@ def _is_of_training(path: Path) -> bool:
     return isinstance(there, dict) and set(there) <= {"method", "parameters"}
 
 
-def drop_curves_beyond(run_dir: str | Path, last: int) -> None:
+def drop_curves_beyond(logger: Logger, run_dir: str | Path, last: int) -> None:
     """Tell TensorBoard that a run goes on from a step: what a process that was killed wrote of later ones is void.
 
-    Nothing is written where there are no events of before.
+    It is told at the head of the file that the logger then writes: files of the same second are not read in the order in
+    which they were begun. Nothing is written where there are no events of before.
 
     Args:
+        logger: Of the run directory, with nothing logged yet.
         run_dir: The run directory.
         last: The last environment step whose points stay; 0 where a training begins anew. Texts stay: they have none.
     """
-    if any(Path(run_dir).glob("events.out.tfevents.*")):
-        SummaryWriter(str(run_dir), purge_step=last + 1, filename_suffix=".begun").close()
+    if len(list(Path(run_dir).glob("events.out.tfevents.*"))) > 1:  # one is the logger's own
+        for output in logger.output_formats:
+            if isinstance(output, TensorBoardOutputFormat):
+                output.writer.close()
+                output.writer = SummaryWriter(str(run_dir), purge_step=last + 1)
 
 
 def checkpoint_of(folder: Path, config: str, encoding: Encoding, resume: bool) -> Path | None:
