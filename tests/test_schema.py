@@ -116,6 +116,10 @@ RECURRING = {
     "imaging": ["OCT 3x3", "OCT 6x6", "OCT 12x12", "OCT4", "fundus"],
     "genes": ["SEPT9", "MARCH1", "DEC1", "TP53"],
     "months": ["Jan", "March", "May"],
+    "colitis": ["Mayo 0", "Mayo 1", "Mayo 2", "Mayo 3"],
+    "hearing": ["ABR 20", "ABR 30", "ABR 40"],
+    "frequencies": ["ABR 1000", "ABR 4000", "ABR 8000"],
+    "spread": ["ENE 0", "ENE 1", "DIC 5"],
     "findings": ["2 decreased", "marker 3", "grade 2, may worsen", "v1.2.3", "1.1.", "1.2."],
 }
 
@@ -134,6 +138,7 @@ def test_day_numbers_of_a_spreadsheet_are_refused_where_the_name_says_that_they_
     with pytest.raises(ValueError, match=r"'visit_date' holds dates.*--drop visit_date"):
         infer_schema(table)
     assert "platelets" in infer_schema(table.rename(columns={"visit_date": "platelets"})).names
+    assert "days_since_birth_date" in infer_schema(table.rename(columns={"visit_date": "days_since_birth_date"})).names
     assert "visit_date" in infer_schema(table.assign(visit_date=2000 + np.arange(40) % 25)).names
 
 

@@ -15,19 +15,27 @@ _MONTH = (
     "dic(?:iembre|embre)?)"
 )
 """In English, German, French, Spanish and Italian."""
+_CODE = "(?!(?:abr|dic|ene|mayo)\\b)"
+"""Hearing thresholds (ABR 30), coagulation (DIC 5), extranodal extension (ENE 1) and colitis (Mayo 2) are no days of a month."""
+_YEAR = r"(?:1[89]|20|21)\d\d"
 _OF = "(?:of |del? )?"
 _ORDINAL = r"(?:st|nd|rd|th|er|ten|\.)?"
 _IN_NUMBERS = re.compile(r"(?<!\d)(?<!\d[-/.])(\d{1,4})([-/._ ])\s?(\d{1,2})\2\s?(\d{1,4})(?![-/.]?\d)")
 _IN_WORDS = re.compile(
-    rf"(?<!\d)\d{{1,2}}{_ORDINAL}[ .,-]*{_OF}{_MONTH}[ .,'-]*{_OF}(?:\d{{4}}|\d{{2}})(?!\d)"  # 1. März 2021, 12MAR20
-    rf"|(?<![^\W\d_]){_MONTH}[ .,'-]*(?:\d{{1,2}}{_ORDINAL},?\s+)?\d{{4}}(?!\d)"  # Mar 3, 2021
-    rf"|(?<!\d)\d{{4}}[ .,-]*{_MONTH}(?![^\W\d_])"  # 2021-Mar-03
+    rf"(?<!\d)\d{{1,2}}{_ORDINAL}[ .,-]*{_OF}{_MONTH}[ .,'-]*{_OF}(?:{_YEAR}|\d{{2}})(?!\d)"  # 1. März 2021, 12MAR20
+    rf"|(?<![^\W\d_]){_MONTH}[ .,'-]*(?:\d{{1,2}}{_ORDINAL},?\s+)?{_YEAR}(?!\d)"  # Mar 3, 2021
+    rf"|(?<!\d){_YEAR}[ .,-]*{_MONTH}(?![^\W\d_])"  # 2021-Mar-03
     rf"|^\s*\d{{1,2}}{_ORDINAL}[ .,-]*{_OF}{_MONTH}\.?\s*$"  # 3rd June
-    rf"|^\s*{_MONTH}\.?(?:[-' ]+\d{{2}}|\s\d{{1,2}}{_ORDINAL})\s*$"  # Mar-21
+    rf"|^\s*{_CODE}{_MONTH}\.?(?:[-' ]+\d{{2}}|\s\d{{1,2}}{_ORDINAL})\s*$"  # Mar-21
     r"|^\s*\d{2}\.\s?\d{2}\.\s*$",  # 01.03.
     re.IGNORECASE,
 )
 _NAMES_OF_DATES = {"date", "dates", "datetime", "timestamp", "birthday", "dob", "datum", "fecha"}
+_NAMES_OF_MEASURES = {
+    *("age", "days", "months", "years", "hours", "seconds", "since", "until", "between", "interval", "duration"),
+    *("diff", "difference", "delta", "gap", "lag", "n", "count", "counts"),
+}
+"""A date and one of them is what passed between two dates, or how many there are."""
 
 
 def look_like_dates(texts: pd.Series) -> bool:
@@ -64,17 +72,20 @@ def are_dates(numbers: np.ndarray) -> bool:
 def are_days_of_a_spreadsheet(name: str, numbers: np.ndarray) -> bool:
     """Whether a column that is named like a date holds day numbers of a spreadsheet, or seconds since 1970.
 
-    Other columns may well hold such numbers (platelets, steps), and one of dates may hold years.
+    Other columns may well hold such numbers (platelets, steps, ages in days), and one of dates may hold years.
 
     Example:
         >>> days = np.array([44197.0, 43831.5, 45292.0])
         >>> [are_days_of_a_spreadsheet(name, days) for name in ("visit_date", "DateOfBirth", "platelets", "update")]
         [True, True, False, False]
+        >>> [are_days_of_a_spreadsheet(name, days) for name in ("days_since_birth_date", "date_diff", "n_dates")]
+        [False, False, False]
     """
-    words = re.findall("[A-Z]?[a-z]+|[A-Z]+", name)
+    words = {word.lower() for word in re.findall("[A-Z]?[a-z]+|[A-Z]+", name)}
     is_day = (numbers >= 7306) & (numbers <= 73050)  # of 1920 to 2099, counted from 1900
     is_second = (numbers >= 1e8) & (numbers < 4.1e9)
-    return bool(_NAMES_OF_DATES & {word.lower() for word in words}) and bool((is_day | is_second).mean() > 0.9)
+    is_named_so = bool(_NAMES_OF_DATES & words) and not _NAMES_OF_MEASURES & words
+    return is_named_so and bool((is_day | is_second).mean() > 0.9)
 
 
 def _are_days(texts: pd.Series, form: str) -> bool:
