@@ -57,7 +57,27 @@ class Repair:
         Raises:
             ValueError: A column has no such level.
         """
-        return [self._allowed(levels) for levels in self.levels]
+        return [self.allowed(levels) for levels in self.levels]
+
+    def allowed(self, levels: Levels) -> np.ndarray:
+        """Which levels of one attribute can obey the rules about its column alone, as `allowed_levels` says of all."""
+        name = levels.column.name
+        allowed = np.ones(levels.n_levels, dtype=bool)
+        alone = [(rule, clause) for rule, clause in self._clauses if clause.columns == (name,)]
+        if not alone:
+            return allowed
+        trials = np.repeat(np.arange(levels.n_levels), N_TRIALS)
+        values = {name: as_array(levels.decode(trials, np.random.default_rng(0)))}
+        is_broken = np.zeros(len(trials), dtype=bool)
+        for rule, clause in alone:
+            is_broken = is_broken | clause.is_false(values)
+            allowed = ~is_broken.reshape(-1, N_TRIALS).all(axis=1)
+            if not allowed.any():
+                raise ValueError(
+                    f"No value of column {name!r} in the training rows obeys the rule {rule!r}, so no record could. "
+                    "Correct the rule or the unit of the column."
+                )
+        return allowed
 
     def doubts(self, train: pd.DataFrame) -> list[str]:
         """In words the rules that so many training rows break that they can hardly be meant as they stand."""
@@ -162,25 +182,6 @@ class Repair:
         formulas = formulas_among(clauses, tolerances, given)
         drawn = tuple(name for name in columns if name not in given and _varies(self._by_name[name]))
         return _Group(columns, tuple(clauses), formulas, drawn)
-
-    def _allowed(self, levels: Levels) -> np.ndarray:
-        name = levels.column.name
-        allowed = np.ones(levels.n_levels, dtype=bool)
-        alone = [(rule, clause) for rule, clause in self._clauses if clause.columns == (name,)]
-        if not alone:
-            return allowed
-        trials = np.repeat(np.arange(levels.n_levels), N_TRIALS)
-        values = {name: as_array(levels.decode(trials, np.random.default_rng(0)))}
-        is_broken = np.zeros(len(trials), dtype=bool)
-        for rule, clause in alone:
-            is_broken = is_broken | clause.is_false(values)
-            allowed = ~is_broken.reshape(-1, N_TRIALS).all(axis=1)
-            if not allowed.any():
-                raise ValueError(
-                    f"No value of column {name!r} in the training rows obeys the rule {rule!r}, so no record could. "
-                    "Correct the rule or the unit of the column."
-                )
-        return allowed
 
 
 @dataclass(frozen=True)

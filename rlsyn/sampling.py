@@ -134,9 +134,8 @@ def _check_allowed(
         raise ValueError(
             f"The conditions break the declared rule {broken!r}, so no record can meet both. Change the conditions."
         )
-    allowed = encoding.repair.allowed_levels()
     for position, level in others.items():
-        if not allowed[position][level]:
+        if not encoding.repair.allowed(encoding.levels[position])[level]:
             name = encoding.names[position]
             raise ValueError(
                 f"The declared rules leave column {name!r} no value near {where[name]!r}, and the policy draws none. "

@@ -11,6 +11,7 @@ from rule_tables import RULES, any_levels, fit, make_table, with_rules
 from scipy.stats import ks_2samp
 
 from rlsyn.constraints import constraints_from
+from rlsyn.repair import Repair
 from rlsyn.sampling import TooFewRecords, draw_table, to_levels
 from rlsyn.synthesizer import RLSyn
 
@@ -111,6 +112,23 @@ def test_conditions_that_a_rule_forbids_are_refused_by_its_name_and_nothing_is_d
 
     with pytest.raises(ValueError, match=f"conditions break the declared rule .*{rule}.*Change the conditions"):
         draw_table(draw, encoding, 5, np.random.default_rng(0), where)
+
+
+def test_conditions_ask_for_the_levels_of_no_other_column(encoding, monkeypatch):
+    """A table of 1,485 columns, each with a range, would take seconds before the first record is drawn."""
+    asked, allowed = [], Repair.allowed
+
+    def ask(repair, levels):
+        asked.append(levels.column.name)
+        return allowed(repair, levels)
+
+    def draw(n, given):
+        raise RuntimeError("drawing begins")
+
+    monkeypatch.setattr(Repair, "allowed", ask)
+    with pytest.raises(RuntimeError, match="drawing begins"):
+        draw_table(draw, encoding, 5, np.random.default_rng(0), {"stage": "I"})
+    assert asked == ["stage"]
 
 
 def test_a_level_that_the_policy_never_draws_is_told_though_rules_need_not_hold(encoding):
