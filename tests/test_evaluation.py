@@ -8,7 +8,9 @@ from evaluation_tables import COLUMNS, SCHEMA, make_patients, shuffle
 from rlsyn.constraints import Constraint
 from rlsyn.evaluation import evaluate
 from rlsyn.evaluation.features import category_positions
+from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.score_texts import interval, number
+from rlsyn.evaluation.suite import _remarks_on_kinds_of_people
 from rlsyn.evaluation.verdicts import verdicts
 from rlsyn.schema import Column, Schema, infer_schema
 
@@ -281,6 +283,13 @@ def test_test_rows_of_other_kinds_of_people_are_told(train, test, synthetic):
 
     older = test[test["age"] > test["age"].median()]
     assert len(told(older)) == 1 and not told(test)
+
+
+def test_few_training_people_are_told_from_many_test_people_by_chance(train, test):
+    scores, few = pd.DataFrame({"metric": ["detection AUC (LightGBM)"], "real": [0.62]}), train.head(40)
+    many = pd.concat([test.assign(person=test["person"].astype(str) + f" {n}") for n in range(20)])
+    assert not _remarks_on_kinds_of_people(scores, Tables(few, many, few, SCHEMA))
+    assert _remarks_on_kinds_of_people(scores, Tables(many, many, few, SCHEMA))
 
 
 def test_remarks_tell_what_a_reader_must_know(train, test, synthetic):

@@ -246,7 +246,8 @@ def _remarks(tables: Tables, alike: privacy.HowAlike) -> tuple[str, ...]:
 def _remarks_on_kinds_of_people(scores: pd.DataFrame, tables: Tables) -> tuple[str, ...]:
     of_real = scores.loc[scores["metric"] == "detection AUC (LightGBM)", "real"].max()
     # Three standard deviations of the AUC of as many people on either side, in whom nothing differs (Mann and Whitney).
-    chance = 3 * (6 * len(np.unique(row_groups(tables.test, tables.schema)))) ** -0.5
+    n_people = min(len(np.unique(row_groups(rows, tables.schema))) for rows in (tables.train, tables.test))
+    chance = 3 * (6 * n_people) ** -0.5
     if not of_real > max(TOLD_APART, 0.5 + chance):
         return ()
     remark = (
