@@ -124,6 +124,8 @@ def test_copies_of_people_unlike_all_others_single_them_out():
     assert singled_out_share(train, test, leaky, schema) == singled_out_share(train, test, synthetic, schema) + 0.1
     found = compute_copies(Tables(train, test, leaky, schema)).estimates["near copies of one person"]
     assert found.value == singled_out_share(train, test, leaky, schema) and found.low > 0.05
+    of_train_too = pd.concat([test, train.iloc[:100:10]])  # such test rows stand out beside a train row as copies do
+    assert singled_out_share(train, of_train_too, leaky, schema) == found.value
 
 
 def test_a_row_far_from_everybody_is_a_copy_of_nobody():

@@ -61,8 +61,8 @@ METRICS = (
         0,
         1,
         "Share of synthetic rows that equal rows of one person of train alone, or are less than half as far from one train "
-        "row as from the next, by more than 99 % of the test rows; fresh people give at most about 0.01. It finds copies of "
-        "people unlike all others, from whom a copy may lie further than others do from each other.",
+        "row as from the next, by more than 99 % of the test rows that equal none; fresh people give at most about 0.01. It "
+        "finds copies of people unlike all others, from whom a copy may lie further than others do from each other.",
     ),
     Metric(
         "DCR 5 %",
@@ -145,10 +145,10 @@ def singled_out_share(train: pd.DataFrame, test: pd.DataFrame, synthetic: pd.Dat
     """The share of synthetic rows that equal one person's rows, or stand out from all others beside one as few people do.
 
     A row stands out where the distance to its second closest train row exceeds that to the closest by more than in 99 %
-    of the test rows, and is more than twice as large, so that a row far from everybody is no copy. The limit of
-    `near_copy_share` is one distance for all: where most people have few findings it is that of the healthy, and a copy of
-    the patient with thirty findings, two of which were changed, lies beyond it. Range 0 to 1, goal minimise; fresh people
-    give at most about 0.01, and the share of copies of unique rows among them on top.
+    of the test rows that equal none, and is more than twice as large, so that a row far from everybody is no copy. The
+    limit of `near_copy_share` is one distance for all: where most people have few findings it is that of the healthy, and
+    a copy of the patient with thirty findings, two of which were changed, lies beyond it. Range 0 to 1, goal minimise;
+    fresh people give at most about 0.01, and the share of copies of unique rows among them on top.
 
     Raises:
         NotComputableError: Fewer than two train rows, or another table without rows.
@@ -287,8 +287,10 @@ def _is_near(distances: np.ndarray, test_distances: np.ndarray, is_equal: np.nda
 
 
 def _is_single(nearest: np.ndarray, test_nearest: np.ndarray, equals_one: np.ndarray) -> np.ndarray:
-    gaps, of_test = (distances[:, 1] - distances[:, 0] for distances in (nearest, test_nearest))
-    return ((gaps > np.quantile(of_test, 1 - NEAR_QUANTILE)) & (gaps > nearest[:, 0])) | equals_one
+    apart = test_nearest[test_nearest[:, 0] > 0]  # a test row of a person of train as well would stand out itself
+    gaps, of_test = (distances[:, 1] - distances[:, 0] for distances in (nearest, apart))
+    limit = np.quantile(of_test, 1 - NEAR_QUANTILE) if len(of_test) else np.inf
+    return ((gaps > limit) & (gaps > nearest[:, 0])) | equals_one
 
 
 def _near_estimate(is_near: np.ndarray, n_test_people: int) -> Estimate:
