@@ -51,7 +51,7 @@ def membership_auc(train: pd.DataFrame, test: pd.DataFrame, synthetic: pd.DataFr
 
     The score of a real row is minus the Euclidean distance, among features fitted on train, to its nearest synthetic
     row. The AUC of train against test rows is the rank statistic P(score of a train row > score of a test row) + 1/2
-    P(equal), without thresholds. Range 0 to 1, goal 0.5; below 0.5 means no more than 0.5.
+    P(equal), without thresholds. Range 0 to 1, goal 0.5; far below 0.5 the test rows are found instead.
 
     syntheval's `mia` is another attack: it trains a classifier on synthetic against held-out rows.
 
