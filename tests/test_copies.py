@@ -11,6 +11,8 @@ from rlsyn.evaluation.features import FeatureEncoder, NotComputableError
 from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.privacy.copies import (
     COPIES,
+    _is_near,
+    _near_estimate,
     closest_records,
     compute_copies,
     compute_real_copies,
@@ -126,6 +128,17 @@ def test_copies_of_people_unlike_all_others_single_them_out():
     assert found.value == singled_out_share(train, test, leaky, schema) and found.low > 0.05
     of_train_too = pd.concat([test, train.iloc[:100:10]])  # such test rows stand out beside a train row as copies do
     assert singled_out_share(train, of_train_too, leaky, schema) == found.value
+
+
+@pytest.mark.parametrize("n_test", [6, 20, 60, 200])
+def test_intervals_of_near_copies_tell_by_how_few_people_the_limit_is_fixed(n_test):
+    rng = np.random.default_rng(n_test)
+    found = []
+    for _ in range(400):
+        of_test, fresh = rng.random(n_test), rng.random(300)
+        found.append(_near_estimate(_is_near(fresh, of_test, fresh < 0), n_test))
+    assert np.mean([one.low <= 0.01 for one in found]) > 0.95
+    assert _near_estimate(np.ones(300, dtype=bool), n_test).low > 0.4
 
 
 def test_a_row_far_from_everybody_is_a_copy_of_nobody():

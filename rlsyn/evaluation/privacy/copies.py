@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import hypergeom, quantile_test
+from scipy.stats import beta, hypergeom, quantile_test
 
 from rlsyn.evaluation.features import FeatureEncoder, category_positions, column_numbers, row_groups
 from rlsyn.evaluation.measure import (
@@ -294,13 +294,13 @@ def _is_single(nearest: np.ndarray, test_nearest: np.ndarray, equals_one: np.nda
 
 
 def _near_estimate(is_near: np.ndarray, n_test_people: int) -> Estimate:
-    # The share of fresh rows below the empirical 1 % quantile of n others follows a beta distribution, with about this
-    # standard deviation: with few test people the limit itself is a matter of chance.
-    share = share_estimate(is_near)
-    limit = 1.96 * np.sqrt(NEAR_QUANTILE * (1 - NEAR_QUANTILE) / (n_test_people + 2))
-    low, high = (
-        share.value + side * np.hypot(end - share.value, limit) for side, end in ((-1, share.low), (1, share.high))
-    )
+    # The share of fresh rows below the empirical 1 % quantile of n others, which lies between the order statistics about
+    # 1 + (n - 1) / 100, follows a beta distribution, skewed where they are few: the limit itself is a matter of chance.
+    share, place = share_estimate(is_near), 1 + (n_test_people - 1) * NEAR_QUANTILE
+    least, most = beta.ppf([0.025, 0.975], place, n_test_people + 1 - place)
+    below, above = max(most - NEAR_QUANTILE, 0.0), max(NEAR_QUANTILE - least, 0.0)
+    low = share.value - np.hypot(share.value - share.low, below)
+    high = share.value + np.hypot(share.high - share.value, above)
     return Estimate(share.value, float(max(low, 0.0)), float(min(high, 1.0)))
 
 
