@@ -21,7 +21,7 @@ from rlsyn.evaluation.privacy.copies import (
     people_with_an_equal_row,
     singled_out_share,
 )
-from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighbours
+from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighbours, nearest_of_two_people
 from rlsyn.schema import Column, Schema
 
 
@@ -130,6 +130,16 @@ def test_copies_of_people_unlike_all_others_single_them_out():
     assert singled_out_share(train, of_train_too, leaky, schema) == found.value
 
 
+def test_a_person_is_singled_out_whose_rows_are_alike(train, test):
+    """The next train row is of the same person; the next of another one is far."""
+    schema = replace(SCHEMA, group="person")
+    visits = pd.concat([train.assign(person=range(len(train)))] * 3, ignore_index=True)
+    visits["bmi"] += np.random.default_rng(0).normal(0, 0.01, len(visits))
+    copies = train.assign(bmi=train["bmi"] + 0.001)
+    shares = [singled_out_share(rows, test, copies, schema) for rows in (visits, visits.drop(columns="person"))]
+    assert shares[0] > 0.5 and shares[1] < 0.1
+
+
 @pytest.mark.parametrize("n_test", [6, 20, 60, 200])
 def test_intervals_of_near_copies_tell_by_how_few_people_the_limit_is_fixed(n_test):
     rng = np.random.default_rng(n_test)
@@ -215,3 +225,16 @@ def test_syntheval_finds_the_same_distances_and_copies(train, test, synthetic):
     schema = Schema(tuple(SCHEMA[name] for name in whole))
     rate = hits(whole, some, cat_cols=["diabetes"], num_cols=["age", "pressure"], do_preprocessing=False).evaluate(0)
     assert exact_copies(some, whole, schema) / len(whole) == pytest.approx(rate["hit rate"], abs=1e-12)
+
+
+def test_the_nearest_rows_of_two_people_are_those_of_all_distances():
+    rng = np.random.default_rng(0)
+    targets, persons = rng.random((5_000, 6)), rng.integers(0, 40, 5_000)
+    points = np.concatenate([targets[:50] + 0.001, rng.random((1_500, 6)), targets[50:60]])
+    every = np.stack([np.linalg.norm(targets - point, axis=1) for point in points])
+    owners = persons[every.argmin(axis=1)]
+    of_others = np.where(persons == owners[:, None], np.inf, every).min(axis=1)
+    found = nearest_of_two_people(points, targets, persons)
+    np.testing.assert_allclose(found, np.column_stack([every.min(axis=1), of_others]), atol=1e-6)
+    with pytest.raises(NotComputableError, match="rows of one"):
+        nearest_of_two_people(points, targets, np.zeros(5_000))

@@ -18,7 +18,7 @@ from rlsyn.evaluation.measure import (
     share_estimate,
 )
 from rlsyn.evaluation.people import at_most, drawn_note, require_rows
-from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighbours
+from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighbours, nearest_of_two_people
 from rlsyn.schema import Column, Schema
 
 NEAR_QUANTILE = 0.01
@@ -60,8 +60,8 @@ METRICS = (
         "minimise",
         0,
         1,
-        "Share of synthetic rows that equal rows of one person of train alone, or are less than half as far from one train "
-        "row as from the next, by more than 99 % of the test rows that equal none; fresh people give at most about 0.01. It "
+        "Share of synthetic rows that equal rows of one person of train alone, or are less than half as far from one person "
+        "as from the next, by more than 99 % of the test rows that equal none; fresh people give at most about 0.01. It "
         "finds copies of people unlike all others, from whom a copy may lie further than others do from each other.",
     ),
     Metric(
@@ -144,19 +144,20 @@ def near_copy_share(train: pd.DataFrame, test: pd.DataFrame, synthetic: pd.DataF
 def singled_out_share(train: pd.DataFrame, test: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> float:
     """The share of synthetic rows that equal one person's rows, or stand out from all others beside one as few people do.
 
-    A row stands out where the distance to its second closest train row exceeds that to the closest by more than in 99 %
-    of the test rows that equal none, and is more than twice as large, so that a row far from everybody is no copy. The
+    A row stands out where the distance to the closest row of a second person exceeds that to the closest train row by more
+    than in 99 % of the test rows that equal none, and is more than twice as large, so that a row far from everybody is no copy. The
     limit of `near_copy_share` is one distance for all: where most people have few findings it is that of the healthy, and
     a copy of the patient with thirty findings, two of which were changed, lies beyond it. Range 0 to 1, goal minimise;
     fresh people give at most about 0.01, and the share of copies of unique rows among them on top.
 
     Raises:
-        NotComputableError: Fewer than two train rows, or another table without rows.
+        NotComputableError: Train rows of fewer than two people, or another table without rows.
     """
     require_rows(train=train, test=test, synthetic=synthetic)
     encoder = FeatureEncoder(schema).fit(train)
     targets = encoder.transform(train)
-    nearest, of_test = (nearest_neighbours(encoder.transform(rows), targets, 2)[0] for rows in (synthetic, test))
+    persons = row_groups(train, schema)
+    nearest, of_test = (nearest_of_two_people(encoder.transform(rows), targets, persons) for rows in (synthetic, test))
     return float(_is_single(nearest, of_test, people_with_an_equal_row(train, synthetic, schema) == 1).mean())
 
 
@@ -194,8 +195,10 @@ def compute_copies(tables: Tables) -> Measurement:
     n_people = people_with_an_equal_row(train, tables.synthetic, schema)
     encoder = FeatureEncoder(schema).fit(train)
     targets = encoder.transform(train)
-    nearest, of_test = (nearest_neighbours(encoder.transform(rows), targets, 2)[0] for rows in (synthetic, test))
-    dcr, nndr = _ratios(nearest)
+    dcr, nndr = _ratios(nearest_neighbours(encoder.transform(synthetic), targets, 2)[0])
+    nearest, of_test = (
+        nearest_of_two_people(encoder.transform(rows), targets, row_groups(train, schema)) for rows in (synthetic, test)
+    )
     n_equal = n_people if synthetic is tables.synthetic else people_with_an_equal_row(train, synthetic, schema)
     near = _is_near(dcr, of_test[:, 0], n_equal > 0), _is_single(nearest, of_test, n_equal == 1)
     n_test_people = len(np.unique(row_groups(test, schema)))

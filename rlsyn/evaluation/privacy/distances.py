@@ -14,7 +14,12 @@ FINALISTS = 8
 """Proposals whose distance is computed exactly."""
 
 
-def nearest_neighbours(points: np.ndarray, targets: np.ndarray, n_neighbours: int = 1) -> tuple[np.ndarray, np.ndarray]:
+def nearest_neighbours(
+    points: np.ndarray,
+    targets: np.ndarray,
+    n_neighbours: int = 1,
+    persons: tuple[np.ndarray, np.ndarray] | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Euclidean distances and row numbers of the nearest targets of each point, nearest first.
 
     The search ranks the targets by |b|^2 - 2 a.b in single precision about the median target, which is one matrix
@@ -29,6 +34,8 @@ def nearest_neighbours(points: np.ndarray, targets: np.ndarray, n_neighbours: in
         points: Features `(n_points, width)`.
         targets: Features `(n_targets, width)`.
         n_neighbours: How many, at most 4.
+        persons: A number for each point and for each target: those of the same person are passed over, and at an
+            infinite distance where there are no others.
 
     Returns:
         Two arrays `(n_points, n_neighbours)`; memory beyond them and two copies in single precision is a few blocks.
@@ -47,12 +54,36 @@ def nearest_neighbours(points: np.ndarray, targets: np.ndarray, n_neighbours: in
     numbers = np.empty((len(points), n_neighbours), dtype=np.int64)
     for start in range(0, len(points), POINT_BLOCK):
         rows = points[start : start + POINT_BLOCK]
-        finalists = _finalists((rows - centre).astype(np.float32), quick_targets, squares)
+        of_rows = None if persons is None else (persons[0][start : start + POINT_BLOCK], persons[1])
+        finalists = _finalists((rows - centre).astype(np.float32), quick_targets, squares, of_rows)
         exact = np.column_stack([np.linalg.norm(rows - targets[column], axis=1) for column in finalists.T])
+        if of_rows is not None:
+            exact[of_rows[1][finalists] == of_rows[0][:, None]] = np.inf
         order = exact.argsort(axis=1, kind="stable")[:, :n_neighbours]
         distances[start : start + POINT_BLOCK] = np.take_along_axis(exact, order, axis=1)
         numbers[start : start + POINT_BLOCK] = np.take_along_axis(finalists, order, axis=1)
     return distances, numbers
+
+
+def nearest_of_two_people(points: np.ndarray, targets: np.ndarray, persons: np.ndarray) -> np.ndarray:
+    """Distances `(n_points, 2)` of each point to its nearest target, and to the nearest one of another person.
+
+    Args:
+        points: Features `(n_points, width)`.
+        targets: Features `(n_targets, width)`.
+        persons: A number for each target, the same for those of one person.
+
+    Raises:
+        NotComputableError: The targets are of fewer than two people.
+    """
+    if len(np.unique(persons)) < 2:
+        raise NotComputableError("the nearest rows of two people do not exist among rows of one")
+    distances, numbers = nearest_neighbours(points, targets, 2)
+    nearest, second = persons[numbers].T
+    if (is_same := nearest == second).any():
+        of_others = nearest_neighbours(points[is_same], targets, persons=(nearest[is_same], persons))
+        distances[is_same, 1] = of_others[0][:, 0]
+    return distances
 
 
 def nearest_distances(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
@@ -60,13 +91,17 @@ def nearest_distances(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return nearest_neighbours(points, targets)[0][:, 0]
 
 
-def _finalists(points: np.ndarray, targets: np.ndarray, squares: np.ndarray) -> np.ndarray:
+def _finalists(
+    points: np.ndarray, targets: np.ndarray, squares: np.ndarray, persons: tuple[np.ndarray, np.ndarray] | None
+) -> np.ndarray:
     # Row numbers of the targets that may be nearest, in ascending order.
     found, values = [], []
     for start in range(0, len(targets), TARGET_BLOCK):
         ranks = points @ targets[start : start + TARGET_BLOCK].T
         ranks *= -2
         ranks += squares[start : start + TARGET_BLOCK]
+        if persons is not None:
+            ranks[persons[0][:, None] == persons[1][start : start + TARGET_BLOCK]] = np.inf
         every = np.arange(len(points))
         for _ in range(min(SHORTLIST, ranks.shape[1])):
             best = ranks.argmin(axis=1)
