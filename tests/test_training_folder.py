@@ -10,6 +10,7 @@ from rlsyn.training_folder import drop_curves_beyond
 
 def test_points_after_the_mark_stay_whatever_number_the_file_has(tmp_path, monkeypatch):
     """Files of one second are read in the order of their names, the tenth of a process before the ninth."""
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(0))
     with SummaryWriter(str(tmp_path)) as killed:
         for step in (10, 20, 30):
             killed.add_scalar("entropy", 0.5, step)
