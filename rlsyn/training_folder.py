@@ -77,7 +77,8 @@ def drop_curves_beyond(logger: Logger, run_dir: str | Path, last: int) -> None:
         run_dir: The run directory.
         last: The last environment step whose points stay; 0 where a training begins anew. Texts stay: they have none.
     """
-    if len(list(Path(run_dir).glob("events.out.tfevents.*"))) > 1:  # one is the logger's own
+    curves = [path for path in Path(run_dir).glob("events.out.tfevents.*") if path.suffix != ".texts"]
+    if len(curves) > 1:  # one is the logger's own
         for output in logger.output_formats:
             if isinstance(output, TensorBoardOutputFormat):
                 output.writer.close()

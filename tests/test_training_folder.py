@@ -5,6 +5,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.summary.writer import event_file_writer
 from torch.utils.tensorboard import SummaryWriter
 
+from rlsyn.run_summary import write_description
+from rlsyn.schema import Column, Schema
 from rlsyn.training_folder import drop_curves_beyond
 
 
@@ -24,8 +26,9 @@ def test_points_after_the_mark_stay_whatever_number_the_file_has(tmp_path, monke
     assert [(event.step, event.value) for event in events] == [(10, 0.5), (20, 1.0)]
 
 
-def test_a_training_that_begins_leaves_one_file_of_curves(tmp_path):
+def test_a_training_that_begins_leaves_one_file_of_curves_beside_its_texts(tmp_path):
+    write_description(tmp_path, {}, Schema((Column("age", "integer"),)))
     logger = configure(str(tmp_path), ["tensorboard"])
     drop_curves_beyond(logger, tmp_path, 0)
     logger.close()
-    assert len(list(tmp_path.glob("events.*"))) == 1
+    assert sorted(path.suffix == ".texts" for path in tmp_path.glob("events.*")) == [False, True]
