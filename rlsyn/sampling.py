@@ -106,7 +106,7 @@ def draw_table(
     given = {i: level for i, level in conditions.items() if i < n_first}
     others = {i: level for i, level in conditions.items() if i >= n_first}
     if where and encoding.schema.constraints:
-        _check_allowed(where, given, others, encoding, rules)
+        _check_allowed(where, conditions, others, encoding, rules)
     limit = max_draws or min(1_000 * n, max(20 * n, 1_000_000))
     draws = Draws()
     while draws.n_kept < n:
@@ -122,11 +122,11 @@ def draw_table(
 
 
 def _check_allowed(
-    where: Mapping[str, Any], given: Mapping[int, int], others: Mapping[int, int], encoding: Encoding, rules: Rules
+    where: Mapping[str, Any], conditions: Mapping[int, int], others: Mapping[int, int], encoding: Encoding, rules: Rules
 ) -> None:
     """Refuse conditions that no draw can meet: a million of them would only say that they are rare."""
     record = np.zeros((1, len(encoding.levels)), dtype=np.int64)
-    for position, level in {**given, **others}.items():
+    for position, level in conditions.items():
         record[0, position] = level
     table = encoding.decode(record, np.random.default_rng(0), where, repair=False)
     broken = encoding.repair.broken_by({name: table[name] for name in where})

@@ -1,5 +1,7 @@
 """The whole evaluation: every metric is a row, references mean what they say, nothing is dropped in silence."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from rlsyn.constraints import Constraint
 from rlsyn.evaluation import evaluate
 from rlsyn.evaluation.features import category_positions
 from rlsyn.evaluation.measure import Tables
+from rlsyn.evaluation.privacy.membership import compute_membership
 from rlsyn.evaluation.score_texts import interval, number
 from rlsyn.evaluation.suite import _remarks_on_kinds_of_people
 from rlsyn.evaluation.verdicts import verdicts
@@ -167,6 +170,10 @@ def test_a_planted_copy_of_five_per_cent_of_train_is_found(train, test, syntheti
         scores.loc["exact copies", "value"] == pytest.approx(0.05, abs=0.005) and scores.loc["exact copies", "low"] > 0
     )
     assert scores.loc[attack, "value"] > quick_scores.loc[attack, "value"] + 0.03
+    # Each row as a person of its own: of so few test people 1 % is less than one.
+    of_rows = (Tables(train, test, rows, replace(SCHEMA, group=None)) for rows in (planted, synthetic))
+    planted_rate, fresh_rate = (compute_membership(one).estimates["membership TPR at 1 % FPR"].value for one in of_rows)
+    assert planted_rate > fresh_rate + 0.03
 
 
 @pytest.mark.parametrize("n_jobs", [1, pytest.param(2, marks=pytest.mark.slow)], ids=["repeated", "in two processes"])

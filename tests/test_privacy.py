@@ -12,6 +12,7 @@ from rlsyn.evaluation import privacy
 from rlsyn.evaluation.features import row_groups
 from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.people import at_most, draw_people, drawn_note
+from rlsyn.evaluation.privacy.membership import compute_membership
 
 MEASURES = privacy.measures(SCHEMA)
 AUCS = ("membership AUC", "membership AUC per person", "DOMIAS AUC")
@@ -59,6 +60,12 @@ def test_names_of_metrics_are_unique_and_meanings_one_paragraph():
     assert all(metric.family == "privacy" and metric.meaning.endswith(".") for metric in metrics)
 
 
+def tpr_of_rows(train, test, synthetic):
+    """At 1 % FPR, which so few test people cannot tell: each row as a person of its own."""
+    tables = Tables(train, test, synthetic, replace(SCHEMA, group=None))
+    return compute_membership(tables).estimates["membership TPR at 1 % FPR"]
+
+
 # Laws
 
 
@@ -66,7 +73,7 @@ def test_a_bootstrap_of_train_is_found_by_every_attack(train, test, bootstrap):
     found = scores(train, test, bootstrap)
     assert found["membership AUC"].low > 0.75  # 37 % of the rows were not drawn
     assert found["membership AUC per person"].low > 0.9
-    assert found["membership TPR at 5 % FPR"].low > 0.5
+    assert found["membership TPR at 5 % FPR"].low > 0.5 and tpr_of_rows(train, test, bootstrap).low > 0.5
     assert found["DOMIAS AUC"].low > 0.55
     assert found["attribute inference advantage"].low > 0.05
     assert found["exact copies"].value == found["near copies"].value == 1
@@ -78,7 +85,7 @@ def test_noise_is_private_and_not_more_private_than_chance(train, test):
     noise = shuffle(make_patients(450, 3)).assign(pressure=rng.uniform(0, 1_000, 450), age=rng.integers(0, 200, 450))
     found = scores(train, test, noise)
     assert all(found[name].value == pytest.approx(0.5, abs=0.09) for name in AUCS)
-    assert found["membership TPR at 5 % FPR"].value < 0.1
+    assert found["membership TPR at 5 % FPR"].value < 0.1 and tpr_of_rows(train, test, noise).value < 0.04
     assert found["attribute inference advantage"].value == pytest.approx(0, abs=0.03)
     assert found["exact copies"].value == 0 and found["near copies"].value < 0.01
 
@@ -106,10 +113,12 @@ def test_the_floor_is_at_chance_over_many_populations():
 
 def test_planted_copies_among_fresh_rows_are_found(train, test, synthetic):
     planted = train[SCHEMA.names].sample(22, random_state=1)
-    found = scores(train, test, pd.concat([synthetic.iloc[22:], planted]))
+    leaky = pd.concat([synthetic.iloc[22:], planted])
+    found = scores(train, test, leaky)
     fresh = scores(train, test, synthetic)
     assert found["exact copies"].value == 22 / 450 and fresh["exact copies"].value == 0
     assert found["membership TPR at 5 % FPR"].value > fresh["membership TPR at 5 % FPR"].value + 0.03
+    assert tpr_of_rows(train, test, leaky).value >= 22 / 450 > 2 * tpr_of_rows(train, test, synthetic).value
     assert found["membership AUC"].value == pytest.approx(0.5, abs=0.09)  # an AUC does not see them
 
 

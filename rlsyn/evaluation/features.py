@@ -77,6 +77,11 @@ def row_groups(table: pd.DataFrame, schema: Schema) -> np.ndarray:
     return codes
 
 
+def count_people(table: pd.DataFrame, schema: Schema) -> int:
+    """How many people the rows are of, by `row_groups`."""
+    return len(np.unique(row_groups(table, schema)))
+
+
 class FeatureEncoder:
     """Float matrix of a mixed table; everything it knows comes from the table it was fitted on.
 

@@ -22,6 +22,7 @@ from rlsyn.evaluation.features import (
     NotComputableError,
     category_positions,
     column_numbers,
+    count_people,
     row_groups,
 )
 from rlsyn.evaluation.measure import Measure, Measurement, Tables
@@ -197,7 +198,7 @@ def _n_jobs(tables: Tables) -> int:
 
 def _remarks(tables: Tables, alike: privacy.HowAlike) -> tuple[str, ...]:
     remarks = []
-    n_people = len(np.unique(row_groups(tables.test, tables.schema)))
+    n_people = count_people(tables.test, tables.schema)
     if n_people < FEW_PEOPLE:
         remarks.append(f"The test rows are of {n_people} people only: read every score with its interval.")
     if 2 * len(tables.synthetic) < len(tables.train):
@@ -246,7 +247,7 @@ def _remarks(tables: Tables, alike: privacy.HowAlike) -> tuple[str, ...]:
 def _remarks_on_kinds_of_people(scores: pd.DataFrame, tables: Tables) -> tuple[str, ...]:
     of_real = scores.loc[scores["metric"] == "detection AUC (LightGBM)", "real"].max()
     # Three standard deviations of the AUC of as many people on either side, in whom nothing differs (Mann and Whitney).
-    n_people = min(len(np.unique(row_groups(rows, tables.schema))) for rows in (tables.train, tables.test))
+    n_people = min(count_people(rows, tables.schema) for rows in (tables.train, tables.test))
     chance = 3 * (6 * n_people) ** -0.5
     if not of_real > max(TOLD_APART, 0.5 + chance):
         return ()

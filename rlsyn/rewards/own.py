@@ -62,8 +62,8 @@ class OwnReward:
 
 def _in_row_order(values: pd.Series) -> pd.Series:
     numbers = values.index
-    is_of_rows = pd.api.types.is_integer_dtype(numbers.dtype) and numbers.is_unique
-    return values.sort_index() if is_of_rows and set(numbers) == set(range(len(values))) else values
+    is_of_rows = pd.api.types.is_integer_dtype(numbers.dtype) and set(numbers) == set(range(len(values)))
+    return values.sort_index() if is_of_rows else values
 
 
 def _as_array(values: Any) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import beta, hypergeom, quantile_test
 
-from rlsyn.evaluation.features import FeatureEncoder, category_positions, column_numbers, row_groups
+from rlsyn.evaluation.features import FeatureEncoder, category_positions, column_numbers, count_people, row_groups
 from rlsyn.evaluation.measure import (
     Estimate,
     Measure,
@@ -195,13 +195,12 @@ def compute_copies(tables: Tables) -> Measurement:
     n_people = people_with_an_equal_row(train, tables.synthetic, schema)
     encoder = FeatureEncoder(schema).fit(train)
     targets = encoder.transform(train)
-    dcr, nndr = _ratios(nearest_neighbours(encoder.transform(synthetic), targets, 2)[0])
-    nearest, of_test = (
-        nearest_of_two_people(encoder.transform(rows), targets, row_groups(train, schema)) for rows in (synthetic, test)
-    )
+    persons = row_groups(train, schema)
+    nearest, of_test = (nearest_of_two_people(encoder.transform(rows), targets, persons) for rows in (synthetic, test))
+    dcr, nndr = _ratios(nearest[:, :2])
     n_equal = n_people if synthetic is tables.synthetic else people_with_an_equal_row(train, synthetic, schema)
     near = _is_near(dcr, of_test[:, 0], n_equal > 0), _is_single(nearest, of_test, n_equal == 1)
-    n_test_people = len(np.unique(row_groups(test, schema)))
+    n_test_people = count_people(test, schema)
     shares = [share_estimate(n_people > 0), share_estimate(n_people == 1)]
     shares += [_near_estimate(is_near, n_test_people) for is_near in near]
     if not tables.with_intervals:
@@ -227,7 +226,7 @@ def compute_real_copies(tables: Tables) -> Measurement:
     """
     found = compute_copies(replace(tables, synthetic=tables.test))
     alike = how_alike(tables.train, tables.test, tables.schema)
-    n_train, n_test = (len(np.unique(row_groups(rows, tables.schema))) for rows in (tables.train, tables.test))
+    n_train, n_test = (count_people(rows, tables.schema) for rows in (tables.train, tables.test))
     for metric, hits in zip(METRICS, (lambda n: n > 0, lambda n: n == 1), strict=False):
         within, beyond = hits(alike.others), hits(alike.equal)
         if alike.is_chance:
@@ -291,7 +290,7 @@ def _is_near(distances: np.ndarray, test_distances: np.ndarray, is_equal: np.nda
 
 def _is_single(nearest: np.ndarray, test_nearest: np.ndarray, equals_one: np.ndarray) -> np.ndarray:
     apart = test_nearest[test_nearest[:, 0] > 0]  # a test row of a person of train as well would stand out itself
-    gaps, of_test = (distances[:, 1] - distances[:, 0] for distances in (nearest, apart))
+    gaps, of_test = (distances[:, 2] - distances[:, 0] for distances in (nearest, apart))
     limit = np.quantile(of_test, 1 - NEAR_QUANTILE) if len(of_test) else np.inf
     return ((gaps > limit) & (gaps > nearest[:, 0])) | equals_one
 

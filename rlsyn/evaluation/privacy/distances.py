@@ -66,7 +66,7 @@ def nearest_neighbours(
 
 
 def nearest_of_two_people(points: np.ndarray, targets: np.ndarray, persons: np.ndarray) -> np.ndarray:
-    """Distances `(n_points, 2)` of each point to its nearest target, and to the nearest one of another person.
+    """Distances `(n_points, 3)` of each point to its two nearest targets, and to the nearest of another person than the first.
 
     Args:
         points: Features `(n_points, width)`.
@@ -80,10 +80,11 @@ def nearest_of_two_people(points: np.ndarray, targets: np.ndarray, persons: np.n
         raise NotComputableError("the nearest rows of two people do not exist among rows of one")
     distances, numbers = nearest_neighbours(points, targets, 2)
     nearest, second = persons[numbers].T
+    of_others = distances[:, 1].copy()
     if (is_same := nearest == second).any():
-        of_others = nearest_neighbours(points[is_same], targets, persons=(nearest[is_same], persons))
-        distances[is_same, 1] = of_others[0][:, 0]
-    return distances
+        searched = nearest_neighbours(points[is_same], targets, persons=(nearest[is_same], persons))
+        of_others[is_same] = searched[0][:, 0]
+    return np.column_stack([distances, of_others])
 
 
 def nearest_distances(points: np.ndarray, targets: np.ndarray) -> np.ndarray:

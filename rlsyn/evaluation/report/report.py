@@ -16,7 +16,7 @@ from jinja2 import Environment, StrictUndefined
 
 from rlsyn.evaluation.disclosure import MIN_PEOPLE, hidden_columns, is_few
 from rlsyn.evaluation.evaluation import REFERENCES, Evaluation
-from rlsyn.evaluation.features import row_groups
+from rlsyn.evaluation.features import count_people, row_groups
 from rlsyn.evaluation.report.chapters import phecode_chapters
 from rlsyn.evaluation.report.gallery import Picture, find, make_pictures, save_pictures
 from rlsyn.evaluation.report.panels import HEIGHT, MAX_NUMBERED, NAME_WIDTH, WIDTH, column_panels
@@ -115,7 +115,7 @@ def _sides(evaluation: Evaluation) -> list[dict[str, Any]]:
         ("synthetic", evaluation.synthetic, "the rows that are judged"),
     ):
         has_groups = name != "synthetic" and evaluation.schema.group in table
-        n_people = len(np.unique(row_groups(table, evaluation.schema))) if has_groups else None
+        n_people = count_people(table, evaluation.schema) if has_groups else None
         sides.append({"name": name, "n_rows": len(table), "n_people": n_people, "role": role})
     return sides
 
