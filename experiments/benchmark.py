@@ -139,6 +139,10 @@ def _cells(arguments: argparse.Namespace) -> list[Cell]:
     seeds = arguments.seeds or (list(paper_protocol.SEEDS) if is_paper else [0])
     check_seeds(seeds)
     check_n_jobs(arguments.n_jobs)
+    if arguments.ray and arguments.n_jobs > 1:
+        raise ValueError(
+            "--n-jobs is of this machine, on a Ray cluster a cell runs on each core. Leave out one of the two."
+        )
     if arguments.algos:
         return _algorithm_cells(arguments, tables, seeds)
     if arguments.n_timesteps is not None:

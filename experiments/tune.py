@@ -166,6 +166,8 @@ def _methods(arguments: argparse.Namespace) -> list[str]:
     for method in methods:
         if method not in SPACES:
             raise ValueError(unknown_name("method with anything to search", method, [*SPACES, "all"]))
+    if arguments.prune and "rlsyn" not in methods:
+        raise ValueError(f"--prune ends trials of rlsyn, got it with --methods {' '.join(methods)}. Leave it out.")
     return methods
 
 

@@ -46,10 +46,15 @@ def test_the_version_is_read_or_told_from_the_layout(release_dir):
         open_release(release_dir)
 
 
-def test_people_count_once(release_dir):
+def test_people_count_once(release_dir, caplog):
     people = release_dir / "participants.tsv"
-    people.write_text(people.read_text() + people.read_text().splitlines()[1] + "\n\tUW\n")
+    read_aireadi(release_dir, PLAIN)
+    assert "left out" not in caplog.text
+    people.write_text(people.read_text() + people.read_text().splitlines()[1] + "\n\tUW\n\tUW\n")
     assert open_release(release_dir).people.index.tolist() == [1001, 4002, 7003]
+    read_aireadi(release_dir, PLAIN)
+    assert "participants.tsv that have no number of a participant: 2, left out" in caplog.text
+    assert "participants.tsv that name a participant once more: 1, left out" in caplog.text
 
 
 def test_numbers_of_people_may_carry_a_prefix(release_dir):

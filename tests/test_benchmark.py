@@ -264,6 +264,7 @@ def test_a_method_that_fails_is_told_and_does_not_stop_the_others(script, csv, t
         (["--env", "BreastCancer-v0", "--seeds", str(2**32)], "below 2**32, got 4294967296"),
         (["--env", "BreastCancer-v0", "--protocol", "paper", "--fast"], "no --fast form"),
         (["--env", "BreastCancer-v0", "--n-jobs", "0"], "at least 1"),
+        (["--env", "BreastCancer-v0", "--n-jobs", "2", "--ray", "local"], "Leave out one of the two"),
         (["--env", "BreastCancer-v0", "BreastCancer-v0"], "names of their own"),
         (["--env", "BreastCancer-v0", "--methods", "bootstrap", "bootstrap"], "names of their own"),
         (["--env", "BreastCancer-v0", "--seeds", "1", "1"], "each given once"),

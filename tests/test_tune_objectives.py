@@ -249,15 +249,16 @@ def test_a_folder_is_one_kind_of_search(task, scored, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("objectives", "message"),
+    ("arguments", "message"),
     [
-        (["s2r", "menbership"], "Did you mean 'membership'"),
-        (["s2r"], "two or more different ones, got s2r."),
-        (["s2r", "s2r"], "two or more different ones"),
+        (["--objectives", "s2r", "menbership"], "Did you mean 'membership'"),
+        (["--objectives", "s2r"], "two or more different ones, got s2r."),
+        (["--objectives", "s2r", "s2r"], "two or more different ones"),
+        (["--methods", "one_step", "ehrdiff", "--prune"], "trials of rlsyn, got it with --methods one_step ehrdiff"),
     ],
 )
-def test_wrong_objectives_are_refused_in_one_line(script, csv, objectives, message, tmp_path, capsys):
-    assert tune(script, csv, tmp_path / "out", "--objectives", *objectives) == 2
+def test_wrong_arguments_are_refused_in_one_line(script, csv, arguments, message, tmp_path, capsys):
+    assert tune(script, csv, tmp_path / "out", *arguments) == 2
     error = capsys.readouterr().err
     assert message in error and error.startswith("tune.py: error: ") and error.count("\n") == 1
     assert not (tmp_path / "out").exists()

@@ -86,7 +86,7 @@ def _read_people(release: Release, options: AireadiOptions) -> tuple[pd.DataFram
         stated = release.people["age"] if "age" in release.people else pd.Series(index=release.people.index, dtype=str)
         measurements["age"] = pd.to_numeric(stated, errors="coerce")
     people = pd.concat([measurements, ecg, conditions], axis=1)
-    notes = [*of_measurements, *of_ecg, *of_conditions]
+    notes = [*release.notes, *of_measurements, *of_ecg, *of_conditions]
     without = ~people["has_conditions"]
     if without.any() and not options.keep_without_conditions:
         notes.append(Note(f"Participants who report no condition, and are left out: {int(without.sum()):,}."))

@@ -46,11 +46,13 @@ class Release:
         root: The folder that holds `participants.tsv`.
         version: Its number as the release states it, such as "3.0.0"; "2" or "3" where only the layout tells.
         people: Indexed by the number of the participant: `age` (years) and `recommended_split`, as far as stated.
+        notes: On rows of `participants.tsv` that are nobody's.
     """
 
     root: Path
     version: str
     people: pd.DataFrame
+    notes: tuple[Note, ...] = ()
 
     @property
     def is_v3(self) -> bool:
@@ -73,11 +75,16 @@ def open_release(folder: Path) -> Release:
     if column is None:
         raise ValueError(f"{folder / PEOPLE} must have a column person_id or participant_id, got {list(table)}.")
     people = table.drop(columns=set(ID_COLUMNS) & set(table)).set_index(numbers_of_people(table[column], PEOPLE))
-    people = people[people.index.notna() & ~people.index.duplicated()]
+    is_nobody, is_again = people.index.isna(), people.index.notna() & people.index.duplicated()
+    people = people[~is_nobody & ~is_again]
     people = people.set_index(people.index.astype("int64")).sort_index().rename_axis("participant_id")
     if not len(people):  # a table of identifiers only is empty to pandas
         raise ValueError(f"{folder / PEOPLE} must name participants, got none. Is the download complete?")
-    return Release(folder, _stated_version(folder) or ("3" if column == "person_id" else "2"), people)
+    left_out = {"have no number of a participant": is_nobody, "name a participant once more": is_again}
+    notes = tuple(
+        Note(f"Rows of {PEOPLE} that {why}: {sum(rows):,}, left out.") for why, rows in left_out.items() if any(rows)
+    )
+    return Release(folder, _stated_version(folder) or ("3" if column == "person_id" else "2"), people, notes)
 
 
 def read_columns(path: Path, required: Sequence[str], optional: Sequence[str] = (), sep: str = ",") -> pd.DataFrame:
