@@ -110,6 +110,12 @@ def at_least_one(text: str) -> int:
     return int(text)
 
 
+def check_seed(seed: object) -> None:
+    """Check a seed; raises ValueError unless it is whole, at least 0 and below 2**32, as generators take it."""
+    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= int(seed) < 2**32:
+        raise ValueError(f"A seed must be a whole number from 0 to below 2**32, got {seed!r}.")
+
+
 def check_n_records(n: object) -> None:
     """Check the number of records to draw; raises ValueError unless it is whole and at least 1."""
     if isinstance(n, bool) or not isinstance(n, Integral) or n < 1:

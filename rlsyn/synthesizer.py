@@ -19,6 +19,7 @@ from stable_baselines3.common.type_aliases import MaybeCallback
 from rlsyn.algorithms.making import Making
 from rlsyn.algorithms.options import with_effect
 from rlsyn.algorithms.table import algorithm, fast_names
+from rlsyn.arguments import check_seed
 from rlsyn.calibration import calibrate_marginals
 from rlsyn.callbacks import CheckpointCallback, DiscriminatorCallback, MonitorCallback, own_callbacks
 from rlsyn.checkpoints import read_checkpoint, write_checkpoint
@@ -314,13 +315,15 @@ class RLSyn:
             A table with the columns, kinds, categories and decimals of the training table.
 
         Raises:
-            ValueError: `n` below 1, a temperature of 0 or below, an unknown column, category or policy, or too few
+            ValueError: `n` below 1, no seed, a temperature of 0 or below, an unknown column, category or policy, or too few
                 records met the conditions or obeyed the rules.
             RuntimeError: Before `fit`.
         """
         if temperature is not None and not temperature > 0:
             raise ValueError(f"temperature must be above 0, got {temperature}.")
-        rng = np.random.default_rng(self.seed if seed is None else seed)
+        seed = self.seed if seed is None else seed
+        check_seed(seed)
+        rng = np.random.default_rng(seed)
         actors, heat = self.training.actors, temperature or self.temperature
         draw = actors.draw_fn(policy, int(rng.integers(2**62)), heat)
         draws = draw_table(draw, self.encoding, n, rng, where, rules, max_draws)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from rlsyn.arguments import check_seed
 from rlsyn.datasets import COHORTS, DATASETS
 from rlsyn.datasets.reader_options import PROTOCOL, add_options, option_names
 from rlsyn.names import unknown_name
@@ -43,8 +44,8 @@ def check_seeds(seeds: Sequence[int]) -> None:
     Raises:
         ValueError: One that is not whole, below 0 or from 2**32 on, which generators do not take, or one given twice.
     """
-    if wrong := [seed for seed in seeds if type(seed) is not int or not 0 <= seed < 2**32]:
-        raise ValueError(f"A seed must be a whole number from 0 to below 2**32, got {wrong[0]!r}.")
+    for seed in seeds:
+        check_seed(seed)
     if len(set(seeds)) < len(seeds):
         raise ValueError(f"Seeds must be different, each given once, got {list(seeds)}.")
 

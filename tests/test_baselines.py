@@ -53,6 +53,8 @@ def test_wrong_use_is_told_in_a_sentence(method, fitted, patients):
         method().sample(5)
     with pytest.raises(ValueError, match="at least 1, got 0"):
         fitted.sample(0)
+    with pytest.raises(ValueError, match="from 0 to below 2\\*\\*32, got -1"):
+        fitted.sample(5, seed=-1)
     with pytest.raises(ValueError, match="Did you mean 'died'"):
         method().fit(patients, label="dead")
     with pytest.raises(ValueError, match="got both"):

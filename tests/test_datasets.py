@@ -76,6 +76,12 @@ def test_split_without_strata_draws_people_plainly(patients):
     assert shares[False] > 4 * shares[True]
 
 
+@pytest.mark.parametrize("seed", [-1, 2.5, "3"])
+def test_split_refuses_what_is_no_seed(patients, seed):
+    with pytest.raises(ValueError, match=r"from 0 to below 2\*\*32, got"):
+        from_table(patients, label="died", seed=seed)
+
+
 def test_split_refuses_a_single_person(patients):
     table = patients.assign(patient="p1")
     with pytest.raises(ValueError, match=r"At least two groups in column 'patient' .* got 1\."):

@@ -33,6 +33,8 @@ def test_table_env_reads_a_csv(patients, tmp_path):
     observation, info = env.reset(seed=0)
     assert info["attribute"] == "died"
     assert len(observation) == patients.shape[1]
+    with pytest.raises(ValueError, match=r"gymnasium\.make\('Table-v0', csv=FILE"):
+        gym.make("Table-v0")
 
 
 @pytest.mark.parametrize("option", [{"label": "mean_radius"}, {"group": "x"}, {"drop": ["mean_area"]}], ids=str)

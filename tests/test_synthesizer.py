@@ -54,6 +54,10 @@ def test_same_seed_gives_the_same_model_and_sample(fitted, patients):
     pd.testing.assert_frame_equal(again.sample(100), fitted.sample(100))
     pd.testing.assert_frame_equal(fitted.sample(100, seed=7), fitted.sample(100, seed=7))
     assert not fitted.sample(100, seed=7).equals(fitted.sample(100, seed=8))
+    pd.testing.assert_frame_equal(fitted.sample(100, seed=7), fitted.sample(100, seed=np.int64(7)))
+    for seed in (-1, 1.5, "7", 2**32):
+        with pytest.raises(ValueError, match=r"from 0 to below 2\*\*32, got"):
+            fitted.sample(5, seed=seed)
 
 
 def test_fit_leaves_the_global_generators_as_they_were(patients):

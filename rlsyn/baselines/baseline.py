@@ -11,7 +11,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from rlsyn.arguments import check_n_records
+from rlsyn.arguments import check_n_records, check_seed
 from rlsyn.schema import Schema, given_or_inferred
 
 
@@ -74,12 +74,14 @@ class Baseline(ABC):
             seed: Seed of the draws; that of the model by default. The same seed gives the same records.
 
         Raises:
-            ValueError: `n` is no whole number of at least 1.
+            ValueError: `n` is no whole number of at least 1, or the seed no seed.
             RuntimeError: Before `fit`.
         """
         check_n_records(n)
         names = self.schema.names
-        drawn = self._draw(n, np.random.default_rng([self.seed if seed is None else seed, 1]))
+        seed = self.seed if seed is None else seed
+        check_seed(seed)
+        drawn = self._draw(n, np.random.default_rng([seed, 1]))
         return drawn[names].reset_index(drop=True)
 
     @abstractmethod

@@ -102,7 +102,10 @@ def load(
         cohort = reader.simulated() if data_dir is None else reader.read(Path(data_dir), options, progress_bar)
         return _split(name, cohort, seed, test_size, stratified)
     if name == "Table-v0":
-        raise ValueError("Table-v0 is a table of your own: give it with --csv FILE [--label COLUMN].")
+        raise ValueError(
+            "Table-v0 is a table of your own: give it with --csv FILE [--label COLUMN], in Python to from_table, or "
+            "to gymnasium.make('Table-v0', csv=FILE, label=COLUMN)."
+        )
     if name not in _BUNDLED:
         raise ValueError(unknown_name("environment", name, DATASETS))
     if data_dir is not None:

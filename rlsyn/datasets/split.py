@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from rlsyn.arguments import check_seed
 from rlsyn.schema import Schema
 from rlsyn.values.identifiers import bare_name
 
@@ -19,8 +20,10 @@ def split_rows(
     for AI-READI. Without `stratified` they are drawn plainly, as in the paper for MIMIC-IV.
 
     Raises:
-        ValueError: Fewer than two groups (rows, where the schema has no group), so that no side can be left non-empty.
+        ValueError: Fewer than two groups (rows, where the schema has no group), so that no side can be left non-empty;
+            or no seed (see `rlsyn.arguments.check_seed`).
     """
+    check_seed(seed)
     groups = table[schema.group].to_numpy() if schema.group else np.arange(len(table))
     members = pd.Series(np.arange(len(table))).groupby(groups, sort=True).agg(list)
     if len(members) < 2:

@@ -74,16 +74,15 @@ def open_release(folder: Path) -> Release:
     column = next((name for name in ID_COLUMNS if name in table), None)
     if column is None:
         raise ValueError(f"{folder / PEOPLE} must have a column person_id or participant_id, got {list(table)}.")
-    people = table.drop(columns=set(ID_COLUMNS) & set(table)).set_index(numbers_of_people(table[column], PEOPLE))
-    is_nobody, is_again = people.index.isna(), people.index.notna() & people.index.duplicated()
-    people = people[~is_nobody & ~is_again]
+    numbers = numbers_of_people(table[column], PEOPLE)
+    is_nobody = numbers.isna()
+    is_again = numbers.duplicated() & ~is_nobody
+    people = table.drop(columns=set(ID_COLUMNS) & set(table)).set_index(numbers)[(~is_nobody & ~is_again).to_numpy()]
     people = people.set_index(people.index.astype("int64")).sort_index().rename_axis("participant_id")
     if not len(people):  # a table of identifiers only is empty to pandas
         raise ValueError(f"{folder / PEOPLE} must name participants, got none. Is the download complete?")
-    left_out = {"have no number of a participant": is_nobody, "name a participant once more": is_again}
-    notes = tuple(
-        Note(f"Rows of {PEOPLE} that {why}: {sum(rows):,}, left out.") for why, rows in left_out.items() if any(rows)
-    )
+    counts = {"have no number of a participant": is_nobody.sum(), "name a participant once more": is_again.sum()}
+    notes = tuple(Note(f"Rows of {PEOPLE} that {why}: {count:,}, left out.") for why, count in counts.items() if count)
     return Release(folder, _stated_version(folder) or ("3" if column == "person_id" else "2"), people, notes)
 
 
