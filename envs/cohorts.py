@@ -22,7 +22,7 @@ def make_record_env(
     action_space: ActionSpace = "discrete",
     reward_fn: RewardFn | Literal["likelihood"] | None = None,
     n_levels: int = 32,
-    order: str = "label_first",
+    order: str | Sequence[str] = "label_first",
     seed: int = 0,
     reader_options: Mapping[str, Any] | None = None,
     **env_kwargs: Any,
@@ -44,7 +44,7 @@ def make_record_env(
             a discriminator that learns along.
         n_levels: Levels of a finely valued column.
         order: Fill order, see `Encoding.fit`.
-        seed: Seed of the split into train and test; the levels are those of the training rows.
+        seed: Seed of the split into train and test, and of a random order; the levels are those of the training rows.
         reader_options: With `data_dir`: options of the reader of the release, by name.
         env_kwargs: Further arguments of `RecordEnv`.
 
@@ -67,7 +67,7 @@ def make_record_env(
         data = load(dataset, data_dir, seed, reader_options=reader_options)
     else:
         data = from_table(read_table(csv, drop), label, group, seed=seed)
-    encoding = Encoding.fit(data.train, data.schema, n_levels, order)
+    encoding = Encoding.fit(data.train, data.schema, n_levels, order, seed)
     if isinstance(reward_fn, str):
         reward_fn = TreeDensity(encoding.encode(data.train), encoding.n_levels)
     return RecordEnv(

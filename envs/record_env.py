@@ -128,10 +128,16 @@ class RecordEngine:
         return np.isin(np.arange(int(self.n_levels.max())), valid)
 
     def _to_levels(self, actions: np.ndarray) -> np.ndarray:
+        actions = np.asarray(actions).reshape(len(self.filled))
         if isinstance(self.action_space, spaces.Box):
-            shares = (np.clip(np.asarray(actions, dtype=np.float64).reshape(len(self.filled)), -1, 1) + 1) / 2
+            if np.isnan(actions).any():
+                raise ValueError(f"Actions must be numbers from -1 to 1, got {int(np.isnan(actions).sum())} NaN.")
+            shares = (np.clip(actions.astype(np.float64), -1, 1) + 1) / 2
             return self._valid[self.position][np.searchsorted(self._upper_edges[self.position], shares, side="right")]
-        levels = np.asarray(actions).reshape(len(self.filled)).astype(np.int64)
+        is_broken = np.round(actions) != actions
+        if is_broken.any():
+            raise ValueError(f"Actions must be whole numbers of levels, got {actions[is_broken][0]}.")
+        levels = actions.astype(np.int64)
         valid = self._valid[self.position]
         is_invalid = self._is_invalid(levels)
         if is_invalid.any():

@@ -76,6 +76,11 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 
 
+def is_whole(value: object) -> bool:
+    """Whether a value is of a kind of whole numbers, of Python or NumPy."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
 _KINDS: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "bool": ("true or false", lambda value: isinstance(value, bool)),
     "int": ("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool)),
@@ -112,11 +117,11 @@ def at_least_one(text: str) -> int:
 
 def check_seed(seed: object) -> None:
     """Check a seed; raises ValueError unless it is whole, at least 0 and below 2**32, as generators take it."""
-    if isinstance(seed, bool) or not isinstance(seed, Integral) or not 0 <= int(seed) < 2**32:
+    if not is_whole(seed) or not 0 <= int(seed) < 2**32:  # type: ignore[call-overload]
         raise ValueError(f"A seed must be a whole number from 0 to below 2**32, got {seed!r}.")
 
 
 def check_n_records(n: object) -> None:
     """Check the number of records to draw; raises ValueError unless it is whole and at least 1."""
-    if isinstance(n, bool) or not isinstance(n, Integral) or n < 1:
+    if not is_whole(n) or n < 1:  # type: ignore[operator]
         raise ValueError(f"The number of records must be a whole number of at least 1, got {n!r}.")

@@ -81,11 +81,14 @@ class CategoryLevels:
 
     def decode(self, levels: np.ndarray, rng: np.random.Generator) -> pd.Series:
         """Values of levels; nothing is drawn."""
-        values = np.empty(len(self.categories) + 1, dtype=object)
-        values[:-1], values[-1] = self.categories, None
-        series = pd.Series(values[levels], name=self.column.name, dtype=object)
+        return pd.Series(self._values.take(levels), name=self.column.name)
+
+    @cached_property
+    def _values(self) -> Any:
+        """The value of each level, of one dtype whichever are drawn."""
+        values = pd.Series([*self.categories, *[None] * self.missing], dtype=object)
         is_text = all(isinstance(category, str) for category in self.categories)
-        return series.convert_dtypes() if series.isna().any() and not is_text else series.infer_objects()
+        return (values.convert_dtypes() if self.missing and not is_text else values.infer_objects()).array
 
     def features(self) -> np.ndarray:
         """Inputs `(n_levels, width)` that stand for a level: one-hot; one signed column where there are two levels."""
@@ -220,7 +223,7 @@ class QuantileLevels:
             values[drawn] = self._round(values[drawn], levels[drawn], rng)
         series = pd.Series(values, name=self.column.name)
         if self.column.kind == "integer":
-            return series.round().astype("Int64" if np.isnan(values).any() else "int64")
+            return series.round().astype("Int64" if self.missing else "int64")
         return series
 
     def _round(self, values: np.ndarray, levels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -93,7 +93,7 @@ class AutoregressivePolicy(ActorCriticPolicy):
             transformer the width of its tokens, by default 32.
         n_hidden_critic: Units per hidden layer of the critic.
         entropy_target: Share of the reference's entropy per attribute that PPO is paid to keep; none by default.
-        optimizer_kwargs: Arguments of Adam, over SB3's.
+        optimizer_kwargs: Arguments of the optimizer, over SB3's (Adam with an `eps` of 1e-5).
         kwargs: Further arguments of `ActorCriticPolicy`.
     """
 
@@ -118,6 +118,8 @@ class AutoregressivePolicy(ActorCriticPolicy):
         self._network, self._n_hidden, self._n_hidden_critic = network, n_hidden, n_hidden_critic
         self._entropy_share = entropy_target
         self._prefix: _Prefix | None = None
+        if optimizer_kwargs is not None and kwargs.get("optimizer_class", torch.optim.Adam) is torch.optim.Adam:
+            optimizer_kwargs = {"eps": 1e-5, **optimizer_kwargs}  # SB3 sets it only where none is given
         super().__init__(observation_space, action_space, lr_schedule, optimizer_kwargs=optimizer_kwargs, **kwargs)
 
     def _build(self, lr_schedule: Schedule) -> None:
@@ -157,8 +159,12 @@ class AutoregressivePolicy(ActorCriticPolicy):
         self.reference.load_state_dict(self.actor.state_dict())
 
     def set_training_mode(self, mode: bool) -> None:
-        """SB3's switch; what was computed with the weights so far is forgotten."""
-        self._prefix = None
+        """SB3's switch; what was computed with the weights before training is forgotten.
+
+        `predict` turns it off at every step, which must not cost the steps before.
+        """
+        if mode or self.training:
+            self._prefix = None
         super().set_training_mode(mode)
 
     def vectors(self, records: Tensor) -> Tensor:
@@ -177,7 +183,7 @@ class AutoregressivePolicy(ActorCriticPolicy):
         single steps, as SB3's own buffer yields them, give one value per observation.
         """
         observations = self._as_levels(obs)
-        if actions.numel() != observations.numel():
+        if actions.numel() != observations.numel() or bool((observations[:, -1] < 0).any()):
             return self._evaluate_steps(observations, actions.long().flatten())
         vectors, heads = self.vectors(observations), self.actor.heads
         log_probabilities = self.masks.of_buckets(self.actor(vectors))

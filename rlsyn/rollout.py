@@ -36,8 +36,8 @@ class RecordRolloutBuffer(RolloutBuffer):
 
     Raises:
         TypeError: The observation space is not that of the record environment.
-        ValueError: `n_steps` is no multiple of the number of attributes, so that records would be cut, or there is no
-            such baseline.
+        ValueError: `n_steps` is no multiple of the number of attributes, so that records would be cut, there is no such
+            baseline, or it is `"mean"` with a `gae_lambda` below 1.
     """
 
     def __init__(
@@ -60,6 +60,11 @@ class RecordRolloutBuffer(RolloutBuffer):
             )
         self.baseline, self.per_attribute = baseline, per_attribute
         super().__init__(buffer_size, observation_space, action_space, **kwargs)
+        if baseline == "mean" and self.gae_lambda != 1:
+            raise ValueError(
+                "The baseline 'mean' compares whole returns, so gae_lambda must be 1 (below, returns hold the critic's "
+                f"values), got {self.gae_lambda}."
+            )
 
     def reset(self) -> None:
         """Forget the rollout."""

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import torch
 
-from rlsyn.arguments import check_n_records
+from rlsyn.arguments import check_n_records, is_whole
 from rlsyn.encoding import Encoding
 from rlsyn.levels import CategoryLevels, Levels
 
@@ -88,10 +88,11 @@ def draw_table(
         rng: Draws values inside levels.
         where: Values that columns must have.
         rules: `"obey"`; or `"keep"`: nothing is repaired and nothing thrown away for the rules' sake.
-        max_draws: Records drawn at most, by default 1,000 for each wanted, a million (or 20 for each) at most.
+        max_draws: Records drawn at most, by default 1,000 for each wanted, a million (or 20 for each) at most, but
+            never fewer than `CONDITIONED_BATCH`.
 
     Raises:
-        ValueError: `n` is no whole number of at least 1, an unknown column, category or option, or conditions that a
+        ValueError: `n` or `max_draws` is no whole number of at least 1, an unknown column, category or option, or conditions that a
             rule forbids.
         TypeError: Conditions that are no mapping.
         TooFewRecords: Too few records met the conditions or obeyed the rules.
@@ -99,6 +100,8 @@ def draw_table(
     if rules not in ("obey", "keep"):
         raise ValueError(f"rules must be 'obey' or 'keep', got {rules!r}.")
     check_n_records(n)
+    if max_draws is not None and (not is_whole(max_draws) or max_draws < 1):
+        raise ValueError(f"max_draws must be a whole number of at least 1, got {max_draws!r}.")
     if not isinstance(where := {} if where is None else where, Mapping):
         raise TypeError(f"Conditions must be a mapping of columns to values, got {where!r}.")
     conditions = to_levels(where, encoding)
@@ -107,12 +110,13 @@ def draw_table(
     others = {i: level for i, level in conditions.items() if i >= n_first}
     if where and encoding.schema.constraints:
         _check_allowed(where, conditions, others, encoding, rules)
-    limit = max_draws or min(1_000 * n, max(20 * n, 1_000_000))
+    most = max(CONDITIONED_BATCH, min(1_000 * n, max(20 * n, 1_000_000)))
+    limit = most if max_draws is None else max_draws
     draws = Draws()
     while draws.n_kept < n:
         if draws.n_drawn >= limit or (draws.n_fitting >= HOPELESS and draws.n_kept == 0):
             raise TooFewRecords(_too_few(draws, n))
-        n_next = CONDITIONED_BATCH if others else min(_n_next(draws, n), limit - draws.n_drawn)
+        n_next = min(CONDITIONED_BATCH if others else _n_next(draws, n), limit - draws.n_drawn)
         records = draw(n_next, given).cpu().numpy()
         draws.n_drawn += len(records)
         for attribute, level in others.items():

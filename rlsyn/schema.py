@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Hashable, Iterable
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -20,7 +21,7 @@ from rlsyn.values.categories import category_text
 from rlsyn.values.dates import are_dates, are_days_of_a_spreadsheet, look_like_dates
 from rlsyn.values.forms import first_form, first_text, value_form
 from rlsyn.values.identifiers import MIN_DISTINCT, are_numbers_of_rows, bare_name, is_named_like_one
-from rlsyn.values.numbers import are_numbers, as_written
+from rlsyn.values.numbers import MAX_DECIMALS, are_numbers, as_written, count_decimals
 from rlsyn.yaml_fields import check_fields, read_yaml, short
 
 Kind = Literal["numeric", "integer", "binary", "categorical"]
@@ -32,7 +33,6 @@ MIN_ROWS = 20
 """Fewer rows than this cannot be split, learned from or evaluated."""
 MIN_PEOPLE = 3
 """What fewer have tells of them: of several texts so many share one, or they are notes."""
-MAX_DECIMALS = 10
 MAX_CLASSES = 10
 """A label of up to so many whole numbers is a class (a stage, a grade), one of more is a quantity."""
 
@@ -64,6 +64,11 @@ class Column:
             raise ValueError(
                 f"Column {self.name!r}: binary and categorical columns list their categories, others have none; "
                 f"got kind {self.kind!r} with {len(self.categories)} categories."
+            )
+        texts = {category_text(category) for category in self.categories}
+        if len(texts) < len(self.categories) or (self.kind == "binary" and len(texts) != 2):
+            raise ValueError(
+                f"Column {self.name!r}: categories must be different, and two if it is binary, got {short(self.categories)}."
             )
 
     @property
@@ -98,9 +103,7 @@ class Schema:
     def __post_init__(self) -> None:
         if not self.columns:
             raise ValueError("A schema needs at least one column, got none.")
-        duplicates = sorted({name for name in self.names if self.names.count(name) > 1})
-        if duplicates:
-            raise ValueError(f"Column names must be unique, got {duplicates} more than once. Rename them.")
+        _check_unique(self.names)
         if self.label is not None:
             self[self.label]
         if self.group is not None and self.group in self.names:
@@ -130,6 +133,7 @@ class Schema:
         """
         if self.group is not None and self.group not in table:
             raise ValueError(f"The table lacks the group column {self.group!r}; it has {list(table.columns)[:20]}.")
+        _check_unique(table.columns)
         for column in self.columns:
             if column.name not in table:
                 raise ValueError(f"The table lacks column {column.name!r}; it has {list(table.columns)[:20]}.")
@@ -196,10 +200,6 @@ def _read_column(number: int, fields: Any) -> Column:
                 f"Column {name!r}: categories must be texts, numbers, true or false, got {short(category)}. "
                 "Put dates and other texts in quotes."
             )
-    if len(set(categories)) < len(categories) or (given["kind"] == "binary" and len(categories) != 2):
-        raise ValueError(
-            f"Column {name!r}: categories must be different, and two if it is binary, got {short(categories)}."
-        )
     if not 0 <= given.get("decimals", 0) <= MAX_DECIMALS:
         raise ValueError(f"Column {name!r}: decimals must be 0 to {MAX_DECIMALS}, got {given['decimals']}.")
     return Column(**{**given, "categories": tuple(categories)})
@@ -220,6 +220,9 @@ def given_or_inferred(
         return infer_schema(table, label, group)
     if label is not None or group is not None:
         raise ValueError("Give either a schema, which names label and group, or label and group; got both.")
+    if schema.group in table:
+        _check_unique(table.columns)
+        _check_group(table[schema.group])
     return schema
 
 
@@ -251,24 +254,15 @@ def infer_schema(
         raise ValueError(
             f"Column names must be text, got {[n for n in names if not isinstance(n, str)][:5]}. Rename them."
         )
-    duplicates = sorted({name for name in names if names.count(name) > 1})
-    if duplicates:
-        raise ValueError(f"Column names must be unique, got {duplicates} more than once. Rename them in the file.")
+    _check_unique(table.columns)
+    label, group = (None if one is None else str(one) for one in (label, group))  # of NumPy, YAML cannot write them
     if len(table) < MIN_ROWS:
         raise ValueError(f"A table needs at least {MIN_ROWS} rows to learn from, got {len(table)}.")
     for role, name in (("label", label), ("group", group)):
         if name is not None and name not in names:
             raise ValueError(unknown_name(f"{role} column", name, names))
-    if group is not None and table[group].isna().any():
-        raise ValueError(
-            f"The group column {group!r} must be known in every row, got {int(table[group].isna().sum())} missing of "
-            f"{len(table)}. Remove those rows."
-        )
-    if group is not None and (n_twice := len(set(table[group])) - len({bare_name(one) for one in table[group]})):
-        raise ValueError(
-            f"The group column {group!r} must name a person always alike, got {n_twice} names that are another one but for "
-            "blanks around them. Remove the blanks."
-        )
+    if group is not None:
+        _check_group(table[group])
     people, units = None if group is None else table[group], units or {}
     columns = []
     for name in names:
@@ -299,12 +293,15 @@ def infer_column(values: pd.Series, keep_integer: bool = False, people: pd.Serie
     missing = len(present) < len(values)
     if pd.api.types.is_datetime64_any_dtype(values) or isinstance(values.dtype, pd.PeriodDtype):
         raise ValueError(_refusal(name, "holds dates", str(present.iloc[0]) if len(present) else "NaT"))
+    if pd.api.types.is_timedelta64_dtype(values):
+        what_to_do = f"Turn them into numbers (days), or leave the column out with --drop {_shell(name)}."
+        raise ValueError(f"Column {name!r} holds durations. {what_to_do}")
     if len(present) == 0:
         return Column(name, "numeric", missing=True)
-    if pd.api.types.is_bool_dtype(values) or not pd.api.types.is_numeric_dtype(values):
+    present = as_written(present)
+    if pd.api.types.is_bool_dtype(present) or not pd.api.types.is_numeric_dtype(present):
         owners = pd.Series(range(len(values))) if people is None else people.reset_index(drop=True)
         return _infer_text(name, present, len(values), owners)
-    present = as_written(present)
     numbers = present.to_numpy(dtype=float)
     if np.isinf(numbers).any():
         raise ValueError(
@@ -329,19 +326,6 @@ def infer_column(values: pd.Series, keep_integer: bool = False, people: pd.Serie
     return Column(name, "numeric", decimals=count_decimals(distinct), missing=missing)
 
 
-def count_decimals(values: np.ndarray) -> int | None:
-    """Digits after the point that write every value; `None` when more than ten are needed.
-
-    Example:
-        >>> count_decimals(np.array([1.5, 2.25, 3.0]))
-        2
-    """
-    for decimals in range(MAX_DECIMALS + 1):
-        if np.allclose(values, np.round(values, decimals), rtol=1e-12, atol=0):
-            return decimals
-    return None
-
-
 def _infer_text(name: str, present: pd.Series, n_rows: int, owners: pd.Series) -> Column:
     missing, texts = len(present) < n_rows, present.astype(str)
     if not all(isinstance(value, Hashable) for value in present):
@@ -351,7 +335,9 @@ def _infer_text(name: str, present: pd.Series, n_rows: int, owners: pd.Series) -
     if look_like_dates(texts):
         raise ValueError(_refusal(name, "holds dates", example, _INSTEAD_OF_DATES))
     distinct = pd.Series(texts.unique())
-    are_codes = distinct.str.fullmatch(r"0\d+").any()
+    dtype, are_codes = present.dtype, distinct.str.fullmatch(r"0\d+").any()
+    # Numbers of sites or wards that the table itself has as categories.
+    are_codes |= isinstance(dtype, pd.CategoricalDtype) and pd.api.types.is_numeric_dtype(dtype.categories.dtype)
     if n_distinct > MAX_CLASSES and not are_codes and are_numbers(distinct).mean() > 0.5:
         numbers = pd.to_numeric(texts.str.replace(",", "."), errors="coerce")
         odd = texts[numbers.isna()] if numbers.isna().any() else texts
@@ -375,14 +361,16 @@ def _infer_text(name: str, present: pd.Series, n_rows: int, owners: pd.Series) -
     most = owners[texts.index].groupby(texts).nunique().max()
     if owners.nunique() >= MIN_ROWS and n_distinct > 1 and not are_two_words and most < MIN_PEOPLE:
         raise ValueError(_refusal(name, f"has no text that {MIN_PEOPLE} people share (free text)", example))
-    return Column(name, "binary" if n_distinct == 2 else "categorical", _to_categories(present), missing=missing)
+    categories = _to_categories(present)
+    return Column(name, "binary" if len(categories) == 2 else "categorical", categories, missing=missing)
 
 
 def _to_categories(present: pd.Series) -> tuple[Category, ...]:
     distinct = [value.item() if hasattr(value, "item") else value for value in present.unique()]
     distinct = [int(v) if isinstance(v, float) and v.is_integer() else v for v in distinct]
     plain = [value if isinstance(value, (str, int, float, bool)) else str(value) for value in distinct]
-    return tuple(sorted(plain, key=lambda value: (isinstance(value, str), value)))
+    by_text = {category_text(value): value for value in plain}
+    return tuple(sorted(by_text.values(), key=lambda value: (isinstance(value, str), value)))
 
 
 _INSTEAD_OF_DATES = "or turn them into numbers (an age, days since a visit) "
@@ -415,6 +403,24 @@ def _shell(name: str) -> str:
     return name if re.fullmatch(r"[\w.-]+", name) else f"'{name}'"
 
 
+def _check_unique(names: Iterable[Hashable]) -> None:
+    if duplicates := sorted({str(name) for name, count in Counter(names).items() if count > 1}):
+        raise ValueError(f"Column names must be unique, got {duplicates} more than once. Rename them.")
+
+
+def _check_group(values: pd.Series) -> None:
+    if values.isna().any():
+        raise ValueError(
+            f"The group column {values.name!r} must be known in every row, got {int(values.isna().sum())} missing of "
+            f"{len(values)}. Remove those rows."
+        )
+    if n_twice := len(set(values)) - len({bare_name(one) for one in values}):
+        raise ValueError(
+            f"The group column {values.name!r} must name a person always alike, got {n_twice} names that are another one "
+            "but for blanks around them. Remove the blanks."
+        )
+
+
 def _check_label(values: pd.Series) -> None:
     name, n_missing = values.name, int(values.isna().sum())
     if n_missing:
@@ -427,7 +433,7 @@ def _check_label(values: pd.Series) -> None:
 
 
 def _validate_column(column: Column, values: pd.Series) -> None:
-    present = values.dropna()
+    present = as_written(values.dropna())
     if not column.missing and len(present) < len(values):
         raise ValueError(f"Column {column.name!r} may not be missing, got {len(values) - len(present)} missing values.")
     if column.is_discrete:
@@ -436,7 +442,7 @@ def _validate_column(column: Column, values: pd.Series) -> None:
         if unknown:
             known = list(column.categories)[:10]
             raise ValueError(f"Column {column.name!r} must hold one of {known}, got {unknown[:5]}.")
-    elif not pd.api.types.is_numeric_dtype(values) and len(present):
+    elif not pd.api.types.is_numeric_dtype(present) and len(present):
         raise ValueError(f"Column {column.name!r} must hold numbers, got {first_text(values)}.")
     elif np.isinf(present.to_numpy(dtype=float)).any():
         raise ValueError(f"Column {column.name!r} must hold finite numbers, got infinite ones.")

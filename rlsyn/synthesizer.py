@@ -85,8 +85,8 @@ class RLSyn:
         ppo_kwargs: The former name of `algo_kwargs`, for PPO.
         rollout_buffer_kwargs: Arguments of `RecordRolloutBuffer`.
         average_decay: Share of the old weights in the average of the policy over rollouts; 0 for the last weights.
-        select: Whether to keep the policy that the cloning's validation people speak best of, whom the discriminator
-            then does not see, or PPO's last; by default where these are enough (`rlsyn.selection.suffices`).
+        select: Whether to keep the policy that the cloning's validation people, then unseen by the discriminator, speak
+            best of, or PPO's last; by default where they suffice, of one clone and without reward terms of your own.
         temperature: Of `sample`.
         seed: Seed of everything random in `fit` and, unless it gets its own, `sample`.
         device: `"auto"`, `"cpu"` or `"cuda"`.
@@ -229,6 +229,8 @@ class RLSyn:
             TypeError: The callback is none.
         """
         own = own_callbacks(callback)
+        if resume and run_dir is None:
+            raise ValueError("resume goes on from a run_dir, got none. Give fit(..., run_dir=...).")
         deadline = None if self.max_seconds is None else time.monotonic() + self.max_seconds
         schema = given_or_inferred(train, label, group, schema)
         encoding = self.prepare(train, schema)
@@ -319,13 +321,12 @@ class RLSyn:
                 records met the conditions or obeyed the rules.
             RuntimeError: Before `fit`.
         """
-        if temperature is not None and not temperature > 0:
-            raise ValueError(f"temperature must be above 0, got {temperature}.")
-        seed = self.seed if seed is None else seed
-        check_seed(seed)
+        heat = self.temperature if temperature is None else temperature
+        if isinstance(heat, bool | str) or not heat > 0:
+            raise ValueError(f"temperature must be a number above 0, got {heat!r}.")
+        check_seed(seed := self.seed if seed is None else seed)
         rng = np.random.default_rng(seed)
-        actors, heat = self.training.actors, temperature or self.temperature
-        draw = actors.draw_fn(policy, int(rng.integers(2**62)), heat)
+        draw = self.training.actors.draw_fn(policy, int(rng.integers(2**62)), heat)
         draws = draw_table(draw, self.encoding, n, rng, where, rules, max_draws)
         self.acceptance_rate, self.rule_acceptance = draws.acceptance_rate, draws.rule_acceptance
         return draws.table(n)
@@ -399,9 +400,8 @@ class RLSyn:
         return reward
 
     def _total_timesteps(self) -> int:
-        if self.total_timesteps is not None:
-            return self.total_timesteps
-        return N_ROLLOUTS * self.n_records * len(self.encoding.levels)
+        default = N_ROLLOUTS * self.n_records * len(self.encoding.levels)
+        return default if self.total_timesteps is None else self.total_timesteps
 
     def _clone(self, records: np.ndarray, people: np.ndarray) -> None:
         arguments = {"seed": self.seed, **self.warm_start_kwargs}

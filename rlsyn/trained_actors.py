@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -95,10 +96,13 @@ class TrainedActors:
         made = [self.last]
         if self.selected.actor is not None and self.selected.n_steps > 0:
             made.append(self.selected.actor)
-        for actor in made:
+        calibrated = [deepcopy(actor) for actor in made]  # an interrupt leaves all as they were
+        for actor in calibrated:
             # Common random numbers, as the selected policy may be the last one.
             generator = torch.Generator(device=self.policy.device).manual_seed(torch.initial_seed())
             calibrate_marginals(self.policy, marginals, generator=generator, actor=actor)
+        for actor, new in zip(made, calibrated, strict=True):
+            actor.load_state_dict(new.state_dict())
 
     def state_dict(self) -> dict[str, Any]:
         """All but what the policy's own state holds, as tensors and plain values."""

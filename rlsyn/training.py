@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback
-from stable_baselines3.common.logger import configure
+from stable_baselines3.common.logger import Logger, configure
 
 from rlsyn.algorithms.making import Making, make_algorithm
 from rlsyn.algorithms.running import RelabelCallback, run_algorithm
@@ -115,7 +115,8 @@ class Training:
         left = max(0, -(-(total_timesteps - self.model.num_timesteps) // self.rollout) * self.rollout)
         encoding, begun = self.making.encoding, ("time/total_timesteps", self.model.num_timesteps)
         with rows_kept(Path(run_dir) / "progress.csv", *begun) if run_dir else nullcontext():
-            logger = configure(str(run_dir) if run_dir else None, ["csv", "tensorboard"] if run_dir else [])
+            # SB3's `configure` would make a folder where nothing is to be written.
+            logger = configure(str(run_dir), ["csv", "tensorboard"]) if run_dir else Logger(None, [])
             if run_dir:
                 drop_curves_beyond(logger, run_dir, self.model.num_timesteps)
             self.model.set_logger(logger)

@@ -281,6 +281,20 @@ def _category(column):
     return lambda value: next(category for category in column.categories if category == value)
 
 
+@pytest.mark.parametrize("values", DISCRETE.values(), ids=DISCRETE)
+def test_dtypes_are_the_same_whichever_levels_are_drawn(values):
+    levels = CategoryLevels.fit(infer_column(values), values)
+    every = np.arange(levels.n_levels)
+    assert len({levels.decode(some, np.random.default_rng(0)).dtype for some in (every, *every[:, None])}) == 1
+
+
+def test_whole_numbers_that_may_be_missing_have_one_dtype():
+    values = pd.Series([*range(39), None] * 2, name="visits")
+    levels = fit(values)
+    for some in ([0], [levels.n_levels - 1], [0, levels.n_levels - 1]):
+        assert levels.decode(np.array(some), np.random.default_rng(0)).dtype == "Int64"
+
+
 def test_unknown_category_is_refused_by_name():
     levels = CategoryLevels.fit(infer_column(text(["a", "b"])), text(["a", "b"]))
     with pytest.raises(ValueError, match=r"'x' must hold one of \['a', 'b'\], got 'z', which no training row has"):

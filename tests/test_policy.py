@@ -164,6 +164,41 @@ def test_forward_notices_when_observations_do_not_follow_from_its_last_step(poli
         assert torch.allclose(log_probability, expected, atol=1e-5)
 
 
+def test_predict_costs_each_step_once(policy, monkeypatch):
+    """SB3's `predict` turns training mode off at every step: the record so far was computed again each time."""
+    replayed = []
+    replay = policy._replay
+    monkeypatch.setattr(policy, "_replay", lambda observations: replayed.append(1) or replay(observations))
+    policy.set_training_mode(True)
+    env = make_ppo(policy.encoding).env
+    observations = env.reset()
+    for _ in range(policy.n_attributes):
+        actions, _ = policy.predict(observations)
+        observations, *_ = env.step(actions)
+    assert len(replayed) == 1
+    policy.set_training_mode(True)
+    policy.set_training_mode(False)
+    policy.predict(env.reset())
+    assert len(replayed) == 2
+
+
+def test_one_attribute_trains_with_sb3s_own_buffer():
+    sexes = pd.DataFrame({"sex": ["f", "m"] * 20})
+    encoding = Encoding.fit(sexes, infer_schema(sexes))
+    env = RecordVecEnv(encoding.n_levels, 32, lambda records: records[:, 0] == 0)
+    model = PPO(AutoregressivePolicy, env, n_steps=1, batch_size=32, policy_kwargs={"encoding": encoding}, device="cpu")
+    model.learn(64)
+    assert model.num_timesteps == 64
+
+
+def test_arguments_of_the_optimizer_leave_the_others_of_sb3(encoding):
+    epsilons = {
+        make_ppo(encoding, policy_kwargs={"optimizer_kwargs": kwargs}).policy.optimizer.defaults["eps"]
+        for kwargs in (None, {}, {"weight_decay": 1e-4})
+    }
+    assert epsilons == {1e-5}
+
+
 def test_forward_refuses_records_filled_in_unequally(policy, records):
     observations = records[:2] + 1
     observations[0, 2:], observations[1, 3:] = 0, 0

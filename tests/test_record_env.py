@@ -44,6 +44,11 @@ def test_options_of_a_file_are_refused_where_there_is_none(env_id, option):
         gym.make(env_id, **option)
 
 
+def test_seed_makes_a_random_order():
+    names = [gym.make("BreastCancer-v0", order="random", seed=seed).unwrapped.names for seed in (0, 0, 5)]
+    assert names[0] == names[1] != names[2]
+
+
 def test_sb3_makes_the_environment_by_its_id():
     assert PPO("MlpPolicy", "BreastCancer-v0", device="cpu").env.num_envs == 1
     vec_env = make_vec_env("BreastCancer-v0", n_envs=2, env_kwargs={"invalid_level": "wrap"})
@@ -82,6 +87,14 @@ def test_invalid_level_wraps_when_asked_to():
     env = RecordEnv(N_LEVELS, invalid_level="wrap")
     env.reset()
     assert env.step(4)[0].tolist() == [2, 0, 0, 0]
+
+
+@pytest.mark.parametrize(("action_space", "action"), [("discrete", 0.7), ("discrete", np.nan), ("box", np.nan)])
+def test_actions_that_are_no_levels_are_refused(action_space, action):
+    env = RecordEnv([3, 2], action_space=action_space)
+    env.reset()
+    with pytest.raises(ValueError, match="Actions must be"):
+        env.step(np.array([action]))
 
 
 def test_step_after_the_end_raises():

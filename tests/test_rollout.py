@@ -63,6 +63,11 @@ def test_default_is_the_advantage_of_stable_baselines3():
     np.testing.assert_allclose(buffer.advantages, buffer.returns - buffer.values, atol=1e-5)
 
 
+def test_mean_baseline_refuses_returns_that_hold_values():
+    with pytest.raises(ValueError, match=r"gae_lambda must be 1 .*got 0\.95"):
+        RecordRolloutBuffer(2, spaces.MultiDiscrete([5, 5]), spaces.Discrete(4), baseline="mean", gae_lambda=0.95)
+
+
 def test_unknown_baseline_raises():
     with pytest.raises(ValueError, match="critic"):
         filled(baseline="none")

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,8 @@ import pytest
 from rlsyn.constraints import constraints_from
 from rlsyn.evaluation.features import column_numbers
 from rlsyn.names import unknown_name
-from rlsyn.schema import Column, Schema, count_decimals, infer_column, infer_schema
+from rlsyn.schema import Column, Schema, given_or_inferred, infer_column, infer_schema
+from rlsyn.values.numbers import count_decimals
 
 DAYS = pd.date_range("2019-01-01", periods=60)
 
@@ -41,6 +43,14 @@ KINDS = {
     "constant text": (text(["CH", "CH"]), "categorical", ("CH",)),
     "all missing": (pd.Series([np.nan, np.nan]), "numeric", ()),
     "all missing text": (text([None, None]), "numeric", ()),
+    "objects of a transposed table": (text([1.5, None, 2.25, 3]), "numeric", ()),
+    "whole objects": (text([3, 1, None, 40]), "integer", ()),
+    "0 and 1 written in two ways": (text([0, 1, 0.0, 1.0]), "binary", (0, 1)),
+    "1 written in two ways": (text([1, 1.0, None]), "integer", ()),
+    "1 and true": (text([True, 1, None]), "categorical", (True,)),
+    "1 as number and text": (text([1, "1", "x"]), "binary", ("1", "x")),
+    "numbers of a database": (text([Decimal("1.50"), Decimal("2.25"), Decimal(3), None]), "numeric", ()),
+    "sites": (pd.Series(pd.Categorical([*range(30)] * 3)), "categorical", tuple(range(30))),
 }
 
 REFUSED = {
@@ -85,6 +95,7 @@ REFUSED = {
     "clock times": text([f"{i % 24:02d}:30" for i in range(300)]),
     "doses": text([f"{i % 40} mg" for i in range(300)]),
     "lists": text([[i % 3] for i in range(60)]),
+    "durations": pd.Series(pd.to_timedelta(np.arange(60) % 4, unit="D")),
     "infinite": pd.Series([1.5, np.inf] * 30),
     "infinite downwards": pd.Series([1.5, -np.inf, 2.5] * 20),
     "ten thousand categories": text([f"code {i % 10_000}" for i in range(20_001)]),
@@ -367,16 +378,42 @@ def test_validate_accepts_categories_that_became_floats(patients):
         (lambda: Column("x", "ordinal"), "'x': kind must be one of"),
         (lambda: Column("x", "categorical"), "'x': binary and categorical columns list their categories"),
         (lambda: Column("x", "numeric", ("a",)), "'x': binary and categorical columns list their categories"),
+        (lambda: Column("x", "binary", ("a",)), "two if it is binary"),
+        (lambda: Column("x", "categorical", ("1", 1)), "must be different"),
         (lambda: Schema(()), "at least one column"),
         (lambda: Schema((Column("x", "numeric"), Column("x", "integer"))), r"unique, got \['x'\]"),
         (lambda: Schema((Column("x", "numeric"),), label="y"), "Unknown column 'y'"),
         (lambda: Schema((Column("x", "numeric"),), group="x"), "cannot be generated as well"),
     ],
-    ids=["kind", "no categories", "needless categories", "no column", "duplicate", "label", "group"],
+    ids=[
+        "kind",
+        "no categories",
+        "needless categories",
+        "one of two",
+        "alike",
+        "no column",
+        "duplicate",
+        "label",
+        "group",
+    ],
 )
 def test_schema_refuses_what_contradicts_itself(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_a_given_schema_is_as_strict_about_people_and_names_as_an_inferred_one(patients):
+    table = patients.assign(person=np.arange(len(patients)) // 2)
+    schema = infer_schema(table, label="died", group="person")
+    assert given_or_inferred(table, schema=schema) is schema
+    with pytest.raises(ValueError, match="must be known in every row, got 3 missing"):
+        given_or_inferred(table.assign(person=table["person"].where(table.index > 2)), schema=schema)
+    with pytest.raises(ValueError, match=r"must be unique, got \['age'\]"):
+        schema.validate(pd.concat([table, table[["age"]]], axis=1))
+
+
+def test_names_of_numpy_are_plain_text(patients):
+    assert type(infer_schema(patients, label=np.str_("died")).label) is str
 
 
 def test_unknown_name_proposes_the_closest_or_lists_the_known():

@@ -15,6 +15,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from envs.record_vec_env import RecordVecEnv
 from rlsyn.constraints import Constraint
 from rlsyn.encoding import Encoding
+from rlsyn.networks.autoregressive import LevelHeads
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.schema import infer_schema
 from rlsyn.selection import PARTS, Criterion, Selected, SelectionCallback, suffices
@@ -204,6 +205,30 @@ def test_interrupt_after_the_last_rollout_is_made_good_by_a_resume(patients, tmp
         assert list(resumed.selected.scores) == [0, 32 * patients.shape[1]]
         assert calls == [1]
         assert RLSyn.load(tmp_path).training.actors.is_finished
+
+
+def test_interrupt_while_marginals_are_calibrated_leaves_the_policy_for_a_resume(patients, tmp_path, monkeypatch):
+    whole = tiny(patients, 1).fit(patients, label="died")
+    shift, shifts = LevelHeads.shift_biases, []
+
+    def shift_once(*args):
+        shifts.append(1)
+        if len(shifts) > 1:
+            raise KeyboardInterrupt
+        shift(*args)
+
+    calibrate = TrainedActors.calibrate
+    monkeypatch.setattr(
+        TrainedActors,
+        "calibrate",
+        lambda *args: monkeypatch.setattr(LevelHeads, "shift_biases", shift_once) or calibrate(*args),
+    )
+    with pytest.raises(KeyboardInterrupt):
+        tiny(patients, 1).fit(patients, label="died", run_dir=tmp_path)
+    assert len(shifts) == 2
+    monkeypatch.undo()
+    resumed = tiny(patients, 1).fit(patients, label="died", run_dir=tmp_path, resume=True)
+    pd.testing.assert_frame_equal(resumed.sample(500), whole.sample(500))
 
 
 def test_average_is_exponential_and_is_what_is_sampled(patients, tmp_path):

@@ -1,6 +1,7 @@
 """RLSyn's contract: fit, sample, conditions, save and load, what is logged, and that PPO helps."""
 
 import logging
+import tempfile
 from dataclasses import replace
 
 import numpy as np
@@ -123,8 +124,24 @@ def test_impossible_conditions_raise(fitted, where, message):
 
 
 def test_condition_that_is_too_rare_raises_with_the_share_found(fitted):
-    with pytest.raises(ValueError, match="of 4096 drawn records met the conditions"):
+    with pytest.raises(ValueError, match="of 4000 drawn records met the conditions"):
         fitted.sample(4_000, where={"site": "Zug"}, max_draws=4_000)
+    with pytest.raises(ValueError, match="of 10 drawn records met the conditions, 11 were wanted"):
+        fitted.sample(11, where={"site": "Zug"}, max_draws=10)
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "message"),
+    [
+        ({"max_draws": 0}, "max_draws must be a whole number of at least 1, got 0"),
+        ({"max_draws": 2.5}, "max_draws must be a whole number"),
+        ({"temperature": "hot"}, "temperature must be a number above 0, got 'hot'"),
+        ({"temperature": 0}, "temperature must be a number above 0, got 0"),
+    ],
+)
+def test_impossible_ways_of_sampling_are_refused(fitted, kwargs, message):
+    with pytest.raises(ValueError, match=message):
+        fitted.sample(5, **kwargs)
 
 
 @pytest.mark.parametrize(
@@ -217,6 +234,17 @@ def test_damaged_checkpoint_is_named(fitted, tmp_path):
 def test_schema_and_label_together_raise(patients, fitted):
     with pytest.raises(ValueError, match="got both"):
         RLSyn().fit(patients, label="died", schema=fitted.schema)
+
+
+def test_resume_needs_a_run_directory(patients):
+    with pytest.raises(ValueError, match="resume goes on from a run_dir, got none"):
+        tiny(patients, 1).fit(patients, label="died", resume=True)
+
+
+def test_nothing_is_written_without_a_run_directory(patients, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    tiny(patients, 1).fit(patients, label="died")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_table_of_one_column_can_be_learned(patients, tmp_path):

@@ -28,8 +28,8 @@ from rlsyn.evaluation.features import (
 from rlsyn.evaluation.measure import Measure, Measurement, Tables
 from rlsyn.evaluation.score_rows import Key, attempt, cost_rows, measure_rows, scores_table, utility_rows
 from rlsyn.names import listed
-from rlsyn.schema import Column, Schema, count_decimals
-from rlsyn.values.numbers import as_written
+from rlsyn.schema import Column, Schema
+from rlsyn.values.numbers import as_written, count_decimals
 
 MANY_COPIES = 0.5
 FEW_PEOPLE = 50

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
+MAX_DECIMALS = 10
+_PLAIN = ("integer", "floating", "mixed-integer-float", "decimal")
 _THOUSANDS = r"(?<=\d)['\u2019\u00a0\u202f ](?=\d{3}(?!\d))"
 _POINTS_OF_THOUSANDS = r"(?<=\d)\.(?=\d{3}(?:\.\d{3})*,)"
 _UNIT = r"^[\d.,]+\s*(?!st$|nd$|rd$|th$)((?:[^\W\d_]{2}|°)\D*)$"
@@ -31,8 +34,28 @@ def are_numbers(texts: pd.Series) -> pd.Series:
     return is_number | ((low >= 30) & (high > low)) | is_time
 
 
+def count_decimals(values: np.ndarray) -> int | None:
+    """Digits after the point that write every value; `None` when more than ten are needed.
+
+    Example:
+        >>> count_decimals(np.array([1.5, 2.25, 3.0]))
+        2
+    """
+    for decimals in range(MAX_DECIMALS + 1):
+        if np.allclose(values, np.round(values, decimals), rtol=1e-12, atol=0):
+            return decimals
+    return None
+
+
 def as_written(values: pd.Series) -> pd.Series:
-    """The values, floats of fewer than 64 bits as what they print as: 37.4, where the 32 bits are 37.40000153."""
+    """The values, floats of fewer than 64 bits as what they print as: 37.4, where the 32 bits are 37.40000153.
+
+    Objects that are all numbers, as a database or a table that was turned gives them, are numbers of 64 bits.
+    """
+    if values.dtype == object:
+        if pd.api.types.infer_dtype(values, skipna=True) not in _PLAIN:
+            return values
+        return pd.Series(values.to_numpy(dtype=float, na_value=np.nan), values.index, name=values.name)
     if values.dtype not in ("float16", "float32", "Float32"):
         return values
     return pd.to_numeric(values.astype(str), errors="coerce")

@@ -11,7 +11,8 @@ import pandas as pd
 from rlsyn.constraints import Constraint
 from rlsyn.datasets.aireadi.release import Note, information
 from rlsyn.datasets.simulated_aireadi_columns import GROUP, aireadi_schema
-from rlsyn.schema import Column, Schema, count_decimals
+from rlsyn.schema import Column, Schema
+from rlsyn.values.numbers import count_decimals
 
 MAX_READ_DECIMALS = 4
 """More digits than this are those of a computation, not of a laboratory."""
