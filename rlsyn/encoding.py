@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
 from pathlib import Path
@@ -36,10 +36,6 @@ class Encoding:
 
     schema: Schema
     levels: tuple[Levels, ...]
-    _inputs: tuple[np.ndarray, np.ndarray] = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_inputs", self._make_inputs())
 
     @classmethod
     def fit(
@@ -140,7 +136,8 @@ class Encoding:
         """
         return self._inputs
 
-    def _make_inputs(self) -> tuple[np.ndarray, np.ndarray]:
+    @cached_property
+    def _inputs(self) -> tuple[np.ndarray, np.ndarray]:
         features = [levels.features() for levels in self.levels]
         attribute = np.repeat(np.arange(len(features)), [block.shape[1] for block in features])
         table = np.zeros((len(attribute), int(self.n_levels.max())), dtype=np.float32)

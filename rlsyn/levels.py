@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
@@ -140,10 +140,6 @@ class QuantileLevels:
     grid_shares: np.ndarray
     centers: np.ndarray
     missing: bool
-    _edges: np.ndarray = field(init=False, repr=False, compare=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_edges", np.array([interval.lower for interval in self.bins[1:]]))
 
     @classmethod
     def fit(
@@ -207,7 +203,7 @@ class QuantileLevels:
             ValueError: A missing value where no training row has one.
         """
         numbers = values.to_numpy(dtype=float, na_value=np.nan)
-        codes = np.searchsorted(self._edges, numbers, side="right")
+        codes = np.searchsorted([interval.lower for interval in self.bins[1:]], numbers, side="right")
         absent = np.isnan(numbers) | (len(self.bins) == 0)
         return _fill_missing(self.column, codes, absent, len(self.bins), self.missing)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property, reduce
 
 import numpy as np
@@ -46,10 +46,10 @@ class Repair:
 
     rules: Sequence[Constraint]
     levels: Sequence[Levels]
-    _by_name: dict[str, Levels] = field(init=False, repr=False, compare=False)
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "_by_name", {levels.column.name: levels for levels in self.levels})
+    @cached_property
+    def _by_name(self) -> dict[str, Levels]:
+        return {levels.column.name: levels for levels in self.levels}
 
     def allowed_levels(self) -> list[np.ndarray]:
         """For each attribute which of its levels can obey the rules about that column alone, `(n_levels,)` bool.
