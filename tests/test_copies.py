@@ -11,31 +11,35 @@ from rlsyn.evaluation.features import FeatureEncoder, NotComputableError
 from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.privacy.copies import (
     COPIES,
-    _is_near,
     _near_estimate,
-    closest_records,
     compute_copies,
     compute_real_copies,
     exact_copies,
-    near_copy_share,
+    near_copies,
     people_with_an_equal_row,
-    singled_out_share,
 )
 from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighbours, nearest_of_two_people
 from rlsyn.schema import Column, Schema
 
 
+NEAR, OF_ONE = "near copies", "near copies of one person"
+
+
+def share(metric, train, test, synthetic, schema=SCHEMA):
+    return compute_copies(Tables(train, test, synthetic, schema, with_intervals=False)).estimates[metric].value
+
+
 def test_copies_of_train_are_copies(train, test):
     copy = train.drop(columns="person").sample(frac=1, random_state=0)
-    assert near_copy_share(train, test, copy, SCHEMA) == 1
+    assert share(NEAR, train, test, copy) == 1
     assert exact_copies(train, copy, SCHEMA) == len(train)
 
 
 def test_fresh_rows_are_as_near_as_the_test_rows(train, test, synthetic):
-    assert near_copy_share(train, test, synthetic, SCHEMA) < 0.05
-    assert near_copy_share(train, test, test, SCHEMA) <= 0.02
+    assert share(NEAR, train, test, synthetic) < 0.05
+    assert share(NEAR, train, test, test) <= 0.02
     noise = shuffle(make_patients(450, 3)).assign(pressure=np.random.default_rng(0).uniform(0, 1_000, 450))
-    assert near_copy_share(train, test, noise, SCHEMA) < 0.01
+    assert share(NEAR, train, test, noise) < 0.01
 
 
 def test_a_planted_copy_is_counted(train, synthetic):
@@ -61,21 +65,21 @@ def test_copies_among_few_distinct_rows_are_near_copies():
     schema = Schema((Column("sex", "binary", ("f", "m")), Column("smoker", "binary", (0, 1))))
     rng = np.random.default_rng(0)
     train, test = (pd.DataFrame({"sex": rng.choice(["f", "m"], 100), "smoker": rng.integers(0, 2, 100)}) for _ in "ab")
-    assert near_copy_share(train, test, train, schema) == 1
+    assert share(NEAR, train, test, train, schema) == 1
 
 
 def test_rows_changed_a_little_are_near_copies_though_some_people_are_alike(train, test):
     alike = pd.concat([test, train.iloc[:10]])
     assert exact_copies(train, alike, SCHEMA) == 10  # more than 1 % of the test rows
-    assert near_copy_share(train, alike, train.assign(pressure=train["pressure"] + 0.01), SCHEMA) == 1
-    assert near_copy_share(train, alike, test, SCHEMA) < 0.05
+    assert share(NEAR, train, alike, train.assign(pressure=train["pressure"] + 0.01)) == 1
+    assert share(NEAR, train, alike, test) < 0.05
 
 
 def test_digits_that_train_does_not_have_hide_no_copy(train):
     finer = train.assign(age=train["age"] + 1e-7, bmi=train["bmi"] - 0.04)
     assert exact_copies(train, finer, SCHEMA) == len(train)
     assert exact_copies(train, train.assign(bmi=train["bmi"] + 0.1), SCHEMA) == train["bmi"].isna().sum()
-    assert near_copy_share(train, make_patients(200, 9), finer, SCHEMA) == 1
+    assert share(NEAR, train, make_patients(200, 9), finer) == 1
 
 
 def test_copies_that_single_out_a_row_are_told_from_those_of_common_rows(train, test, synthetic):
@@ -122,12 +126,12 @@ def test_copies_of_people_unlike_all_others_single_them_out():
         row[rng.choice(60, 2, replace=False)] ^= 1
     leaky = synthetic.copy()
     leaky.iloc[::10] = copies
-    assert near_copy_share(train, test, leaky, schema) == near_copy_share(train, test, synthetic, schema)
-    assert singled_out_share(train, test, leaky, schema) == singled_out_share(train, test, synthetic, schema) + 0.1
-    found = compute_copies(Tables(train, test, leaky, schema)).estimates["near copies of one person"]
-    assert found.value == singled_out_share(train, test, leaky, schema) and found.low > 0.05
+    assert share(NEAR, train, test, leaky, schema) == share(NEAR, train, test, synthetic, schema)
+    assert share(OF_ONE, train, test, leaky, schema) == share(OF_ONE, train, test, synthetic, schema) + 0.1
+    found = compute_copies(Tables(train, test, leaky, schema)).estimates[OF_ONE]
+    assert found.low > 0.05
     of_train_too = pd.concat([test, train.iloc[:100:10]])  # such test rows stand out beside a train row as copies do
-    assert singled_out_share(train, of_train_too, leaky, schema) == found.value
+    assert share(OF_ONE, train, of_train_too, leaky, schema) == found.value
 
 
 def test_a_person_is_singled_out_whose_rows_are_alike(train, test):
@@ -136,7 +140,7 @@ def test_a_person_is_singled_out_whose_rows_are_alike(train, test):
     visits = pd.concat([train.assign(person=range(len(train)))] * 3, ignore_index=True)
     visits["bmi"] += np.random.default_rng(0).normal(0, 0.01, len(visits))
     copies = train.assign(bmi=train["bmi"] + 0.001)
-    shares = [singled_out_share(rows, test, copies, schema) for rows in (visits, visits.drop(columns="person"))]
+    shares = [share(OF_ONE, rows, test, copies, schema) for rows in (visits, visits.drop(columns="person"))]
     assert shares[0] > 0.5 and shares[1] < 0.1
 
 
@@ -145,8 +149,8 @@ def test_intervals_of_near_copies_tell_by_how_few_people_the_limit_is_fixed(n_te
     rng = np.random.default_rng(n_test)
     found = []
     for _ in range(400):
-        of_test, fresh = rng.random(n_test), rng.random(300)
-        found.append(_near_estimate(_is_near(fresh, of_test, fresh < 0), n_test))
+        of_test, fresh = rng.random((n_test, 1)), rng.random((300, 1))
+        found.append(_near_estimate(near_copies(fresh, of_test, np.zeros(300)), n_test))
     assert np.mean([one.low <= 0.01 for one in found]) > 0.95
     assert _near_estimate(np.ones(300, dtype=bool), n_test).low > 0.4
 
@@ -157,36 +161,41 @@ def test_a_row_far_from_everybody_is_a_copy_of_nobody():
     train, test = (
         pd.DataFrame({"x": np.append(np.linspace(0, 100, n), apart)}) for n, apart in ((200, 1_000), (150, 90))
     )
-    assert singled_out_share(train, test, pd.DataFrame({"x": [1_010.0, 3_000.0]}), schema) == 0.5
+    assert share(OF_ONE, train, test, pd.DataFrame({"x": [1_010.0, 3_000.0]}), schema) == 0.5
 
 
 def test_fresh_rows_single_out_as_few_as_the_test_rows(train, test, synthetic):
-    assert singled_out_share(train, test, synthetic, SCHEMA) < 0.05
-    assert singled_out_share(train, test, test, SCHEMA) <= 0.02
-    assert singled_out_share(train, test, train, SCHEMA) == 1
+    assert share(OF_ONE, train, test, synthetic) < 0.05
+    assert share(OF_ONE, train, test, test) <= 0.02
+    assert share(OF_ONE, train, test, train) == 1
 
 
 def test_ratios_of_closest_records():
     schema = Schema((Column("x", "numeric"),))
     train = pd.DataFrame({"x": [0.0, 2.0, 10.0, 10.0]})
-    synthetic = pd.DataFrame({"x": [0.0, 0.5, 1.0, 10.0, 20.0]})
-    dcr, nndr = closest_records(train, synthetic, schema)
+    synthetic = [pd.DataFrame({"x": [x]}) for x in (0.0, 0.5, 1.0, 10.0, 20.0)]
+    dcr, nndr = (
+        [share(name, train, train, row, schema) for row in synthetic] for name in ("DCR median", "NNDR median")
+    )
     assert np.allclose(dcr, [0, 0.05, 0.1, 0, 1])
     assert np.allclose(nndr, [0, 1 / 3, 1, 1, 1])  # a copy of two equal rows singles out nobody
 
 
-def test_closest_records_are_those_of_scikit_learn(train, synthetic):
+def test_closest_records_are_those_of_scikit_learn(train, test, synthetic):
+    schema = replace(SCHEMA, group=None)
     encoder = FeatureEncoder(SCHEMA).fit(train)
     first, second = (
         NearestNeighbors(n_neighbors=2).fit(encoder.transform(train)).kneighbors(encoder.transform(synthetic))[0].T
     )
-    dcr, nndr = closest_records(train, synthetic, SCHEMA)
-    assert np.allclose(dcr, first, atol=1e-12) and np.allclose(nndr, first / second, atol=1e-12)
+    found = compute_copies(Tables(train, test, synthetic, schema))
+    assert np.allclose(found.details["distances"]["synthetic"], first, atol=1e-12)
+    expected = np.quantile(first / second, [0.05, 0.5])
+    assert np.allclose([found.estimates[name].value for name in ("NNDR 5 %", "NNDR median")], expected, atol=1e-12)
 
 
 def test_intervals_of_quantiles_are_order_statistics(train, test, synthetic):
-    found = compute_copies(Tables(train, test, synthetic, SCHEMA)).estimates
-    dcr = np.sort(closest_records(train, synthetic, SCHEMA)[0])
+    measured = compute_copies(Tables(train, test, synthetic, SCHEMA))
+    found, dcr = measured.estimates, np.sort(measured.details["distances"]["synthetic"])
     for name, probability in (("DCR 5 %", 0.05), ("DCR median", 0.5)):
         value, low, high = found[name]
         assert value == np.quantile(dcr, probability)
@@ -198,8 +207,8 @@ def test_intervals_of_quantiles_are_order_statistics(train, test, synthetic):
 def test_a_table_without_rows_has_no_copies(train, test, synthetic):
     with pytest.raises(NotComputableError, match="synthetic has no rows"):
         compute_copies(Tables(train, test, synthetic.head(0), SCHEMA))
-    with pytest.raises(NotComputableError, match="2 nearest of 1 rows"):
-        closest_records(train.head(1), synthetic, SCHEMA)
+    with pytest.raises(NotComputableError, match="rows of one"):
+        compute_copies(Tables(train.head(1), test, synthetic, SCHEMA))
 
 
 def test_syntheval_finds_the_same_distances_and_copies(train, test, synthetic):
@@ -217,7 +226,7 @@ def test_syntheval_finds_the_same_distances_and_copies(train, test, synthetic):
     expected = dcr(*frames, **options).evaluate()["mDCR"]
     assert np.median(nearest_distances(made, real)) / among_train == pytest.approx(expected, rel=1e-6)
     # Their one term 1e-16 gives 0 where both distances are 0, ours 1: no row of these tables.
-    assert closest_records(train, synthetic, SCHEMA)[0].min() > 0
+    assert nearest_distances(made, real).min() > 0
     backwards, second = nearest_neighbours(real, made, 2)[0].T
     assert np.mean(backwards / second) == pytest.approx(nndr(*frames, **options).evaluate()["avg"], rel=1e-6)
     whole = train[["age", "pressure", "diabetes"]]

@@ -18,7 +18,7 @@ from rlsyn.evaluation.measure import (
     share_estimate,
 )
 from rlsyn.evaluation.people import at_most, drawn_note, require_rows
-from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighbours, nearest_of_two_people
+from rlsyn.evaluation.privacy.distances import nearest_of_two_people
 from rlsyn.schema import Column, Schema
 
 NEAR_QUANTILE = 0.01
@@ -122,70 +122,57 @@ def people_with_an_equal_row(train: pd.DataFrame, synthetic: pd.DataFrame, schem
     return np.bincount(people["row"], minlength=rows.max(initial=-1) + 1)[rows[len(train) :]]
 
 
-def near_copy_share(train: pd.DataFrame, test: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> float:
-    """The share of synthetic rows that equal a train row or are closer to one than other people are.
+def near_copies(nearest: np.ndarray, of_test: np.ndarray, n_equal: np.ndarray) -> np.ndarray:
+    """Which rows equal a train row or are closer to one than 99 % of the test rows that equal none.
 
-    Distances are those of the nearest train row, Euclidean among features fitted on train; the limit is the 1 %
-    quantile of the distances of the test rows that equal no train row. Where rows have few values many equal one by
-    chance: with them the limit would be 0, and rows of which one value was changed a little would pass. Range 0 to 1,
-    goal minimise; fresh people give about 0.01, and the share of exact copies among them on top.
+    Where rows have few values many equal one by chance: with them the limit would be 0, and rows of which one value was
+    changed a little would pass. Fresh people give about 1 %, and the exact copies among them on top.
 
-    Raises:
-        NotComputableError: A table without rows.
+    Args:
+        nearest: The distances of the rows, as `nearest_of_two_people` gives them.
+        of_test: Those of the test rows.
+        n_equal: For each row, the number of people of train with an equal row.
     """
-    require_rows(train=train, test=test, synthetic=synthetic)
-    encoder = FeatureEncoder(schema).fit(train)
-    targets = encoder.transform(train)
-    distances = nearest_distances(encoder.transform(synthetic), targets)
-    is_equal = people_with_an_equal_row(train, synthetic, schema) > 0
-    return float(_is_near(distances, nearest_distances(encoder.transform(test), targets), is_equal).mean())
+    apart = of_test[of_test[:, 0] > 0]
+    limit = np.quantile(apart[:, 0], NEAR_QUANTILE) if len(apart) else 0.0
+    return (nearest[:, 0] < limit) | (nearest[:, 0] == 0) | (n_equal > 0)
 
 
-def singled_out_share(train: pd.DataFrame, test: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> float:
-    """The share of synthetic rows that equal one person's rows, or stand out from all others beside one as few people do.
+def near_copies_of_one_person(nearest: np.ndarray, of_test: np.ndarray, n_equal: np.ndarray) -> np.ndarray:
+    """Which rows equal one person's rows, or stand out from all others beside one as few people do.
 
     A row stands out where the distance to the closest row of a second person exceeds that to the closest train row by more
-    than in 99 % of the test rows that equal none, and is more than twice as large, so that a row far from everybody is no copy. The
-    limit of `near_copy_share` is one distance for all: where most people have few findings it is that of the healthy, and
-    a copy of the patient with thirty findings, two of which were changed, lies beyond it. Range 0 to 1, goal minimise;
-    fresh people give at most about 0.01, and the share of copies of unique rows among them on top.
+    than in 99 % of the test rows that equal none, and is more than twice as large, so that a row far from everybody is no
+    copy. The limit of `near_copies` is one distance for all: where most people have few findings it is that of the healthy,
+    and a copy of the patient with thirty findings, two of which were changed, lies beyond it. Fresh people give at most
+    about 1 %, and the copies of unique rows among them on top.
 
-    Raises:
-        NotComputableError: Train rows of fewer than two people, or another table without rows.
+    Args:
+        nearest: The distances of the rows, as `nearest_of_two_people` gives them.
+        of_test: Those of the test rows.
+        n_equal: For each row, the number of people of train with an equal row.
     """
-    require_rows(train=train, test=test, synthetic=synthetic)
-    encoder = FeatureEncoder(schema).fit(train)
-    targets = encoder.transform(train)
-    persons = row_groups(train, schema)
-    nearest, of_test = (nearest_of_two_people(encoder.transform(rows), targets, persons) for rows in (synthetic, test))
-    return float(_is_single(nearest, of_test, people_with_an_equal_row(train, synthetic, schema) == 1).mean())
-
-
-def closest_records(train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> tuple[np.ndarray, np.ndarray]:
-    """DCR and NNDR of each synthetic row: distance to the closest train row, and that over the second closest.
-
-    Distances are Euclidean among features fitted on train (a numeric column spans 0 to 1 in train, a change of category
-    counts sqrt 2, of a binary value 1). DCR is 0 or more, NNDR 0 to 1; a row as close to two train rows has 1, even
-    where both are at distance 0, as it singles out nobody. Goal none: passing a threshold proves nothing
-    (arXiv:2505.01524).
-
-    syntheval's mDCR is the median of the same distances over the median distance of a train row to another. Its NNDR
-    takes the ratios from train rows to synthetic rows, their mean, and 0 where both distances are 0.
-
-    Raises:
-        NotComputableError: Fewer than two train rows, or no synthetic ones.
-    """
-    require_rows(train=train, synthetic=synthetic)
-    encoder = FeatureEncoder(schema).fit(train)
-    return _ratios(nearest_neighbours(encoder.transform(synthetic), encoder.transform(train), 2)[0])
+    apart = of_test[of_test[:, 0] > 0]  # a test row of a person of train as well would stand out itself
+    gaps, of_apart = (distances[:, 2] - distances[:, 0] for distances in (nearest, apart))
+    limit = np.quantile(of_apart, 1 - NEAR_QUANTILE) if len(of_apart) else np.inf
+    return ((gaps > limit) & (gaps > nearest[:, 0])) | (n_equal == 1)
 
 
 def compute_copies(tables: Tables) -> Measurement:
     """Shares of exact copies and of near ones, of both all and those of one person, and quantiles of DCR and NNDR.
 
     Exact copies are looked for among all synthetic rows; the distances of at most `MAX_ROWS` synthetic and test rows
-    are taken to all train rows. The intervals are over synthetic rows; those of near copies also tell how well so many
-    test people fix the limit.
+    are taken to all train rows. They are Euclidean among features fitted on train (a numeric column spans 0 to 1 in
+    train, a change of category counts sqrt 2, of a binary value 1). The intervals are over synthetic rows; those of near
+    copies also tell how well so many test people fix the limit.
+
+    DCR is the distance to the closest train row, NNDR that over the distance to the second closest: 1 where both are the
+    same, even 0, as this singles out nobody. Passing a threshold of theirs proves nothing (arXiv:2505.01524). syntheval's
+    mDCR is the median DCR over the median distance of a train row to another. Its NNDR takes the ratios from train rows to
+    synthetic rows, their mean, and 0 where both distances are 0.
+
+    Raises:
+        NotComputableError: Train rows of fewer than two people, or another table without rows.
     """
     train, schema = tables.train, tables.schema
     max_rows = MAX_ROWS_FAST if tables.fast else MAX_ROWS
@@ -199,7 +186,7 @@ def compute_copies(tables: Tables) -> Measurement:
     nearest, of_test = (nearest_of_two_people(encoder.transform(rows), targets, persons) for rows in (synthetic, test))
     dcr, nndr = _ratios(nearest[:, :2])
     n_equal = n_people if synthetic is tables.synthetic else people_with_an_equal_row(train, synthetic, schema)
-    near = _is_near(dcr, of_test[:, 0], n_equal > 0), _is_single(nearest, of_test, n_equal == 1)
+    near = near_copies(nearest, of_test, n_equal), near_copies_of_one_person(nearest, of_test, n_equal)
     n_test_people = count_people(test, schema)
     shares = [share_estimate(n_people > 0), share_estimate(n_people == 1)]
     shares += [_near_estimate(is_near, n_test_people) for is_near in near]
@@ -280,19 +267,6 @@ COPIES = Measure("copies", METRICS, compute_copies, real=compute_real_copies)
 def _ratios(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     first, second = distances.T
     return first, np.divide(first, second, out=np.ones_like(first), where=second > 0)
-
-
-def _is_near(distances: np.ndarray, test_distances: np.ndarray, is_equal: np.ndarray) -> np.ndarray:
-    apart = test_distances[test_distances > 0]
-    limit = np.quantile(apart, NEAR_QUANTILE) if len(apart) else 0.0
-    return (distances < limit) | (distances == 0) | is_equal
-
-
-def _is_single(nearest: np.ndarray, test_nearest: np.ndarray, equals_one: np.ndarray) -> np.ndarray:
-    apart = test_nearest[test_nearest[:, 0] > 0]  # a test row of a person of train as well would stand out itself
-    gaps, of_test = (distances[:, 2] - distances[:, 0] for distances in (nearest, apart))
-    limit = np.quantile(of_test, 1 - NEAR_QUANTILE) if len(of_test) else np.inf
-    return ((gaps > limit) & (gaps > nearest[:, 0])) | equals_one
 
 
 def _near_estimate(is_near: np.ndarray, n_test_people: int) -> Estimate:
