@@ -82,6 +82,14 @@ def test_digits_that_train_does_not_have_hide_no_copy(train):
     assert share(NEAR, train, make_patients(200, 9), finer) == 1
 
 
+def test_digits_of_the_test_file_set_no_limit(train, test):
+    """Test rows that equal a train row but for digits that are rounded off are at a distance, which is none of people."""
+    alike = pd.concat([test, train.iloc[:10].assign(bmi=train["bmi"] + 1e-9)])
+    near = train.assign(pressure=train["pressure"] + 0.01)
+    assert share(NEAR, train, alike, near) == 1
+    assert share(OF_ONE, train, alike, near) == share(OF_ONE, train, test, near) > 0
+
+
 def test_copies_that_single_out_a_row_are_told_from_those_of_common_rows(train, test, synthetic):
     twice = pd.concat([train, train.iloc[:100]], ignore_index=True)
     planted = pd.concat([synthetic, train.iloc[90:120][SCHEMA.names]])

@@ -122,7 +122,7 @@ def people_with_an_equal_row(train: pd.DataFrame, synthetic: pd.DataFrame, schem
     return np.bincount(people["row"], minlength=rows.max(initial=-1) + 1)[rows[len(train) :]]
 
 
-def near_copies(nearest: np.ndarray, of_test: np.ndarray, n_equal: np.ndarray) -> np.ndarray:
+def near_copies(nearest: np.ndarray, apart: np.ndarray, n_equal: np.ndarray) -> np.ndarray:
     """Which rows equal a train row or are closer to one than 99 % of the test rows that equal none.
 
     Where rows have few values many equal one by chance: with them the limit would be 0, and rows of which one value was
@@ -130,29 +130,27 @@ def near_copies(nearest: np.ndarray, of_test: np.ndarray, n_equal: np.ndarray) -
 
     Args:
         nearest: The distances of the rows, as `nearest_of_two_people` gives them.
-        of_test: Those of the test rows.
+        apart: Those of the test rows that equal none.
         n_equal: For each row, the number of people of train with an equal row.
     """
-    apart = of_test[of_test[:, 0] > 0]
     limit = np.quantile(apart[:, 0], NEAR_QUANTILE) if len(apart) else 0.0
     return (nearest[:, 0] < limit) | (nearest[:, 0] == 0) | (n_equal > 0)
 
 
-def near_copies_of_one_person(nearest: np.ndarray, of_test: np.ndarray, n_equal: np.ndarray) -> np.ndarray:
+def near_copies_of_one_person(nearest: np.ndarray, apart: np.ndarray, n_equal: np.ndarray) -> np.ndarray:
     """Which rows equal one person's rows, or stand out from all others beside one as few people do.
 
     A row stands out where the distance to the closest row of a second person exceeds that to the closest train row by more
     than in 99 % of the test rows that equal none, and is more than twice as large, so that a row far from everybody is no
     copy. The limit of `near_copies` is one distance for all: where most people have few findings it is that of the healthy,
     and a copy of the patient with thirty findings, two of which were changed, lies beyond it. Fresh people give at most
-    about 1 %, and the copies of unique rows among them on top.
+    about 1 %, and the copies of unique rows among them on top; a test row of a person of train would stand out itself.
 
     Args:
         nearest: The distances of the rows, as `nearest_of_two_people` gives them.
-        of_test: Those of the test rows.
+        apart: Those of the test rows that equal none.
         n_equal: For each row, the number of people of train with an equal row.
     """
-    apart = of_test[of_test[:, 0] > 0]  # a test row of a person of train as well would stand out itself
     gaps, of_apart = (distances[:, 2] - distances[:, 0] for distances in (nearest, apart))
     limit = np.quantile(of_apart, 1 - NEAR_QUANTILE) if len(of_apart) else np.inf
     return ((gaps > limit) & (gaps > nearest[:, 0])) | (n_equal == 1)
@@ -186,7 +184,9 @@ def compute_copies(tables: Tables) -> Measurement:
     nearest, of_test = (nearest_of_two_people(encoder.transform(rows), targets, persons) for rows in (synthetic, test))
     dcr, nndr = _ratios(nearest[:, :2])
     n_equal = n_people if synthetic is tables.synthetic else people_with_an_equal_row(train, synthetic, schema)
-    near = near_copies(nearest, of_test, n_equal), near_copies_of_one_person(nearest, of_test, n_equal)
+    # By equality: last digits that train does not have are no distance.
+    apart = of_test[(people_with_an_equal_row(train, test, schema) == 0) & (of_test[:, 0] > 0)]
+    near = near_copies(nearest, apart, n_equal), near_copies_of_one_person(nearest, apart, n_equal)
     n_test_people = count_people(test, schema)
     shares = [share_estimate(n_people > 0), share_estimate(n_people == 1)]
     shares += [_near_estimate(is_near, n_test_people) for is_near in near]
