@@ -8,19 +8,20 @@ from scipy.stats import binom
 from sklearn.neighbors import NearestNeighbors
 
 from rlsyn.evaluation.features import FeatureEncoder, NotComputableError
-from rlsyn.evaluation.measure import Tables
+from rlsyn.evaluation.measure import Tables, share_estimate
 from rlsyn.evaluation.privacy.copies import (
     COPIES,
     _near_estimate,
+    _people_estimate,
     compute_copies,
     compute_real_copies,
     exact_copies,
+    how_alike,
     near_copies,
     people_with_an_equal_row,
 )
 from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighbours, nearest_of_two_people
-from rlsyn.schema import Column, Schema
-
+from rlsyn.schema import Column, Schema, infer_schema
 
 NEAR, OF_ONE = "near copies", "near copies of one person"
 
@@ -115,6 +116,51 @@ def test_how_often_people_are_alike_is_told_by_all_real_people(train, test, synt
         assert real.estimates[name].value == of_test.estimates[name].value == 0
         assert 0 < real.estimates[name].high < of_test.estimates[name].high
     assert real.estimates["near copies"] == of_test.estimates["near copies"]
+
+
+def real_copies(train, test, schema=SCHEMA):
+    return compute_real_copies(Tables(train, test, test, schema)).estimates
+
+
+def test_training_people_among_the_test_rows_excuse_no_copy(train, test):
+    with_training_people = pd.concat([test, train.iloc[:60].assign(person=range(-60, 0))])
+    assert not how_alike(train, with_training_people, SCHEMA).is_chance
+    found, clean = real_copies(train, with_training_people), real_copies(train, test)
+    for metric in COPIES.metrics[:4]:
+        assert found[metric.name].value == clean[metric.name].value < 0.02
+        assert found[metric.name].low <= found[metric.name].value <= found[metric.name].high < 0.1
+
+
+def test_fresh_people_are_as_alike_as_training_people_where_the_test_rows_tell_nothing():
+    rng = np.random.default_rng(0)
+
+    def people(n):
+        numbers = {"weight": np.where(rng.random(n) < 0.3, rng.integers(40, 110, n), 70), "age": rng.integers(3, 9, n)}
+        return pd.DataFrame({**numbers, "smoker": rng.integers(0, 2, n)})
+
+    train, test, fresh = people(2_000), people(600), people(2_000)
+    schema = infer_schema(train)
+    test.iloc[:150] = train[train["weight"] != 70].iloc[:150]
+    assert not how_alike(train, test, schema).is_chance
+    found = real_copies(train, test, schema)
+    for metric in COPIES.metrics[:4]:
+        assert found[metric.name].value == pytest.approx(share(metric.name, train, test, fresh, schema), abs=0.03)
+    assert found["exact copies"].value > 0.7 and found[OF_ONE].value > 0.02
+
+
+def test_how_alike_training_people_are_is_not_rounded_up_to_a_whole_person():
+    rng = np.random.default_rng(0)
+    train, test = (
+        pd.DataFrame(rng.random((30 * n, 3)), columns=list("abc")).assign(person=first + np.repeat(np.arange(n), 30))
+        for n, first in ((100, 0), (40, 100))
+    )
+    schema = infer_schema(train, group="person")
+    train.iloc[0, :3] = train.iloc[31, :3]
+    test.iloc[::60, :3] = train.iloc[500:520, :3].to_numpy()
+    assert not how_alike(train, test, schema).is_chance
+    value, low, high = real_copies(train, test, schema)["exact copies"]
+    assert low <= value == 2 / 3_000 < 0.03 < high < 0.05
+    assert _people_estimate(7 / 25, 7 / 25, 25) == share_estimate(np.arange(25) < 7)
 
 
 def test_copies_of_people_unlike_all_others_single_them_out():

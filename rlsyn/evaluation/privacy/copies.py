@@ -209,20 +209,25 @@ def compute_real_copies(tables: Tables) -> Measurement:
     How often people are alike by chance is told by all of them: the intervals of exact copies are those of train and
     test rows together, each looked for among the train rows of other people, stretched to the test rows' share. A share
     of rows is as uncertain as that of so many people. Where more test rows equal a training row than can be chance,
-    they may be of the same people, and how alike training people are among themselves is all that is known.
+    they may be of the same people: how alike training people are among themselves is all that is known of exact copies,
+    and of near ones how near the test rows are that equal none.
     """
-    found = compute_copies(replace(tables, synthetic=tables.test))
-    alike = how_alike(tables.train, tables.test, tables.schema)
-    n_train, n_test = (count_people(rows, tables.schema) for rows in (tables.train, tables.test))
-    for metric, hits in zip(METRICS, (lambda n: n > 0, lambda n: n == 1), strict=False):
+    train, test, schema = tables.train, tables.test, tables.schema
+    alike = how_alike(train, test, schema)
+    apart = test[alike.equal == 0]
+    judged = test if alike.is_chance or apart.empty else apart
+    found = compute_copies(replace(tables, synthetic=judged))
+    n_train, n_test = (count_people(rows, schema) for rows in (train, test))
+    for exact, near, hits in zip(METRICS[:2], METRICS[2:4], (lambda n: n > 0, lambda n: n == 1), strict=True):
         within, beyond = hits(alike.others), hits(alike.equal)
         if alike.is_chance:
-            of_test, share = beyond.mean(), np.concatenate([within, beyond]).mean()
-            of_all = share_estimate(np.arange(n_train + n_test) < share * (n_train + n_test))
-            estimate = Estimate(of_test, min(of_all.low, of_test), max(of_all.high, of_test))
+            share = np.concatenate([within, beyond]).mean()
+            found.estimates[exact.name] = _people_estimate(beyond.mean(), share, n_train + n_test)
         else:
-            estimate = share_estimate(np.arange(n_train) < within.mean() * n_train)
-        found.estimates[metric.name] = estimate
+            found.estimates[exact.name] = _people_estimate(within.mean(), within.mean(), n_train)
+            # The rest are as near as test rows that equal none; where all of these equal one, only equal rows are near.
+            rest = (alike.others == 0).mean() if len(apart) else 0.0
+            found.estimates[near.name] = _sum(found.estimates[exact.name], found.estimates[near.name], rest)
     return found
 
 
@@ -278,6 +283,19 @@ def _near_estimate(is_near: np.ndarray, n_test_people: int) -> Estimate:
     low = share.value - np.hypot(share.value - share.low, below)
     high = share.value + np.hypot(share.high - share.value, above)
     return Estimate(share.value, float(max(low, 0.0)), float(min(high, 1.0)))
+
+
+def _people_estimate(value: float, share: float, n_people: int) -> Estimate:
+    # The interval is that of the share of so many people, stretched to the value.
+    of_people = share_estimate(np.arange(n_people) < round(share * n_people))
+    return Estimate(float(value), float(min(of_people.low, value)), float(max(of_people.high, value)))
+
+
+def _sum(first: Estimate, second: Estimate, weight: float) -> Estimate:
+    value = first.value + weight * second.value
+    below = np.hypot(first.value - first.low, weight * (second.value - second.low))
+    above = np.hypot(first.high - first.value, weight * (second.high - second.value))
+    return Estimate(float(value), float(max(value - below, 0.0)), float(min(value + above, 1.0)))
 
 
 def _quantile_estimates(values: np.ndarray, with_intervals: bool) -> list[Estimate]:
