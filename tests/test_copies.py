@@ -163,6 +163,26 @@ def test_how_alike_training_people_are_is_not_rounded_up_to_a_whole_person():
     assert _people_estimate(7 / 25, 7 / 25, 25) == share_estimate(np.arange(25) < 7)
 
 
+def test_many_equal_rows_of_a_person_are_one_chance():
+    """Findings stay over the visits: whoever has one row that equals another person's has many."""
+
+    def visits(n_people, first, rng):
+        person = np.repeat(np.arange(n_people), rng.poisson(5, n_people) + 1)
+        findings = pd.DataFrame(rng.integers(0, 3, (n_people, 6)), columns=list("abcdef"))
+        findings["age"], findings["person"] = rng.integers(40, 80, n_people), first + np.arange(n_people)
+        return findings.iloc[person]
+
+    schema = infer_schema(visits(200, 0, np.random.default_rng(0)), group="person")
+    n_false, n_found = 0, 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        train, test = visits(210, 0, rng), visits(90, 1_000, rng)
+        n_false += not how_alike(train, test, schema).is_chance
+        copies = train[train["person"] < 10].assign(person=lambda table: table["person"] + 2_000)
+        n_found += not how_alike(train, pd.concat([test, copies]), schema).is_chance
+    assert n_false <= 1 and n_found > 50
+
+
 def test_copies_of_people_unlike_all_others_single_them_out():
     """Most have few of 60 findings and are near each other; a copy of the sickest is not, though two findings differ."""
     columns = [Column(f"finding_{number}", "binary", (0, 1)) for number in range(60)]

@@ -23,7 +23,7 @@ from rlsyn.schema import Column, Schema
 
 NEAR_QUANTILE = 0.01
 CHANCE = 0.01
-"""Test rows are alike to training rows by chance where as many would be with at least this probability."""
+"""Test people are alike to training people by chance where as many would be with at least this probability."""
 MAX_ROWS, MAX_ROWS_FAST = 30_000, 5_000
 """Synthetic rows, and test rows, whose distance to train is looked for."""
 
@@ -238,10 +238,12 @@ class HowAlike:
     Args:
         others: For each training row the number of other training people with an equal row.
         equal: For each test row the number of training people with an equal row.
+        persons: For training and for test rows, the number of the person that each row belongs to.
     """
 
     others: np.ndarray
     equal: np.ndarray
+    persons: tuple[np.ndarray, np.ndarray]
 
     @property
     def n_others(self) -> int:
@@ -255,15 +257,23 @@ class HowAlike:
 
     @property
     def is_chance(self) -> bool:
-        """Whether test rows drawn with the training rows would often be alike as often: hypergeometric, without replacement."""
-        n_train, n_test = len(self.others), len(self.equal)
-        return bool(hypergeom.sf(self.n_equal - 1, n_train + n_test, self.n_equal + self.n_others, n_test) >= CHANCE)
+        """Whether as many of the test people would often have an equal row if they were drawn with the training people.
+
+        By the hypergeometric distribution, without replacement: of people, since one equal row of somebody makes others
+        of theirs likely.
+        """
+        within, beyond = (
+            pd.Series(n_people > 0).groupby(persons).any()
+            for n_people, persons in zip((self.others, self.equal), self.persons, strict=True)
+        )
+        n_people, n_alike = len(within) + len(beyond), within.sum() + beyond.sum()
+        return bool(hypergeom.sf(beyond.sum() - 1, n_people, n_alike, len(beyond)) >= CHANCE)
 
 
 def how_alike(train: pd.DataFrame, test: pd.DataFrame, schema: Schema) -> HowAlike:
     """How often training rows equal those of other training people, and test rows a training row."""
     within, beyond = (people_with_an_equal_row(train, rows, schema) for rows in (train, test))
-    return HowAlike(within - 1, beyond)
+    return HowAlike(within - 1, beyond, (row_groups(train, schema), row_groups(test, schema)))
 
 
 COPIES = Measure("copies", METRICS, compute_copies, real=compute_real_copies)
