@@ -86,8 +86,8 @@ METRICS = (
         "none",
         0,
         1,
-        "Distance to the closest over that to the second closest train row, which 5 % of the synthetic rows stay below; "
-        f"near 0, one person is singled out. {_DESCRIPTIVE}",
+        "Distance to the closest train row over that to the closest of another person, which 5 % of the synthetic rows stay "
+        f"below; near 0, one person is singled out. {_DESCRIPTIVE}",
     ),
     Metric(
         "NNDR median",
@@ -95,7 +95,8 @@ METRICS = (
         "none",
         0,
         1,
-        f"Median ratio of a synthetic row's distances to its closest and its second closest train row. {_DESCRIPTIVE}",
+        "Median ratio of a synthetic row's distances to its closest train row and to the closest of another person. "
+        f"{_DESCRIPTIVE}",
     ),
 )
 
@@ -151,7 +152,7 @@ def near_copies_of_one_person(nearest: np.ndarray, apart: np.ndarray, n_equal: n
         apart: Those of the test rows that equal none.
         n_equal: For each row, the number of people of train with an equal row.
     """
-    gaps, of_apart = (distances[:, 2] - distances[:, 0] for distances in (nearest, apart))
+    gaps, of_apart = (distances[:, 1] - distances[:, 0] for distances in (nearest, apart))
     limit = np.quantile(of_apart, 1 - NEAR_QUANTILE) if len(of_apart) else np.inf
     return ((gaps > limit) & (gaps > nearest[:, 0])) | (n_equal == 1)
 
@@ -164,10 +165,11 @@ def compute_copies(tables: Tables) -> Measurement:
     train, a change of category counts sqrt 2, of a binary value 1). The intervals are over synthetic rows; those of near
     copies also tell how well so many test people fix the limit.
 
-    DCR is the distance to the closest train row, NNDR that over the distance to the second closest: 1 where both are the
-    same, even 0, as this singles out nobody. Passing a threshold of theirs proves nothing (arXiv:2505.01524). syntheval's
-    mDCR is the median DCR over the median distance of a train row to another. Its NNDR takes the ratios from train rows to
-    synthetic rows, their mean, and 0 where both distances are 0.
+    DCR is the distance to the closest train row, NNDR that over the distance to the closest of another person: 1 where both
+    are the same, even 0, as this singles out nobody. Elsewhere NNDR has the second closest row, which is the same where
+    rows are people; of a person with several visits it is another visit, and copies would have 1. Passing a threshold of
+    theirs proves nothing (arXiv:2505.01524). syntheval's mDCR is the median DCR over the median distance of a train row to
+    another. Its NNDR takes the ratios from train rows to synthetic rows, their mean, and 0 where both distances are 0.
 
     Raises:
         NotComputableError: Train rows of fewer than two people, or another table without rows.
@@ -182,7 +184,7 @@ def compute_copies(tables: Tables) -> Measurement:
     targets = encoder.transform(train)
     persons = row_groups(train, schema)
     nearest, of_test = (nearest_of_two_people(encoder.transform(rows), targets, persons) for rows in (synthetic, test))
-    dcr, nndr = _ratios(nearest[:, :2])
+    dcr, nndr = _ratios(nearest)
     n_equal = n_people if synthetic is tables.synthetic else people_with_an_equal_row(train, synthetic, schema)
     # By equality: last digits that train does not have are no distance.
     apart = of_test[(people_with_an_equal_row(train, test, schema) == 0) & (of_test[:, 0] > 0)]
@@ -280,8 +282,8 @@ COPIES = Measure("copies", METRICS, compute_copies, real=compute_real_copies)
 
 
 def _ratios(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    first, second = distances.T
-    return first, np.divide(first, second, out=np.ones_like(first), where=second > 0)
+    first, of_other = distances.T
+    return first, np.divide(first, of_other, out=np.ones_like(first), where=of_other > 0)
 
 
 def _near_estimate(is_near: np.ndarray, n_test_people: int) -> Estimate:
