@@ -164,7 +164,7 @@ def _given_dataset(arguments: argparse.Namespace) -> Dataset:
     train, test = read_table(arguments.train, arguments.drop), _without(arguments.drop, read_table(arguments.test))
     schema = _schema(arguments, train)
     if schema.group is not None:
-        _check_people(train, test, schema.group)
+        _check_group(train, test, schema.group)
     source = f"Your tables {arguments.train} and {arguments.test}."
     return Dataset(Path(arguments.synthetic).name, train, test, schema, source)
 
@@ -184,7 +184,7 @@ def _schema(arguments: argparse.Namespace, train: pd.DataFrame) -> Schema:
     return replace(schema, constraints=read_constraints(arguments.constraints)) if arguments.constraints else schema
 
 
-def _check_people(train: pd.DataFrame, test: pd.DataFrame, group: str) -> None:
+def _check_group(train: pd.DataFrame, test: pd.DataFrame, group: str) -> None:
     for name, table in (("train", train), ("test", test)):
         if group not in table:
             raise ValueError(f"The {name} table lacks the group column {group!r}.")
