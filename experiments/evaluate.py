@@ -16,7 +16,7 @@ import pandas as pd
 
 from rlsyn.arguments import Parser, check_n_jobs
 from rlsyn.constraints import read_constraints
-from rlsyn.datasets import Dataset, n_people_in_both, read_table
+from rlsyn.datasets import Dataset, read_table
 from rlsyn.runs import check_same_table, is_finished, load_dataset, make_folder, moved, read_config, versions
 from rlsyn.schema import Schema, infer_schema
 
@@ -164,7 +164,7 @@ def _given_dataset(arguments: argparse.Namespace) -> Dataset:
     train, test = read_table(arguments.train, arguments.drop), _without(arguments.drop, read_table(arguments.test))
     schema = _schema(arguments, train)
     if schema.group is not None:
-        _check_people(train, test, schema.group)
+        _check_group(train, test, schema.group)
     source = f"Your tables {arguments.train} and {arguments.test}."
     return Dataset(Path(arguments.synthetic).name, train, test, schema, source)
 
@@ -184,12 +184,10 @@ def _schema(arguments: argparse.Namespace, train: pd.DataFrame) -> Schema:
     return replace(schema, constraints=read_constraints(arguments.constraints)) if arguments.constraints else schema
 
 
-def _check_people(train: pd.DataFrame, test: pd.DataFrame, group: str) -> None:
+def _check_group(train: pd.DataFrame, test: pd.DataFrame, group: str) -> None:
     for name, table in (("train", train), ("test", test)):
         if group not in table:
             raise ValueError(f"The {name} table lacks the group column {group!r}.")
-    if n_both := n_people_in_both(train[group], test[group]):
-        raise ValueError(f"No person may be in both tables, got {n_both} of {group!r} in train and test.")
 
 
 def _parser() -> Parser:

@@ -8,34 +8,39 @@ from scipy.stats import binom
 from sklearn.neighbors import NearestNeighbors
 
 from rlsyn.evaluation.features import FeatureEncoder, NotComputableError
-from rlsyn.evaluation.measure import Tables
+from rlsyn.evaluation.measure import Tables, share_estimate
 from rlsyn.evaluation.privacy.copies import (
     COPIES,
-    _is_near,
     _near_estimate,
-    closest_records,
+    _people_estimate,
     compute_copies,
     compute_real_copies,
     exact_copies,
-    near_copy_share,
+    how_alike,
+    near_copies,
     people_with_an_equal_row,
-    singled_out_share,
 )
 from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighbours, nearest_of_two_people
-from rlsyn.schema import Column, Schema
+from rlsyn.schema import Column, Schema, infer_schema
+
+NEAR, OF_ONE = "near copies", "near copies of one person"
+
+
+def share(metric, train, test, synthetic, schema=SCHEMA):
+    return compute_copies(Tables(train, test, synthetic, schema, with_intervals=False)).estimates[metric].value
 
 
 def test_copies_of_train_are_copies(train, test):
     copy = train.drop(columns="person").sample(frac=1, random_state=0)
-    assert near_copy_share(train, test, copy, SCHEMA) == 1
+    assert share(NEAR, train, test, copy) == 1
     assert exact_copies(train, copy, SCHEMA) == len(train)
 
 
 def test_fresh_rows_are_as_near_as_the_test_rows(train, test, synthetic):
-    assert near_copy_share(train, test, synthetic, SCHEMA) < 0.05
-    assert near_copy_share(train, test, test, SCHEMA) <= 0.02
+    assert share(NEAR, train, test, synthetic) < 0.05
+    assert share(NEAR, train, test, test) <= 0.02
     noise = shuffle(make_patients(450, 3)).assign(pressure=np.random.default_rng(0).uniform(0, 1_000, 450))
-    assert near_copy_share(train, test, noise, SCHEMA) < 0.01
+    assert share(NEAR, train, test, noise) < 0.01
 
 
 def test_a_planted_copy_is_counted(train, synthetic):
@@ -61,21 +66,29 @@ def test_copies_among_few_distinct_rows_are_near_copies():
     schema = Schema((Column("sex", "binary", ("f", "m")), Column("smoker", "binary", (0, 1))))
     rng = np.random.default_rng(0)
     train, test = (pd.DataFrame({"sex": rng.choice(["f", "m"], 100), "smoker": rng.integers(0, 2, 100)}) for _ in "ab")
-    assert near_copy_share(train, test, train, schema) == 1
+    assert share(NEAR, train, test, train, schema) == 1
 
 
 def test_rows_changed_a_little_are_near_copies_though_some_people_are_alike(train, test):
     alike = pd.concat([test, train.iloc[:10]])
     assert exact_copies(train, alike, SCHEMA) == 10  # more than 1 % of the test rows
-    assert near_copy_share(train, alike, train.assign(pressure=train["pressure"] + 0.01), SCHEMA) == 1
-    assert near_copy_share(train, alike, test, SCHEMA) < 0.05
+    assert share(NEAR, train, alike, train.assign(pressure=train["pressure"] + 0.01)) == 1
+    assert share(NEAR, train, alike, test) < 0.05
 
 
 def test_digits_that_train_does_not_have_hide_no_copy(train):
     finer = train.assign(age=train["age"] + 1e-7, bmi=train["bmi"] - 0.04)
     assert exact_copies(train, finer, SCHEMA) == len(train)
     assert exact_copies(train, train.assign(bmi=train["bmi"] + 0.1), SCHEMA) == train["bmi"].isna().sum()
-    assert near_copy_share(train, make_patients(200, 9), finer, SCHEMA) == 1
+    assert share(NEAR, train, make_patients(200, 9), finer) == 1
+
+
+def test_digits_of_the_test_file_set_no_limit(train, test):
+    """Test rows that equal a train row but for digits that are rounded off are at a distance, which is none of people."""
+    alike = pd.concat([test, train.iloc[:10].assign(bmi=train["bmi"] + 1e-9)])
+    near = train.assign(pressure=train["pressure"] + 0.01)
+    assert share(NEAR, train, alike, near) == 1
+    assert share(OF_ONE, train, alike, near) == share(OF_ONE, train, test, near) > 0
 
 
 def test_copies_that_single_out_a_row_are_told_from_those_of_common_rows(train, test, synthetic):
@@ -105,6 +118,71 @@ def test_how_often_people_are_alike_is_told_by_all_real_people(train, test, synt
     assert real.estimates["near copies"] == of_test.estimates["near copies"]
 
 
+def real_copies(train, test, schema=SCHEMA):
+    return compute_real_copies(Tables(train, test, test, schema)).estimates
+
+
+def test_training_people_among_the_test_rows_excuse_no_copy(train, test):
+    with_training_people = pd.concat([test, train.iloc[:60].assign(person=range(-60, 0))])
+    assert not how_alike(train, with_training_people, SCHEMA).is_chance
+    found, clean = real_copies(train, with_training_people), real_copies(train, test)
+    for metric in COPIES.metrics[:4]:
+        assert found[metric.name].value == clean[metric.name].value < 0.02
+        assert found[metric.name].low <= found[metric.name].value <= found[metric.name].high < 0.1
+
+
+def test_fresh_people_are_as_alike_as_training_people_where_the_test_rows_tell_nothing():
+    rng = np.random.default_rng(0)
+
+    def people(n):
+        numbers = {"weight": np.where(rng.random(n) < 0.3, rng.integers(40, 110, n), 70), "age": rng.integers(3, 9, n)}
+        return pd.DataFrame({**numbers, "smoker": rng.integers(0, 2, n)})
+
+    train, test, fresh = people(2_000), people(600), people(2_000)
+    schema = infer_schema(train)
+    test.iloc[:150] = train[train["weight"] != 70].iloc[:150]
+    assert not how_alike(train, test, schema).is_chance
+    found = real_copies(train, test, schema)
+    for metric in COPIES.metrics[:4]:
+        assert found[metric.name].value == pytest.approx(share(metric.name, train, test, fresh, schema), abs=0.03)
+    assert found["exact copies"].value > 0.7 and found[OF_ONE].value > 0.02
+
+
+def test_how_alike_training_people_are_is_not_rounded_up_to_a_whole_person():
+    rng = np.random.default_rng(0)
+    train, test = (
+        pd.DataFrame(rng.random((30 * n, 3)), columns=list("abc")).assign(person=first + np.repeat(np.arange(n), 30))
+        for n, first in ((100, 0), (40, 100))
+    )
+    schema = infer_schema(train, group="person")
+    train.iloc[0, :3] = train.iloc[31, :3]
+    test.iloc[::60, :3] = train.iloc[500:520, :3].to_numpy()
+    assert not how_alike(train, test, schema).is_chance
+    value, low, high = real_copies(train, test, schema)["exact copies"]
+    assert low <= value == 2 / 3_000 < 0.03 < high < 0.05
+    assert _people_estimate(7 / 25, 7 / 25, 25) == share_estimate(np.arange(25) < 7)
+
+
+def test_many_equal_rows_of_a_person_are_one_chance():
+    """Findings stay over the visits: whoever has one row that equals another person's has many."""
+
+    def visits(n_people, first, rng):
+        person = np.repeat(np.arange(n_people), rng.poisson(5, n_people) + 1)
+        findings = pd.DataFrame(rng.integers(0, 3, (n_people, 6)), columns=list("abcdef"))
+        findings["age"], findings["person"] = rng.integers(40, 80, n_people), first + np.arange(n_people)
+        return findings.iloc[person]
+
+    schema = infer_schema(visits(200, 0, np.random.default_rng(0)), group="person")
+    n_false, n_found = 0, 0
+    for seed in range(60):
+        rng = np.random.default_rng(seed)
+        train, test = visits(210, 0, rng), visits(90, 1_000, rng)
+        n_false += not how_alike(train, test, schema).is_chance
+        copies = train[train["person"] < 10].assign(person=lambda table: table["person"] + 2_000)
+        n_found += not how_alike(train, pd.concat([test, copies]), schema).is_chance
+    assert n_false <= 1 and n_found > 50
+
+
 def test_copies_of_people_unlike_all_others_single_them_out():
     """Most have few of 60 findings and are near each other; a copy of the sickest is not, though two findings differ."""
     columns = [Column(f"finding_{number}", "binary", (0, 1)) for number in range(60)]
@@ -122,12 +200,12 @@ def test_copies_of_people_unlike_all_others_single_them_out():
         row[rng.choice(60, 2, replace=False)] ^= 1
     leaky = synthetic.copy()
     leaky.iloc[::10] = copies
-    assert near_copy_share(train, test, leaky, schema) == near_copy_share(train, test, synthetic, schema)
-    assert singled_out_share(train, test, leaky, schema) == singled_out_share(train, test, synthetic, schema) + 0.1
-    found = compute_copies(Tables(train, test, leaky, schema)).estimates["near copies of one person"]
-    assert found.value == singled_out_share(train, test, leaky, schema) and found.low > 0.05
+    assert share(NEAR, train, test, leaky, schema) == share(NEAR, train, test, synthetic, schema)
+    assert share(OF_ONE, train, test, leaky, schema) == share(OF_ONE, train, test, synthetic, schema) + 0.1
+    found = compute_copies(Tables(train, test, leaky, schema)).estimates[OF_ONE]
+    assert found.low > 0.05
     of_train_too = pd.concat([test, train.iloc[:100:10]])  # such test rows stand out beside a train row as copies do
-    assert singled_out_share(train, of_train_too, leaky, schema) == found.value
+    assert share(OF_ONE, train, of_train_too, leaky, schema) == found.value
 
 
 def test_a_person_is_singled_out_whose_rows_are_alike(train, test):
@@ -136,7 +214,7 @@ def test_a_person_is_singled_out_whose_rows_are_alike(train, test):
     visits = pd.concat([train.assign(person=range(len(train)))] * 3, ignore_index=True)
     visits["bmi"] += np.random.default_rng(0).normal(0, 0.01, len(visits))
     copies = train.assign(bmi=train["bmi"] + 0.001)
-    shares = [singled_out_share(rows, test, copies, schema) for rows in (visits, visits.drop(columns="person"))]
+    shares = [share(OF_ONE, rows, test, copies, schema) for rows in (visits, visits.drop(columns="person"))]
     assert shares[0] > 0.5 and shares[1] < 0.1
 
 
@@ -145,8 +223,8 @@ def test_intervals_of_near_copies_tell_by_how_few_people_the_limit_is_fixed(n_te
     rng = np.random.default_rng(n_test)
     found = []
     for _ in range(400):
-        of_test, fresh = rng.random(n_test), rng.random(300)
-        found.append(_near_estimate(_is_near(fresh, of_test, fresh < 0), n_test))
+        of_test, fresh = rng.random((n_test, 1)), rng.random((300, 1))
+        found.append(_near_estimate(near_copies(fresh, of_test, np.zeros(300)), n_test))
     assert np.mean([one.low <= 0.01 for one in found]) > 0.95
     assert _near_estimate(np.ones(300, dtype=bool), n_test).low > 0.4
 
@@ -157,36 +235,52 @@ def test_a_row_far_from_everybody_is_a_copy_of_nobody():
     train, test = (
         pd.DataFrame({"x": np.append(np.linspace(0, 100, n), apart)}) for n, apart in ((200, 1_000), (150, 90))
     )
-    assert singled_out_share(train, test, pd.DataFrame({"x": [1_010.0, 3_000.0]}), schema) == 0.5
+    assert share(OF_ONE, train, test, pd.DataFrame({"x": [1_010.0, 3_000.0]}), schema) == 0.5
 
 
 def test_fresh_rows_single_out_as_few_as_the_test_rows(train, test, synthetic):
-    assert singled_out_share(train, test, synthetic, SCHEMA) < 0.05
-    assert singled_out_share(train, test, test, SCHEMA) <= 0.02
-    assert singled_out_share(train, test, train, SCHEMA) == 1
+    assert share(OF_ONE, train, test, synthetic) < 0.05
+    assert share(OF_ONE, train, test, test) <= 0.02
+    assert share(OF_ONE, train, test, train) == 1
 
 
 def test_ratios_of_closest_records():
     schema = Schema((Column("x", "numeric"),))
     train = pd.DataFrame({"x": [0.0, 2.0, 10.0, 10.0]})
-    synthetic = pd.DataFrame({"x": [0.0, 0.5, 1.0, 10.0, 20.0]})
-    dcr, nndr = closest_records(train, synthetic, schema)
+    synthetic = [pd.DataFrame({"x": [x]}) for x in (0.0, 0.5, 1.0, 10.0, 20.0)]
+    dcr, nndr = (
+        [share(name, train, train, row, schema) for row in synthetic] for name in ("DCR median", "NNDR median")
+    )
     assert np.allclose(dcr, [0, 0.05, 0.1, 0, 1])
     assert np.allclose(nndr, [0, 1 / 3, 1, 1, 1])  # a copy of two equal rows singles out nobody
 
 
-def test_closest_records_are_those_of_scikit_learn(train, synthetic):
+def test_ratios_are_to_another_person():
+    """Equal visits of one person are no company: a copy of them singles that person out."""
+    rng = np.random.default_rng(0)
+    train, fresh = (pd.DataFrame(rng.random((100, 4)), columns=list("abcd")) for _ in "ab")
+    visits = pd.concat([train.assign(person=range(100))] * 5, ignore_index=True)
+    schema = infer_schema(visits, group="person")
+    for name in ("NNDR 5 %", "NNDR median"):
+        assert share(name, visits, fresh, train, schema) == 0
+        assert share(name, visits, fresh, fresh, schema) == share(name, train, fresh, fresh, schema) < 1
+
+
+def test_closest_records_are_those_of_scikit_learn(train, test, synthetic):
+    schema = replace(SCHEMA, group=None)
     encoder = FeatureEncoder(SCHEMA).fit(train)
     first, second = (
         NearestNeighbors(n_neighbors=2).fit(encoder.transform(train)).kneighbors(encoder.transform(synthetic))[0].T
     )
-    dcr, nndr = closest_records(train, synthetic, SCHEMA)
-    assert np.allclose(dcr, first, atol=1e-12) and np.allclose(nndr, first / second, atol=1e-12)
+    found = compute_copies(Tables(train, test, synthetic, schema))
+    assert np.allclose(found.details["distances"]["synthetic"], first, atol=1e-12)
+    expected = np.quantile(first / second, [0.05, 0.5])
+    assert np.allclose([found.estimates[name].value for name in ("NNDR 5 %", "NNDR median")], expected, atol=1e-12)
 
 
 def test_intervals_of_quantiles_are_order_statistics(train, test, synthetic):
-    found = compute_copies(Tables(train, test, synthetic, SCHEMA)).estimates
-    dcr = np.sort(closest_records(train, synthetic, SCHEMA)[0])
+    measured = compute_copies(Tables(train, test, synthetic, SCHEMA))
+    found, dcr = measured.estimates, np.sort(measured.details["distances"]["synthetic"])
     for name, probability in (("DCR 5 %", 0.05), ("DCR median", 0.5)):
         value, low, high = found[name]
         assert value == np.quantile(dcr, probability)
@@ -198,8 +292,8 @@ def test_intervals_of_quantiles_are_order_statistics(train, test, synthetic):
 def test_a_table_without_rows_has_no_copies(train, test, synthetic):
     with pytest.raises(NotComputableError, match="synthetic has no rows"):
         compute_copies(Tables(train, test, synthetic.head(0), SCHEMA))
-    with pytest.raises(NotComputableError, match="2 nearest of 1 rows"):
-        closest_records(train.head(1), synthetic, SCHEMA)
+    with pytest.raises(NotComputableError, match="rows of one"):
+        compute_copies(Tables(train.head(1), test, synthetic, SCHEMA))
 
 
 def test_syntheval_finds_the_same_distances_and_copies(train, test, synthetic):
@@ -217,7 +311,7 @@ def test_syntheval_finds_the_same_distances_and_copies(train, test, synthetic):
     expected = dcr(*frames, **options).evaluate()["mDCR"]
     assert np.median(nearest_distances(made, real)) / among_train == pytest.approx(expected, rel=1e-6)
     # Their one term 1e-16 gives 0 where both distances are 0, ours 1: no row of these tables.
-    assert closest_records(train, synthetic, SCHEMA)[0].min() > 0
+    assert nearest_distances(made, real).min() > 0
     backwards, second = nearest_neighbours(real, made, 2)[0].T
     assert np.mean(backwards / second) == pytest.approx(nndr(*frames, **options).evaluate()["avg"], rel=1e-6)
     whole = train[["age", "pressure", "diabetes"]]
@@ -235,6 +329,6 @@ def test_the_nearest_rows_of_two_people_are_those_of_all_distances():
     owners = persons[every.argmin(axis=1)]
     of_others = np.where(persons == owners[:, None], np.inf, every).min(axis=1)
     found = nearest_of_two_people(points, targets, persons)
-    np.testing.assert_allclose(found, np.column_stack([*np.sort(every, axis=1)[:, :2].T, of_others]), atol=1e-6)
+    np.testing.assert_allclose(found, np.column_stack([every.min(axis=1), of_others]), atol=1e-6)
     with pytest.raises(NotComputableError, match="rows of one"):
         nearest_of_two_people(points, targets, np.zeros(5_000))

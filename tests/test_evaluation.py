@@ -8,7 +8,7 @@ import pytest
 from evaluation_tables import COLUMNS, SCHEMA, make_patients, shuffle
 
 from rlsyn.constraints import Constraint
-from rlsyn.evaluation import evaluate
+from rlsyn.evaluation import check_held_out, evaluate
 from rlsyn.evaluation.features import category_positions
 from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.privacy.membership import compute_membership
@@ -242,7 +242,7 @@ def test_a_table_of_one_column_lists_what_has_no_value(train, test, synthetic):
 
 
 def test_test_rows_of_one_person_leave_references_open(train, test, synthetic):
-    scores = quick(train, test.assign(person=1), synthetic)
+    scores = quick(train, test.assign(person=-1), synthetic)
     assert scores.loc["membership AUC", "value"] > 0.3 and np.isnan(scores.loc["membership AUC", "real"])
     assert "reference: not computed: " in scores.loc["membership AUC", "note"]
 
@@ -275,12 +275,21 @@ def test_names_of_further_tables_and_costs_are_checked(train, test, synthetic):
 def test_test_rows_that_were_trained_on_are_refused(train, test, synthetic):
     said = r"450 of 450 equal a training row \(of 450 training rows 0 equal one of another person\)"
     with pytest.raises(ValueError, match=said):
-        evaluate(train, train, synthetic, SCHEMA)
+        evaluate(train, train.assign(person=-1 - train["person"]), synthetic, SCHEMA)
     twice = pd.concat([train, train], ignore_index=True)  # rows of one person are alike, and no excuse
     with pytest.raises(ValueError, match="of 900 training rows 0 equal"):
         evaluate(twice, train.assign(person=-1 - train["person"]), synthetic, SCHEMA)
     few_valued = Schema((Column("smoker", "binary", (0, 1), missing=True), Column("diabetes", "binary", (0, 1))))
     assert quick(train, test, synthetic, few_valued).loc["exact copies", "real"] == 1
+
+
+def test_test_rows_of_training_people_are_refused(train, test, synthetic):
+    """Visits of one person differ: no row equals another, but every attack knows the person."""
+    for other in (test.assign(person=train["person"]), test.assign(person=train["person"].astype(str) + " ")):
+        with pytest.raises(ValueError, match="No person may be in both tables, got 70 of 'person' in train and test"):
+            evaluate(train, other, synthetic, SCHEMA)
+    with_names = test.assign(person=train["person"]), train.drop(columns="person")
+    assert check_held_out(with_names[1], with_names[0], SCHEMA).is_chance  # rows without names are people of their own
 
 
 def test_test_rows_of_other_kinds_of_people_are_told(train, test, synthetic):
@@ -308,7 +317,8 @@ def test_remarks_tell_what_a_reader_must_know(train, test, synthetic):
 
 
 def test_copies_are_not_excused_by_test_rows_that_were_trained_on(train, test, synthetic):
-    overlap, copied = pd.concat([test, train.iloc[:30]]), pd.concat([synthetic, train.iloc[:9][SCHEMA.names]])
+    of_train = train.iloc[:30].assign(person=lambda table: -1 - table["person"])
+    overlap, copied = pd.concat([test, of_train]), pd.concat([synthetic, train.iloc[:9][SCHEMA.names]])
     found = evaluate(train, overlap, copied, SCHEMA, fast=True, references=("real",))
     assert any("by chance equal a training row, 30 of" in one for one in found.remarks)
     of_copies = found.scores.set_index("metric").loc["exact copies"]

@@ -16,11 +16,12 @@ from rlsyn.datasets.bundled import breast_cancer, diabetes
 from rlsyn.datasets.dataset import Cohort, Dataset
 from rlsyn.datasets.mimic import MimicOptions, mimic_licence, read_mimic, simulated_mimic
 from rlsyn.datasets.reader_options import resolve
-from rlsyn.datasets.split import n_people_in_both, split_rows
+from rlsyn.datasets.split import split_rows
 from rlsyn.datasets.table import read_table
 from rlsyn.names import unknown_name
 from rlsyn.schema import Column, Schema, infer_schema
 from rlsyn.values.categories import category_text
+from rlsyn.values.identifiers import check_nobody_in_both, n_people_in_both
 
 __all__ = [
     "COHORTS",
@@ -147,8 +148,7 @@ def from_table(
         Schema(lenient, label, group).validate(test)
     except ValueError as error:
         raise ValueError(f"The test table does not fit the training table. {error}") from None
-    if group and (n_both := n_people_in_both(table[group], test[group])):
-        raise ValueError(f"No person may be in both tables, got {n_both} of {group!r} in both. Split by person.")
+    check_nobody_in_both(table, test, group)
     return Dataset("Table-v0", table[columns], test[columns], schema, source)
 
 

@@ -7,7 +7,6 @@ import pandas as pd
 
 from rlsyn.arguments import check_seed
 from rlsyn.schema import Schema
-from rlsyn.values.identifiers import bare_name
 
 
 def split_rows(
@@ -45,24 +44,6 @@ def split_rows(
         is_test[rng.permutation(len(members))[:n_test]] = True
     test = np.sort(np.concatenate([np.asarray(rows) for rows, chosen in zip(members, is_test, strict=True) if chosen]))
     return np.setdiff1d(np.arange(len(table)), test), test
-
-
-def n_people_in_both(first: pd.Series, second: pd.Series) -> int:
-    """How many people are named in both of two columns; missing values name nobody.
-
-    Where one column holds numbers and the other text, as when a file has one identifier with a letter in it, text that
-    reads as a number is that number. Blanks around a name are none of it.
-    """
-    sides = [values.dropna().map(bare_name) for values in (first, second)]
-    if len({pd.api.types.is_numeric_dtype(values) for values in sides}) > 1:
-        sides = [_as_numbers(values) for values in sides]
-    return len(set(sides[0]) & set(sides[1]))
-
-
-def _as_numbers(values: pd.Series) -> pd.Series:
-    texts = values.astype(str).str.strip()
-    numbers = pd.to_numeric(texts, errors="coerce").astype(object)
-    return numbers.where(numbers.notna(), texts)
 
 
 def _strata(table: pd.DataFrame, schema: Schema) -> np.ndarray:

@@ -29,6 +29,7 @@ from rlsyn.evaluation.measure import Measure, Measurement, Tables
 from rlsyn.evaluation.score_rows import Key, attempt, cost_rows, measure_rows, scores_table, utility_rows
 from rlsyn.names import listed
 from rlsyn.schema import Column, Schema
+from rlsyn.values.identifiers import check_nobody_in_both
 from rlsyn.values.numbers import as_written, count_decimals
 
 MANY_COPIES = 0.5
@@ -90,7 +91,7 @@ def evaluate(
 
     Raises:
         ValueError: Unknown references or none, a table without rows or without a column of the schema, text or infinity
-            where a number belongs, or test rows that are training rows.
+            where a number belongs, or test rows that are training rows or of training people.
     """
     start = time.perf_counter()
     others = dict(others or {})
@@ -286,8 +287,9 @@ def check_held_out(train: pd.DataFrame, test: pd.DataFrame, schema: Schema) -> p
     """Check that test rows are not training rows; returns how often they equal one, and these each other.
 
     Raises:
-        ValueError: So many of them equal one that it cannot be chance.
+        ValueError: They are of training people, by the group column, or so many of them equal one that it cannot be chance.
     """
+    check_nobody_in_both(train, test, schema.group)
     # Where rows have few values the same row comes up again by chance, as often within train as between the two; test rows of
     # another time or place may be alike more often.
     alike = privacy.how_alike(train, test, schema)

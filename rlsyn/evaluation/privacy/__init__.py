@@ -3,15 +3,7 @@
 from __future__ import annotations
 
 from rlsyn.evaluation.measure import Measure
-from rlsyn.evaluation.privacy.copies import (
-    COPIES,
-    HowAlike,
-    closest_records,
-    exact_copies,
-    how_alike,
-    near_copy_share,
-    singled_out_share,
-)
+from rlsyn.evaluation.privacy.copies import COPIES, HowAlike, exact_copies, how_alike
 from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighbours
 from rlsyn.evaluation.privacy.domias import DOMIAS, domias_attack, domias_auc
 from rlsyn.evaluation.privacy.inference import INFERENCE, attribute_inference_advantage, infer_attributes
@@ -21,7 +13,6 @@ from rlsyn.schema import Schema
 __all__ = [
     "HowAlike",
     "attribute_inference_advantage",
-    "closest_records",
     "domias_attack",
     "domias_auc",
     "exact_copies",
@@ -30,11 +21,9 @@ __all__ = [
     "measures",
     "membership_auc",
     "membership_scores",
-    "near_copy_share",
     "nearest_distances",
     "nearest_neighbours",
     "roc_statistics",
-    "singled_out_share",
 ]
 
 

@@ -18,12 +18,12 @@ from rlsyn.evaluation.measure import (
     share_estimate,
 )
 from rlsyn.evaluation.people import at_most, drawn_note, require_rows
-from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighbours, nearest_of_two_people
+from rlsyn.evaluation.privacy.distances import nearest_of_two_people
 from rlsyn.schema import Column, Schema
 
 NEAR_QUANTILE = 0.01
 CHANCE = 0.01
-"""Test rows are alike to training rows by chance where as many would be with at least this probability."""
+"""Test people are alike to training people by chance where as many would be with at least this probability."""
 MAX_ROWS, MAX_ROWS_FAST = 30_000, 5_000
 """Synthetic rows, and test rows, whose distance to train is looked for."""
 
@@ -86,8 +86,8 @@ METRICS = (
         "none",
         0,
         1,
-        "Distance to the closest over that to the second closest train row, which 5 % of the synthetic rows stay below; "
-        f"near 0, one person is singled out. {_DESCRIPTIVE}",
+        "Distance to the closest train row over that to the closest of another person, which 5 % of the synthetic rows stay "
+        f"below; near 0, one person is singled out. {_DESCRIPTIVE}",
     ),
     Metric(
         "NNDR median",
@@ -95,7 +95,8 @@ METRICS = (
         "none",
         0,
         1,
-        f"Median ratio of a synthetic row's distances to its closest and its second closest train row. {_DESCRIPTIVE}",
+        "Median ratio of a synthetic row's distances to its closest train row and to the closest of another person. "
+        f"{_DESCRIPTIVE}",
     ),
 )
 
@@ -122,70 +123,56 @@ def people_with_an_equal_row(train: pd.DataFrame, synthetic: pd.DataFrame, schem
     return np.bincount(people["row"], minlength=rows.max(initial=-1) + 1)[rows[len(train) :]]
 
 
-def near_copy_share(train: pd.DataFrame, test: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> float:
-    """The share of synthetic rows that equal a train row or are closer to one than other people are.
+def near_copies(nearest: np.ndarray, apart: np.ndarray, n_equal: np.ndarray) -> np.ndarray:
+    """Which rows equal a train row or are closer to one than 99 % of the test rows that equal none.
 
-    Distances are those of the nearest train row, Euclidean among features fitted on train; the limit is the 1 %
-    quantile of the distances of the test rows that equal no train row. Where rows have few values many equal one by
-    chance: with them the limit would be 0, and rows of which one value was changed a little would pass. Range 0 to 1,
-    goal minimise; fresh people give about 0.01, and the share of exact copies among them on top.
+    Where rows have few values many equal one by chance: with them the limit would be 0, and rows of which one value was
+    changed a little would pass. Fresh people give about 1 %, and the exact copies among them on top.
 
-    Raises:
-        NotComputableError: A table without rows.
+    Args:
+        nearest: The distances of the rows, as `nearest_of_two_people` gives them.
+        apart: Those of the test rows that equal none.
+        n_equal: For each row, the number of people of train with an equal row.
     """
-    require_rows(train=train, test=test, synthetic=synthetic)
-    encoder = FeatureEncoder(schema).fit(train)
-    targets = encoder.transform(train)
-    distances = nearest_distances(encoder.transform(synthetic), targets)
-    is_equal = people_with_an_equal_row(train, synthetic, schema) > 0
-    return float(_is_near(distances, nearest_distances(encoder.transform(test), targets), is_equal).mean())
+    limit = np.quantile(apart[:, 0], NEAR_QUANTILE) if len(apart) else 0.0
+    return (nearest[:, 0] < limit) | (nearest[:, 0] == 0) | (n_equal > 0)
 
 
-def singled_out_share(train: pd.DataFrame, test: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> float:
-    """The share of synthetic rows that equal one person's rows, or stand out from all others beside one as few people do.
+def near_copies_of_one_person(nearest: np.ndarray, apart: np.ndarray, n_equal: np.ndarray) -> np.ndarray:
+    """Which rows equal one person's rows, or stand out from all others beside one as few people do.
 
     A row stands out where the distance to the closest row of a second person exceeds that to the closest train row by more
-    than in 99 % of the test rows that equal none, and is more than twice as large, so that a row far from everybody is no copy. The
-    limit of `near_copy_share` is one distance for all: where most people have few findings it is that of the healthy, and
-    a copy of the patient with thirty findings, two of which were changed, lies beyond it. Range 0 to 1, goal minimise;
-    fresh people give at most about 0.01, and the share of copies of unique rows among them on top.
+    than in 99 % of the test rows that equal none, and is more than twice as large, so that a row far from everybody is no
+    copy. The limit of `near_copies` is one distance for all: where most people have few findings it is that of the healthy,
+    and a copy of the patient with thirty findings, two of which were changed, lies beyond it. Fresh people give at most
+    about 1 %, and the copies of unique rows among them on top; a test row of a person of train would stand out itself.
 
-    Raises:
-        NotComputableError: Train rows of fewer than two people, or another table without rows.
+    Args:
+        nearest: The distances of the rows, as `nearest_of_two_people` gives them.
+        apart: Those of the test rows that equal none.
+        n_equal: For each row, the number of people of train with an equal row.
     """
-    require_rows(train=train, test=test, synthetic=synthetic)
-    encoder = FeatureEncoder(schema).fit(train)
-    targets = encoder.transform(train)
-    persons = row_groups(train, schema)
-    nearest, of_test = (nearest_of_two_people(encoder.transform(rows), targets, persons) for rows in (synthetic, test))
-    return float(_is_single(nearest, of_test, people_with_an_equal_row(train, synthetic, schema) == 1).mean())
-
-
-def closest_records(train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> tuple[np.ndarray, np.ndarray]:
-    """DCR and NNDR of each synthetic row: distance to the closest train row, and that over the second closest.
-
-    Distances are Euclidean among features fitted on train (a numeric column spans 0 to 1 in train, a change of category
-    counts sqrt 2, of a binary value 1). DCR is 0 or more, NNDR 0 to 1; a row as close to two train rows has 1, even
-    where both are at distance 0, as it singles out nobody. Goal none: passing a threshold proves nothing
-    (arXiv:2505.01524).
-
-    syntheval's mDCR is the median of the same distances over the median distance of a train row to another. Its NNDR
-    takes the ratios from train rows to synthetic rows, their mean, and 0 where both distances are 0.
-
-    Raises:
-        NotComputableError: Fewer than two train rows, or no synthetic ones.
-    """
-    require_rows(train=train, synthetic=synthetic)
-    encoder = FeatureEncoder(schema).fit(train)
-    return _ratios(nearest_neighbours(encoder.transform(synthetic), encoder.transform(train), 2)[0])
+    gaps, of_apart = (distances[:, 1] - distances[:, 0] for distances in (nearest, apart))
+    limit = np.quantile(of_apart, 1 - NEAR_QUANTILE) if len(of_apart) else np.inf
+    return ((gaps > limit) & (gaps > nearest[:, 0])) | (n_equal == 1)
 
 
 def compute_copies(tables: Tables) -> Measurement:
     """Shares of exact copies and of near ones, of both all and those of one person, and quantiles of DCR and NNDR.
 
     Exact copies are looked for among all synthetic rows; the distances of at most `MAX_ROWS` synthetic and test rows
-    are taken to all train rows. The intervals are over synthetic rows; those of near copies also tell how well so many
-    test people fix the limit.
+    are taken to all train rows. They are Euclidean among features fitted on train (a numeric column spans 0 to 1 in
+    train, a change of category counts sqrt 2, of a binary value 1). The intervals are over synthetic rows; those of near
+    copies also tell how well so many test people fix the limit.
+
+    DCR is the distance to the closest train row, NNDR that over the distance to the closest of another person: 1 where both
+    are the same, even 0, as this singles out nobody. Elsewhere NNDR has the second closest row, which is the same where
+    rows are people; of a person with several visits it is another visit, and copies would have 1. Passing a threshold of
+    theirs proves nothing (arXiv:2505.01524). syntheval's mDCR is the median DCR over the median distance of a train row to
+    another. Its NNDR takes the ratios from train rows to synthetic rows, their mean, and 0 where both distances are 0.
+
+    Raises:
+        NotComputableError: Train rows of fewer than two people, or another table without rows.
     """
     train, schema = tables.train, tables.schema
     max_rows = MAX_ROWS_FAST if tables.fast else MAX_ROWS
@@ -197,9 +184,11 @@ def compute_copies(tables: Tables) -> Measurement:
     targets = encoder.transform(train)
     persons = row_groups(train, schema)
     nearest, of_test = (nearest_of_two_people(encoder.transform(rows), targets, persons) for rows in (synthetic, test))
-    dcr, nndr = _ratios(nearest[:, :2])
+    dcr, nndr = _ratios(nearest)
     n_equal = n_people if synthetic is tables.synthetic else people_with_an_equal_row(train, synthetic, schema)
-    near = _is_near(dcr, of_test[:, 0], n_equal > 0), _is_single(nearest, of_test, n_equal == 1)
+    # By equality: last digits that train does not have are no distance.
+    apart = of_test[(people_with_an_equal_row(train, test, schema) == 0) & (of_test[:, 0] > 0)]
+    near = near_copies(nearest, apart, n_equal), near_copies_of_one_person(nearest, apart, n_equal)
     n_test_people = count_people(test, schema)
     shares = [share_estimate(n_people > 0), share_estimate(n_people == 1)]
     shares += [_near_estimate(is_near, n_test_people) for is_near in near]
@@ -222,20 +211,25 @@ def compute_real_copies(tables: Tables) -> Measurement:
     How often people are alike by chance is told by all of them: the intervals of exact copies are those of train and
     test rows together, each looked for among the train rows of other people, stretched to the test rows' share. A share
     of rows is as uncertain as that of so many people. Where more test rows equal a training row than can be chance,
-    they may be of the same people, and how alike training people are among themselves is all that is known.
+    they may be of the same people: how alike training people are among themselves is all that is known of exact copies,
+    and of near ones how near the test rows are that equal none.
     """
-    found = compute_copies(replace(tables, synthetic=tables.test))
-    alike = how_alike(tables.train, tables.test, tables.schema)
-    n_train, n_test = (count_people(rows, tables.schema) for rows in (tables.train, tables.test))
-    for metric, hits in zip(METRICS, (lambda n: n > 0, lambda n: n == 1), strict=False):
+    train, test, schema = tables.train, tables.test, tables.schema
+    alike = how_alike(train, test, schema)
+    apart = test[alike.equal == 0]
+    judged = test if alike.is_chance or apart.empty else apart
+    found = compute_copies(replace(tables, synthetic=judged))
+    n_train, n_test = (count_people(rows, schema) for rows in (train, test))
+    for exact, near, hits in zip(METRICS[:2], METRICS[2:4], (lambda n: n > 0, lambda n: n == 1), strict=True):
         within, beyond = hits(alike.others), hits(alike.equal)
         if alike.is_chance:
-            of_test, share = beyond.mean(), np.concatenate([within, beyond]).mean()
-            of_all = share_estimate(np.arange(n_train + n_test) < share * (n_train + n_test))
-            estimate = Estimate(of_test, min(of_all.low, of_test), max(of_all.high, of_test))
+            share = np.concatenate([within, beyond]).mean()
+            found.estimates[exact.name] = _people_estimate(beyond.mean(), share, n_train + n_test)
         else:
-            estimate = share_estimate(np.arange(n_train) < within.mean() * n_train)
-        found.estimates[metric.name] = estimate
+            found.estimates[exact.name] = _people_estimate(within.mean(), within.mean(), n_train)
+            # The rest are as near as test rows that equal none; where all of these equal one, only equal rows are near.
+            rest = (alike.others == 0).mean() if len(apart) else 0.0
+            found.estimates[near.name] = _sum(found.estimates[exact.name], found.estimates[near.name], rest)
     return found
 
 
@@ -246,10 +240,12 @@ class HowAlike:
     Args:
         others: For each training row the number of other training people with an equal row.
         equal: For each test row the number of training people with an equal row.
+        persons: For training and for test rows, the number of the person that each row belongs to.
     """
 
     others: np.ndarray
     equal: np.ndarray
+    persons: tuple[np.ndarray, np.ndarray]
 
     @property
     def n_others(self) -> int:
@@ -263,36 +259,31 @@ class HowAlike:
 
     @property
     def is_chance(self) -> bool:
-        """Whether test rows drawn with the training rows would often be alike as often: hypergeometric, without replacement."""
-        n_train, n_test = len(self.others), len(self.equal)
-        return bool(hypergeom.sf(self.n_equal - 1, n_train + n_test, self.n_equal + self.n_others, n_test) >= CHANCE)
+        """Whether as many of the test people would often have an equal row if they were drawn with the training people.
+
+        By the hypergeometric distribution, without replacement: of people, since one equal row of somebody makes others
+        of theirs likely.
+        """
+        within, beyond = (
+            pd.Series(n_people > 0).groupby(persons).any()
+            for n_people, persons in zip((self.others, self.equal), self.persons, strict=True)
+        )
+        n_people, n_alike = len(within) + len(beyond), within.sum() + beyond.sum()
+        return bool(hypergeom.sf(beyond.sum() - 1, n_people, n_alike, len(beyond)) >= CHANCE)
 
 
 def how_alike(train: pd.DataFrame, test: pd.DataFrame, schema: Schema) -> HowAlike:
     """How often training rows equal those of other training people, and test rows a training row."""
     within, beyond = (people_with_an_equal_row(train, rows, schema) for rows in (train, test))
-    return HowAlike(within - 1, beyond)
+    return HowAlike(within - 1, beyond, (row_groups(train, schema), row_groups(test, schema)))
 
 
 COPIES = Measure("copies", METRICS, compute_copies, real=compute_real_copies)
 
 
 def _ratios(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    first, second = distances.T
-    return first, np.divide(first, second, out=np.ones_like(first), where=second > 0)
-
-
-def _is_near(distances: np.ndarray, test_distances: np.ndarray, is_equal: np.ndarray) -> np.ndarray:
-    apart = test_distances[test_distances > 0]
-    limit = np.quantile(apart, NEAR_QUANTILE) if len(apart) else 0.0
-    return (distances < limit) | (distances == 0) | is_equal
-
-
-def _is_single(nearest: np.ndarray, test_nearest: np.ndarray, equals_one: np.ndarray) -> np.ndarray:
-    apart = test_nearest[test_nearest[:, 0] > 0]  # a test row of a person of train as well would stand out itself
-    gaps, of_test = (distances[:, 2] - distances[:, 0] for distances in (nearest, apart))
-    limit = np.quantile(of_test, 1 - NEAR_QUANTILE) if len(of_test) else np.inf
-    return ((gaps > limit) & (gaps > nearest[:, 0])) | equals_one
+    first, of_other = distances.T
+    return first, np.divide(first, of_other, out=np.ones_like(first), where=of_other > 0)
 
 
 def _near_estimate(is_near: np.ndarray, n_test_people: int) -> Estimate:
@@ -304,6 +295,19 @@ def _near_estimate(is_near: np.ndarray, n_test_people: int) -> Estimate:
     low = share.value - np.hypot(share.value - share.low, below)
     high = share.value + np.hypot(share.high - share.value, above)
     return Estimate(share.value, float(max(low, 0.0)), float(min(high, 1.0)))
+
+
+def _people_estimate(value: float, share: float, n_people: int) -> Estimate:
+    # The interval is that of the share of so many people, stretched to the value.
+    of_people = share_estimate(np.arange(n_people) < round(share * n_people))
+    return Estimate(float(value), float(min(of_people.low, value)), float(max(of_people.high, value)))
+
+
+def _sum(first: Estimate, second: Estimate, weight: float) -> Estimate:
+    value = first.value + weight * second.value
+    below = np.hypot(first.value - first.low, weight * (second.value - second.low))
+    above = np.hypot(first.high - first.value, weight * (second.high - second.value))
+    return Estimate(float(value), float(max(value - below, 0.0)), float(min(value + above, 1.0)))
 
 
 def _quantile_estimates(values: np.ndarray, with_intervals: bool) -> list[Estimate]:

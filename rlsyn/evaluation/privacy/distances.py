@@ -66,7 +66,7 @@ def nearest_neighbours(
 
 
 def nearest_of_two_people(points: np.ndarray, targets: np.ndarray, persons: np.ndarray) -> np.ndarray:
-    """Distances `(n_points, 3)` of each point to its two nearest targets, and to the nearest of another person than the first.
+    """Distances `(n_points, 2)` of each point to its nearest target and, never less, to the nearest of another person.
 
     Args:
         points: Features `(n_points, width)`.
@@ -83,8 +83,9 @@ def nearest_of_two_people(points: np.ndarray, targets: np.ndarray, persons: np.n
     of_others = distances[:, 1].copy()
     if (is_same := nearest == second).any():
         searched = nearest_neighbours(points[is_same], targets, persons=(nearest[is_same], persons))
-        of_others[is_same] = searched[0][:, 0]
-    return np.column_stack([distances, of_others])
+        # Each search rounds by itself: the second may find a target a hair nearer.
+        of_others[is_same] = np.maximum(searched[0][:, 0], distances[is_same, 0])
+    return np.column_stack([distances[:, 0], of_others])
 
 
 def nearest_distances(points: np.ndarray, targets: np.ndarray) -> np.ndarray:
