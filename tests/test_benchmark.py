@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -85,6 +86,17 @@ def test_a_finished_cell_with_other_parameters_is_noticed(script, csv, tmp_path,
     variants.write_text("coarse: {method: sequential_trees, min_samples_leaf: 40}")
     assert script.main(command) == 2
     assert "seed_0 was run with another min_samples_leaf. Choose another folder" in capsys.readouterr().err
+
+
+def test_a_parameter_called_as_another_entry_of_the_configuration_is_not_taken_for_it(tmp_path):
+    cell = Cell("t", {"env": "BreastCancer-v0", "csv": None, "data_dir": None}, "mine", 0, "rlsyn")
+    (folder := cell.folder(tmp_path)).mkdir(parents=True)
+    found = {"rows": "a b", "n_records": 398}  # that were drawn; RLSyn has a parameter of that name
+    (folder / "config.yaml").write_text(yaml.safe_dump({**cell.config(), **found}))
+    (folder / "metrics.csv").write_text("family,metric,value\n")
+    benchmark._check_finished(cell, tmp_path)
+    with pytest.raises(ValueError, match="was run with another n_records"):
+        benchmark._check_finished(replace(cell, parameters={"n_records": 398}), tmp_path)
 
 
 @pytest.mark.slow
