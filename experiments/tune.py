@@ -49,9 +49,6 @@ def main(argv: list[str] | None = None) -> int:
     try:
         methods = _methods(arguments)
         name, options = _table(arguments)
-        make_folder(Path(arguments.output))
-        if licences := leave_licences(Path(arguments.output), [options]):
-            print(f"LICENCE OF THE DATA: {licences}", flush=True)
         return _search(name, options, methods, arguments)
     except (ValueError, OSError) as error:
         print(f"tune.py: error: {' '.join(str(error).split())}", file=sys.stderr)
@@ -72,6 +69,9 @@ def _search(name: str, options: dict[str, Any], methods: list[str], arguments: a
     output_dir = Path(arguments.output)
     dataset = load_dataset({**options, "parameters": {"seed": arguments.seed}})
     task = make_task(name, options["env"], dataset.train, dataset.schema, arguments.seed)
+    make_folder(output_dir)
+    if licences := leave_licences(output_dir, [options]):
+        print(f"LICENCE OF THE DATA: {licences}", flush=True)
     storage = open_journal(output_dir)
     shown = arguments.progress or sys.stderr.isatty()
     try:

@@ -252,6 +252,17 @@ def test_other_rows_or_another_seed_are_refused(task, scorer, tmp_path, make_pat
         search(make_task("others", task.env, task.fit_rows, task.schema), ["rlsyn"], 1, storage)
 
 
+def test_a_label_that_no_trial_could_be_scored_on_is_told_before_the_first(script, scorer, csv, tmp_path, capsys):
+    table = pd.read_csv(csv).assign(rare=0)
+    table.loc[0, "rare"] = 1
+    table.to_csv(csv, index=False)
+    for label, message in (("rare", "must vary among the people that trials"), ("absent", "'absent'")):
+        assert script.main(["--csv", f"{csv}:{label}", "--methods", "rlsyn", "-o", str(tmp_path / "new")]) == 2
+        error = capsys.readouterr().err
+        assert message in error and error.count("\n") == 1
+    assert not scorer.calls and not (tmp_path / "new").exists()
+
+
 def test_all_among_other_methods_stands_for_all_and_repeats_none(script):
     arguments = script._parser().parse_args(["-o", "out", "--methods", "rlsyn", "all", "rlsyn"])
     assert script._methods(arguments) == ["rlsyn", *(method for method in SPACES if method != "rlsyn")]
