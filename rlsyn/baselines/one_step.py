@@ -53,7 +53,7 @@ class OneStep(Baseline):
       middle; mean of four samples). Tables of more than 3,200 rows were not measured.
 
     `PUBLISHED` holds the arguments of the paper's AI-READI setting, `PUBLISHED_MIMIC` those of its MIMIC setting:
-    `OneStep(**OneStep.PUBLISHED)`. Neither has been run to its end here.
+    `OneStep(**OneStep.PUBLISHED)`.
 
     It is no Gymnasium environment under Stable-Baselines3: no action space there mixes numbers and categories for
     PPO, an episode of one step has no next state, and every record would cross from tensor to array and environment
