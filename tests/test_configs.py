@@ -70,14 +70,15 @@ def test_there_is_a_config_for_rlsyn():
     assert "rlsyn" in {path.stem for path in FILES}
 
 
-def test_every_algorithm_has_a_config_of_its_name():
-    assert {path.stem for path in (CONFIGS / "algos").iterdir()} == set(ALGORITHMS)
+def test_configs_of_algorithms_are_named_after_them():
+    assert {path.stem for path in (CONFIGS / "algos").iterdir()} <= set(ALGORITHMS)
 
 
 @pytest.mark.parametrize("env", DATASETS)
 @pytest.mark.parametrize("algo", ALGORITHMS)
 def test_config_of_an_algorithm_binds_to_the_constructors(algo, env):
-    own = read_parameters(CONFIGS / "algos" / f"{algo}.yaml", env)
+    path = CONFIGS / "algos" / f"{algo}.yaml"
+    own = read_parameters(path, env) if path.is_file() else {}
     check_arguments(algorithm(algo).load_class(), own.get("algo_kwargs") or {}, "", algorithm(algo).reserved_names)
     model = RLSyn(**{**configured_parameters(CONFIGS, "rlsyn", env, algo), "algo": algo})
     assert all(model.parameters[name] == value for name, value in own.items() if name != "algo_kwargs")

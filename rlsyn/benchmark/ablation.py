@@ -12,16 +12,26 @@ import pandas as pd
 
 from rlsyn.benchmark.cells import Cell
 from rlsyn.benchmark.results import collect, origins, read_cells
-from rlsyn.benchmark.tables import ATTACKS, MIN_SEEDS, fewer_seeds, half_width, mean_interval, to_markdown, wide
+from rlsyn.benchmark.tables import (
+    ATTACKS,
+    MIN_SEEDS,
+    UTILITY,
+    fewer_seeds,
+    half_width,
+    mean_interval,
+    to_markdown,
+    wide,
+)
 from rlsyn.files import plain, write_whole
 from rlsyn.methods import Variant
 from rlsyn.runs import merge
 from rlsyn.table_options import reader_words
 
-UTILITY = ("S2R AUC", "S2R R2")
-"""Kept apart: differences of an AUC and of a share of variance are no two values of one quantity."""
 SHOWN = (*UTILITY, "association", "KS", "TV", "detection", "membership", "near copies", "fit (s)")
-"""Metrics of utility, and names of `rlsyn.benchmark.tables.COLUMNS`; what no table has is left out."""
+"""Metrics of utility, and names of `rlsyn.benchmark.tables.COLUMNS`; what no table has is left out.
+
+Those of utility are kept apart: differences of an AUC and of a share of variance are no two values of one quantity.
+"""
 FIRST, LAST = ("folder", "table", "method", "seed"), ("command", "versions")
 """What a row of scores is of, and what it was made with."""
 MAXIMISED = UTILITY

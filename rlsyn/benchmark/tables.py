@@ -12,8 +12,10 @@ from scipy.stats import t
 from rlsyn.benchmark.paper_protocol import COLUMNS as PAPER_COLUMNS
 from rlsyn.benchmark.paper_protocol import ORDER, PUBLISHED, Published
 
+UTILITY = ("S2R AUC", "S2R R2")
+"""Of a class and of a quantity as label."""
 COLUMNS = {
-    "S2R": ("S2R AUC", "S2R R2"),
+    "S2R": UTILITY,
     "R2S": ("R2S AUC", "R2S R2"),
     "KS": ("KS mean",),
     "TV": ("TV mean",),
