@@ -14,14 +14,12 @@ import pandas as pd
 import pytest
 import yaml
 
-from rlsyn.arguments import check_arguments
 from rlsyn.benchmark import cells as benchmark
 from rlsyn.benchmark.cells import Cell, run_cells
 from rlsyn.benchmark.figures import COLOURS, cost_figure, rank_figure, trade_off_figure
 from rlsyn.benchmark.results import budgets, collect, failures, origins
 from rlsyn.benchmark.tables import pareto_table, provenance, summarise, to_markdown
-from rlsyn.files import plain
-from rlsyn.methods import make_method, method_class, read_variants, usable_methods
+from rlsyn.methods import make_method, read_variants
 
 ROOT = Path(__file__).parents[1]
 
@@ -167,22 +165,6 @@ def test_variants_may_be_merged_and_powers_of_ten_are_numbers(tmp_path):
 def test_shipped_variants_can_be_made(path):
     for variant in read_variants(path):
         make_method(variant.method, variant.parameters)
-
-
-def test_published_variants_are_what_the_methods_call_published():
-    variants = read_variants(ROOT / "experiments" / "variants" / "published.yaml")
-    for variant in variants:
-        found = method_class(variant.method)
-        check_arguments(found, variant.parameters)
-        constant = variant.name.removeprefix(f"{variant.method}_").upper()
-        assert plain(getattr(found, constant)) == variant.parameters
-    constants = {
-        f"{name}_{constant.lower()}"
-        for name in usable_methods()
-        for constant in ("PUBLISHED", "PUBLISHED_MIMIC")
-        if hasattr(method_class(name), constant)
-    }
-    assert {variant.name for variant in variants} == constants
 
 
 def test_all_says_which_methods_were_left_out(script, csv, tmp_path, monkeypatch, capsys):
