@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from rlsyn.arguments import Parser, check_n_jobs
+from rlsyn.arguments import Parser, check_n_jobs, check_seed
 from rlsyn.constraints import read_constraints
 from rlsyn.datasets import Dataset, read_table
 from rlsyn.runs import check_same_table, is_finished, load_dataset, make_folder, moved, read_config, versions
@@ -65,8 +65,8 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _checked_output_dir(arguments: argparse.Namespace) -> Path:
-    if arguments.seed is not None and arguments.seed < 0:
-        raise ValueError(f"The seed must not be negative, got --seed {arguments.seed}.")
+    if arguments.seed is not None:
+        check_seed(arguments.seed)
     if arguments.n_jobs is not None:
         check_n_jobs(arguments.n_jobs)
     if arguments.output is None and (arguments.run is None or arguments.synthetic):

@@ -51,6 +51,14 @@ if TYPE_CHECKING:
     from rlsyn.synthesizer import RLSyn
 
 METHOD = "rlsyn"
+FLAGS = {
+    "algo": "algo",
+    "seed": "seed",
+    "device": "device",
+    "warm_start": "warm_start",
+    "n_timesteps": "total_timesteps",
+}
+"""Flags that stand for a parameter of RLSyn, and its name."""
 CONFIGS = Path(__file__).parent / "configs"
 
 
@@ -225,13 +233,12 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     for name in ("label", "group", "test_csv", "drop", "constraints"):
         if getattr(arguments, name) and arguments.csv is None:
             raise ValueError(f"--{name.replace('_', '-')} goes with --csv FILE, got it with --env {env}.")
+    reader_options = given_reader_options(arguments)
+    if arguments.csv is not None and (unused := [*(["data_dir"] if arguments.data_dir else []), *reader_options]):
+        flag = unused[0].replace("_", "-")
+        raise ValueError(f"--{flag} goes with --env ID and a release, got it with --csv. Leave it out.")
     parameters = _parameters(arguments, env)
-    for name in ("seed", "device", "warm_start"):
-        if getattr(arguments, name) is not None:
-            parameters[name] = getattr(arguments, name)
     check_seeds([parameters.get("seed", 0)])
-    if arguments.n_timesteps is not None:
-        parameters["total_timesteps"] = arguments.n_timesteps
     if arguments.n_samples is not None and arguments.n_samples < 1:
         raise ValueError(f"--n-samples must be at least 1, got {arguments.n_samples}.")
     names = ("csv", "label", "group", "test_csv", "drop", "constraints", "data_dir")
@@ -239,19 +246,31 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
     files = ("csv", "test_csv", "constraints", "data_dir")
     absolute = {name: str(Path(given[name]).absolute()) for name in files if given[name]}
     options = {"env": env, **given, **absolute, "algo": parameters["algo"], "n_samples": arguments.n_samples}
-    options["reader_options"] = given_reader_options(arguments)
+    options["reader_options"] = reader_options
     return {**options, "report": arguments.report, "parameters": parameters}
 
 
 def _parameters(arguments: argparse.Namespace, env: str) -> dict[str, Any]:
-    """Parameters of YAML files and `-params`, with the algorithm that they or `--algo` name."""
-    own = read_parameters(arguments.config, env) if arguments.config else {}
-    own = merge(own, parse_parameters(arguments.params))
-    algo = arguments.algo or own.get("algo", "ppo")
-    if own.get("algo", algo) != algo:
-        raise ValueError(f"--algo {arguments.algo} and the parameter algo:{own['algo']} differ. Leave out one of them.")
-    algorithm(algo)
+    """Parameters of YAML files, `-params` and the flags that stand for one, with the algorithm that any of them names."""
+    of_file = read_parameters(arguments.config, env) if arguments.config else {}
+    given = parse_parameters(arguments.params)
+    flags = {name: value for flag, name in FLAGS.items() if (value := getattr(arguments, flag)) is not None}
+    # The command line goes before a file, but the arguments of an algorithm in a file are not for another one.
+    others = {name: value for name, value in of_file.items() if name == "algo"} | given
+    for name, value in flags.items():
+        if others.get(name, value) != value:
+            word = _flag(name, value)
+            raise ValueError(f"{word} and the parameter {name}:{others[name]} differ. Leave out one of them.")
+    own = {**merge(of_file, given), **flags}
+    algorithm(algo := own.get("algo", "ppo"))
     return {**merge(configured_parameters(CONFIGS, METHOD, env, algo), own), "algo": algo}
+
+
+def _flag(name: str, value: Any) -> str:
+    """How the command line says a parameter that has a flag."""
+    if isinstance(value, bool):
+        return f"--{'' if value else 'no-'}{name.replace('_', '-')}"
+    return f"-n {value}" if name == "total_timesteps" else f"--{name} {value}"
 
 
 def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:

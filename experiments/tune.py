@@ -21,7 +21,9 @@ from __future__ import annotations
 
 import argparse
 import logging
+import shlex
 import sys
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +42,7 @@ from rlsyn.table_options import (
     check_seeds,
     given_reader_options,
     named_tables,
+    table_words,
 )
 
 
@@ -49,9 +52,6 @@ def main(argv: list[str] | None = None) -> int:
     try:
         methods = _methods(arguments)
         name, options = _table(arguments)
-        make_folder(Path(arguments.output))
-        if licences := leave_licences(Path(arguments.output), [options]):
-            print(f"LICENCE OF THE DATA: {licences}", flush=True)
         return _search(name, options, methods, arguments)
     except (ValueError, OSError) as error:
         print(f"tune.py: error: {' '.join(str(error).split())}", file=sys.stderr)
@@ -72,6 +72,9 @@ def _search(name: str, options: dict[str, Any], methods: list[str], arguments: a
     output_dir = Path(arguments.output)
     dataset = load_dataset({**options, "parameters": {"seed": arguments.seed}})
     task = make_task(name, options["env"], dataset.train, dataset.schema, arguments.seed)
+    make_folder(output_dir)
+    if licences := leave_licences(output_dir, [options]):
+        print(f"LICENCE OF THE DATA: {licences}", flush=True)
     storage = open_journal(output_dir)
     shown = arguments.progress or sys.stderr.isatty()
     try:
@@ -88,12 +91,20 @@ def _search(name: str, options: dict[str, Any], methods: list[str], arguments: a
         )
     except KeyboardInterrupt:
         print("\nStopped; finished trials are kept, the same command goes on.", file=sys.stderr)
-        _report(storage, name, dataset.title, arguments)
+        _report(storage, name, options, dataset.title, arguments)
         return 130
-    return _report(storage, name, dataset.title, arguments)
+    except BrokenProcessPool:
+        print(
+            "tune.py: error: A process was killed, probably for want of memory. Finished trials are kept; run the command "
+            "again with a smaller --n-jobs.",
+            file=sys.stderr,
+        )
+        _report(storage, name, options, dataset.title, arguments)
+        return 2
+    return _report(storage, name, options, dataset.title, arguments)
 
 
-def _report(storage: Any, table: str, title: str, arguments: argparse.Namespace) -> int:
+def _report(storage: Any, table: str, options: dict[str, Any], title: str, arguments: argparse.Namespace) -> int:
     from rlsyn.search.results import collect_trials, write_results
 
     output_dir, trials = Path(arguments.output), collect_trials(storage)
@@ -104,7 +115,7 @@ def _report(storage: Any, table: str, title: str, arguments: argparse.Namespace)
     for row in trials[trials["error"].notna()].to_dict("records"):
         print(f"Failed: {row['table']}, {row['method']}, trial {row['trial']}: {row['error']}", file=sys.stderr)
     if arguments.objectives:
-        _print_front(trials, title, arguments.objectives, output_dir)
+        _print_front(trials, options, title, arguments.objectives, output_dir)
     else:
         _print_best(trials, title, output_dir)
     print(f"All trials: {output_dir / 'trials.csv'}, or tensorboard --logdir {output_dir / 'tensorboard'} (HParams).")
@@ -123,7 +134,9 @@ def _print_best(trials: pd.DataFrame, title: str, output_dir: Path) -> None:
         print(f"Put into experiments/configs, their block {OWN_TABLE} would hold for every table of your own.")
 
 
-def _print_front(trials: pd.DataFrame, title: str, objectives: list[str], output_dir: Path) -> None:
+def _print_front(
+    trials: pd.DataFrame, options: dict[str, Any], title: str, objectives: list[str], output_dir: Path
+) -> None:
     from rlsyn.benchmark.tables import to_markdown
     from rlsyn.search.results import pareto_table
 
@@ -138,10 +151,8 @@ def _print_front(trials: pd.DataFrame, title: str, objectives: list[str], output
     table = trials["table"].iloc[0]
     print(f"The files of a front are in {output_dir / table / 'METHOD'}; search.yaml tells what was spent.")
     if "pareto_1.yaml" in set(front.loc[front["method"] == "rlsyn", "file"]):
-        env = trials["env"].iloc[0]
-        data = "--csv FILE --label COLUMN" if env == OWN_TABLE else f"--env {env}"
-        config = output_dir / table / "rlsyn" / "pareto_1.yaml"
-        print(f"Train with one: python experiments/run_ppo.py {data} --config {config}")
+        words = [*table_words(options), "--config", str(output_dir / table / "rlsyn" / "pareto_1.yaml")]
+        print(f"Train with one: python experiments/run_ppo.py {shlex.join(words)}")
 
 
 def _shown(summary: pd.DataFrame) -> pd.DataFrame:

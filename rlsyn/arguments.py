@@ -28,6 +28,8 @@ def check_arguments(
 ) -> None:
     """Check that arguments are ones that a function or class takes, of the kind that its signature tells.
 
+    One with `**options` hands what it does not know to a library, which is not asked here.
+
     Args:
         function: Its signature is the configuration.
         arguments: By name.
@@ -38,16 +40,19 @@ def check_arguments(
         ValueError: An unknown name (the closest known one is proposed), or a number, text or switch where another
             kind is expected.
     """
+    parameters = inspect.signature(function).parameters
+    is_open = "options" in parameters and parameters["options"].kind is inspect.Parameter.VAR_KEYWORD
     known = {
         name: parameter
-        for name, parameter in inspect.signature(function).parameters.items()
+        for name, parameter in parameters.items()
         if name not in ("self", *reserved)
         and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
     }
     for name, value in arguments.items():
-        if name not in known:
+        if name in known:
+            _check_kind(prefix + name, value, known[name])
+        elif name in reserved or not is_open:
             raise ValueError(unknown_name("parameter", f"{prefix}{name}", [prefix + other for other in known]))
-        _check_kind(prefix + name, value, known[name])
 
 
 def _check_kind(name: str, value: Any, parameter: inspect.Parameter) -> None:

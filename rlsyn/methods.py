@@ -68,7 +68,8 @@ class Variant:
         """
         written: dict[str, Any] = {}
         if configs and self.from_config:
-            written = configured_parameters(configs, self.method, env, self.parameters.get("algo"))
+            algo = self.parameters.get("algo", "ppo") if self.method == "rlsyn" else None
+            written = configured_parameters(configs, self.method, env, algo)
         found = merge(written, self.parameters)
         check_arguments(method_class(self.method), found, f"{self.name}.", ("seed",))
         try:

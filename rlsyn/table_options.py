@@ -9,7 +9,7 @@ from typing import Any
 
 from rlsyn.arguments import check_seed
 from rlsyn.datasets import COHORTS, DATASETS
-from rlsyn.datasets.reader_options import PROTOCOL, add_options, option_names
+from rlsyn.datasets.reader_options import PROTOCOL, add_options, option_names, option_words
 from rlsyn.names import unknown_name
 
 ENVIRONMENTS = DATASETS[:-1]
@@ -68,6 +68,21 @@ def named_tables(
     if unused := [name for name in reader_options or {} if name not in {PROTOCOL, *used}]:
         raise ValueError(f"--{unused[0].replace('_', '-')} goes with --env ID:DIR, the folder of a release.")
     return dict(tables)
+
+
+def table_words(options: Mapping[str, Any]) -> list[str]:
+    """The words that name a table of `named_tables` to `run_ppo.py`, with what was asked of its reader."""
+    if options["csv"]:
+        group = ["--group", options["group"]] if options["group"] else []
+        return ["--csv", options["csv"], "--label", options["label"], *group]
+    folder = ["--data-dir", options["data_dir"]] if options["data_dir"] else []
+    return ["--env", options["env"], *folder, *reader_words(options)]
+
+
+def reader_words(options: Mapping[str, Any], folder: str | None = None) -> list[str]:
+    """The flags that ask the reader of a table for what was asked, if anything was (see `option_words`)."""
+    given = options.get("reader_options")
+    return option_words(READER_OPTIONS[options["env"]], given, folder) if given else []
 
 
 def options_of_env(text: str, reader_options: Mapping[str, Any] | None = None) -> tuple[str, dict[str, Any]]:

@@ -1,9 +1,16 @@
-"""What every method's records are asked, those that ship and those whose library a user may install."""
+"""What every method's records are asked, of those that ship and those whose library a user may install; and settings."""
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from rlsyn.methods import read_variants
 from rlsyn.schema import infer_schema
+
+_FILE = Path(__file__).parents[1] / "experiments" / "variants" / "published.yaml"
+PUBLISHED = {variant.name: dict(variant.parameters) for variant in read_variants(_FILE)}
+"""By name the arguments of the papers."""
 
 
 def check_records(synthetic, patients):

@@ -26,6 +26,7 @@ from rlsyn.benchmark.tables import half_width, wide
 from rlsyn.methods import Variant, read_variants
 from rlsyn.schema import infer_schema
 from rlsyn.synthesizer import RLSyn
+from rlsyn.table_options import given_reader_options
 
 VARIANTS = Path(__file__).parents[1] / "experiments" / "variants" / "ablation.yaml"
 
@@ -97,6 +98,17 @@ def test_attacks_below_one_half_are_no_better_than_one_half():
 def test_few_seeds_have_no_interval_and_no_mark():
     assert difference_text(np.array([0.1, 0.1]), "S2R AUC") == "+0.100"
     assert difference_text(np.array([]), "S2R AUC") == "-"
+
+
+def test_a_mean_of_fewer_seeds_than_its_row_says_so():
+    results = results_of({"rlsyn": [0.9, 0.91, 0.92, 0.93], "part": [0.9, 0.91, 0.92, np.nan], "all": [0.9] * 4})
+    texts = table_of(results, "t").set_index("variant")
+    assert texts.loc["part", "seeds"] == "4"
+    assert texts.loc["part", "S2R AUC"] == "0.910 ± 0.025 (3 of 4 seeds) (+0.000 ± 0.000)"
+    assert "of" not in texts.loc["part", "KS"] + texts.loc["all", "S2R AUC"]
+    lacking = results_of({"rlsyn": [0.9, 0.91, 0.92, np.nan], "all": [0.9, 0.91, 0.92, 0.93]})
+    texts = table_of(lacking, "t").set_index("variant")["S2R AUC"]
+    assert "(3 of 4 seeds)" in texts["rlsyn"] and texts["all"].endswith("(+0.000 ± 0.000 of 3 pairs)")
 
 
 def test_variants_are_compared_with_the_baseline_of_their_own_folder():
@@ -179,7 +191,7 @@ def test_files_of_the_project_are_shown_by_their_path_there_and_others_by_their_
     assert script._shown(tmp_path / "page.md") == "page.md"
 
 
-def test_command_of_a_row_is_that_of_its_parameters_and_protocol():
+def test_command_of_a_row_is_that_of_its_parameters_protocol_and_reader(load_script):
     variants = {"no_kl": ("v.yaml", Variant("no_kl", "rlsyn", {"kl_coef": 0.0}, from_config=True))}
     cell = Cell(
         "t", {"env": "AIREADI-v0", "data_dir": "/release"}, "no_kl", 0, "rlsyn", {"kl_coef": 0.0, "n_levels": 8}
@@ -191,6 +203,20 @@ def test_command_of_a_row_is_that_of_its_parameters_and_protocol():
         " --fast --seeds 0 -o a",
         " --seeds 1 -o a`",
     ]
+    asked = {"protocol": "default", "unit": "participant", "with_age": True, "with_bmi": False, "cache_dir": "/mine"}
+    options = {**cell.options, "reader_options": asked}
+    (read,) = commands([replace(cell, options=options)], variants, "a").values()
+    words = shlex.split(read.strip("`"))[2:]
+    assert words[words.index("--only") + 2 :][:6] == [
+        "--unit",
+        "participant",
+        "--with-age",
+        "--no-with-bmi",
+        "--cache-dir",
+        "DIR",
+    ]
+    given = given_reader_options(load_script("benchmark")._parser().parse_args(words))
+    assert given == {**asked, "cache_dir": str(Path("DIR").absolute())}
     (changed,) = commands([replace(cell, parameters={"kl_coef": 0.9})], variants, "a").values()
     assert changed == "in no file of variants; parameters: kl_coef:0.9"
 

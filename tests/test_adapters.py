@@ -14,6 +14,7 @@ from method_contract import check_quiet, check_records
 from rlsyn.baselines import METHODS, OPTIONAL, Baseline, baseline_class, installed_methods
 from rlsyn.baselines.ctgan import CTGAN, TVAE
 from rlsyn.baselines.tabular_argn import TabularARGN
+from rlsyn.methods import Variant, make_method, read_variants
 
 QUICK: dict[str, dict] = {"ctgan": {"n_steps": 2}, "tvae": {"n_steps": 2}, "tabular_argn": {"max_epochs": 1}}
 
@@ -145,6 +146,15 @@ def test_steps_become_whole_epochs_of_the_library(stand_ins, make_patients):
 def test_options_of_the_library_are_passed_on(stand_ins, patients):
     assert CTGAN(embedding_dim=16).fit(patients)._model.options == {"embedding_dim": 16}
     assert TabularARGN(model="MOSTLY_AI/Small").fit(patients)._model.options == {"model": "MOSTLY_AI/Small"}
+
+
+def test_variants_set_options_of_the_library(stand_ins, name, tmp_path):
+    (tmp_path / "variants.yaml").write_text(f"mine: {{method: {name}, lr: 1e-3, dims: [64, 64]}}")
+    (variant,) = read_variants(tmp_path / "variants.yaml")
+    model = make_method(name, variant.parameters_for("Table-v0", None))
+    assert model.options == {"lr": 1e-3, "dims": [64, 64]}
+    with pytest.raises(ValueError, match=r"Unknown parameter 'mine\.seed'"):
+        Variant("mine", name, {"seed": 3}).parameters_for("Table-v0", None)
 
 
 def test_training_rows_do_not_stay_in_the_folder_of_the_library(stand_ins, patients):

@@ -1,5 +1,7 @@
 """What all thirteen algorithms have in common: curves, valid records, seeds, saving, resuming; and that they learn."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -15,6 +17,8 @@ from rlsyn.algorithms.drawing import draw_records
 from rlsyn.algorithms.making import level_shares
 from rlsyn.algorithms.replay import RecordReplayBuffer
 from rlsyn.algorithms.table import ALGORITHMS, algorithm
+from rlsyn.benchmark.algorithms import equal_time_cells, reference, step_and_time_tables
+from rlsyn.benchmark.cells import Cell, _check_finished
 from rlsyn.synthesizer import RLSyn
 
 FAST = [one.name for one in ALGORITHMS.values() if one.is_fast]
@@ -397,17 +401,47 @@ def test_benchmark_compares_algorithms_at_equal_steps_and_in_equal_time(load_scr
     command = ["--csv", f"{csv}:died", "--algos", "ppo", "ars", "--fast", "-n", "3072", "-o", str(output)]
     assert main(command) == 0
     results, text = pd.read_csv(output / "results.csv"), (output / "results.md").read_text()
-    assert set(results["method"]) == {"ppo", "ars", "ars_equal_time"}
+    assert set(results["method"]) == {"ppo", "ars", "ars_equal_time_of_ppo"}
     assert "Equal environment steps" in text and "The seconds of ppo" in text
     steps = results[results["metric"] == "environment steps (M)"].set_index("method")["value"]
     assert steps["ppo"] == steps["ars"] == 3072 / 1e6
-    config = yaml.safe_load((output / "cells" / "table" / "ars_equal_time" / "seed_0" / "config.yaml").read_text())
+    config = yaml.safe_load(
+        (output / "cells" / "table" / "ars_equal_time_of_ppo" / "seed_0" / "config.yaml").read_text()
+    )
     seconds = results[(results["metric"] == "fit (s)") & (results["method"] == "ppo")]["value"].iloc[0]
     assert config["parameters"]["max_seconds"] == pytest.approx(seconds, abs=0.06)
     capsys.readouterr()
     assert main(command) == 0  # all is there
     assert main([*command, "--methods", "independent"]) == 2
     assert "leave out --methods" in capsys.readouterr().err
+
+
+def write_fitted(cell: Cell, folder: Path, seconds: float) -> None:
+    """What `equal_time_cells` reads of a finished cell."""
+    (training := cell.folder(folder) / "training").mkdir(parents=True)
+    (training / "progress.csv").write_text(f"time/time_elapsed,time/total_timesteps\n{seconds},100\n")
+    (cell.folder(folder) / "config.yaml").write_text(yaml.safe_dump(cell.config()))
+    (cell.folder(folder) / "metrics.csv").write_text(f"family,metric,value\ncost,fit (s),{seconds}\n")
+
+
+def test_another_reference_of_time_has_cells_of_its_own(tmp_path):
+    options = {"env": "BreastCancer-v0", "csv": None, "data_dir": None}
+    seconds = {"ppo": 30, "a2c": 10, "trpo": 20}
+    cells = [Cell("t", options, algo, 0, "rlsyn", {"algo": algo, "total_timesteps": 900}) for algo in seconds]
+    for cell in cells:
+        write_fitted(cell, tmp_path, seconds[cell.method])
+    found = {}
+    for algos in (["a2c", "trpo"], ["ppo", "a2c", "trpo"]):  # the first of them, and then PPO
+        asked = [cell for cell in cells if cell.method in algos]
+        for cell in equal_time_cells(asked, tmp_path, reference(algos)):
+            _check_finished(cell, tmp_path)
+            write_fitted(cell, tmp_path, cell.parameters["max_seconds"])
+            found[cell.method] = cell.parameters["max_seconds"]
+    assert found == {"trpo_equal_time_of_a2c": 10, "a2c_equal_time_of_ppo": 30, "trpo_equal_time_of_ppo": 30}
+    methods = ["ppo", "a2c", "trpo", "a2c_equal_time_of_ppo", "trpo_equal_time_of_ppo"]
+    results = pd.DataFrame({"table": "t", "method": methods, "seed": 0, "metric": "S2R AUC", "value": 0.9, "real": 0.9})
+    for table in step_and_time_tables(results, 1, "ppo"):
+        assert table["method"].tolist() == ["real rows", "ppo", "a2c", "trpo"]
 
 
 def test_an_algorithm_that_fails_is_not_tried_again_for_the_table_of_equal_time(

@@ -91,6 +91,16 @@ def test_check_arguments_keeps_reserved_names_back():
         check_arguments(train, {"data": 1}, reserved=["data"])
 
 
+def test_check_arguments_lets_through_what_goes_on_to_a_library():
+    def open_to_all(data, n_steps: int = 10, **options):
+        pass
+
+    check_arguments(open_to_all, {"n_steps": 1, "other": "x"})
+    for arguments, reserved in (({"data": 1}, ["data"]), ({"n_steps": "x"}, [])):
+        with pytest.raises(ValueError, match=next(iter(arguments))):
+            check_arguments(open_to_all, arguments, reserved=reserved)
+
+
 def test_check_arguments_reads_signatures_of_other_libraries():
     check_arguments(PPO, {"learning_rate": abs, "target_kl": 0.1, "clip_range_vf": None})
     with pytest.raises(ValueError, match="'target_kl' must be a number"):

@@ -9,9 +9,11 @@ from stable_baselines3 import PPO
 
 from rlsyn.algorithms.table import ALGORITHMS, algorithm
 from rlsyn.arguments import check_arguments
+from rlsyn.benchmark.algorithms import algorithm_variants
+from rlsyn.benchmark.trade_off import KNOBS
 from rlsyn.datasets import DATASETS
 from rlsyn.discriminator import Discriminator
-from rlsyn.methods import METHODS, method_class
+from rlsyn.methods import METHODS, Variant, configured, method_class
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.runs import configured_parameters, read_parameters
 from rlsyn.synthesizer import RLSyn
@@ -68,14 +70,15 @@ def test_there_is_a_config_for_rlsyn():
     assert "rlsyn" in {path.stem for path in FILES}
 
 
-def test_every_algorithm_has_a_config_of_its_name():
-    assert {path.stem for path in (CONFIGS / "algos").iterdir()} == set(ALGORITHMS)
+def test_configs_of_algorithms_are_named_after_them():
+    assert {path.stem for path in (CONFIGS / "algos").iterdir()} <= set(ALGORITHMS)
 
 
 @pytest.mark.parametrize("env", DATASETS)
 @pytest.mark.parametrize("algo", ALGORITHMS)
 def test_config_of_an_algorithm_binds_to_the_constructors(algo, env):
-    own = read_parameters(CONFIGS / "algos" / f"{algo}.yaml", env)
+    path = CONFIGS / "algos" / f"{algo}.yaml"
+    own = read_parameters(path, env) if path.is_file() else {}
     check_arguments(algorithm(algo).load_class(), own.get("algo_kwargs") or {}, "", algorithm(algo).reserved_names)
     model = RLSyn(**{**configured_parameters(CONFIGS, "rlsyn", env, algo), "algo": algo})
     assert all(model.parameters[name] == value for name, value in own.items() if name != "algo_kwargs")
@@ -94,3 +97,16 @@ def test_what_is_written_of_ppo_is_not_for_other_algorithms(tmp_path):
     assert configured_parameters(tmp_path, "rlsyn", "Diabetes-v0") == ppo
     assert configured_parameters(tmp_path, "rlsyn", "Diabetes-v0", "ppo") == ppo
     assert configured_parameters(tmp_path, "rlsyn", "Diabetes-v0", "sac") == {"n_levels": 16, "kl_coef": 2.0}
+
+
+def test_the_file_of_ppo_is_for_whoever_takes_ppo(tmp_path):
+    """By `--algos ppo`, `--methods rlsyn`, a variant, or without a word: it is the default."""
+    (tmp_path / "algos").mkdir()
+    (tmp_path / "algos" / "ppo.yaml").write_text("default: {kl_coef: 0.7}")
+    (tmp_path / "one_step.yaml").write_text("default: {n_iterations: 5}")
+    for variant in (*algorithm_variants(["ppo"]), *configured(["rlsyn"]), KNOBS[0].variant(3)):
+        assert variant.parameters_for("Diabetes-v0", tmp_path)["kl_coef"] == 0.7
+    assert Variant("mine", "rlsyn", {"algo": "a2c"}, from_config=True).parameters_for("Diabetes-v0", tmp_path) == {
+        "algo": "a2c"
+    }
+    assert configured(["one_step"])[0].parameters_for("Diabetes-v0", tmp_path) == {"n_iterations": 5}

@@ -424,10 +424,12 @@ def test_rules_are_read_from_yaml(tmp_path):
 
 
 def test_powers_of_ten_are_numbers(tmp_path):
-    (tmp_path / "rules.yaml").write_text("- range: {column: a, low: 1e-4, high: 3}\n- {range: {column: b, high: 1e3}}")
+    text = "- range: {column: a, low: 1e-4, high: 3}\n- {range: {column: b, high: 1e3}}\n"
+    (tmp_path / "rules.yaml").write_text(f"{text}- {{sum: {{columns: [a, b], total: 1e3, tolerance: 1e-2}}}}")
     assert [rule.expression for rule in read_constraints(tmp_path / "rules.yaml")] == [
         "0.0001 <= a <= 3",
         "b <= 1000.0",
+        "abs(a + b - 1000.0) <= 0.01",
     ]
 
 

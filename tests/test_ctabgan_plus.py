@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from method_contract import PUBLISHED
 
 from rlsyn.baselines.ctabgan_networks import Conditions, ConvolutionalCritic, ConvolutionalGenerator, Layout, image_side
 from rlsyn.baselines.ctabgan_plus import CTABGANPlus, _Training, slerp
@@ -197,7 +198,7 @@ def test_impossible_arguments_are_refused(arguments, message):
 
 
 def test_steps_are_epochs_of_the_table_or_as_many_as_it_needs():
-    assert CTABGANPlus(**CTABGANPlus.PUBLISHED).n_steps(3_105) == 150 * 15
+    assert CTABGANPlus(**PUBLISHED["ctabgan_plus_published"]).n_steps(3_105) == 150 * 15
     assert CTABGANPlus(n_epochs=3).n_steps(50) == 3
     assert [CTABGANPlus().n_steps(n) for n in (50, 10**6)] == [2_000, 2_500]
 

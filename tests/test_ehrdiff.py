@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from method_contract import PUBLISHED
 from scipy.stats import ks_2samp
 from torch import nn
 
@@ -18,7 +19,9 @@ from rlsyn.baselines.ehrdiff import (
 )
 
 QUICK = {"n_steps": 150, "batch_size": 64, "hidden_size": 32, "time_size": 16}
-PUBLISHED_SPACE = {name: EHRDiff.PUBLISHED[name] for name in ("sigma_data", "sigma_min", "scaling", "standardise")}
+PUBLISHED_SPACE = {
+    name: PUBLISHED["ehrdiff_published"][name] for name in ("sigma_data", "sigma_min", "scaling", "standardise")
+}
 
 
 class GaussianDenoiser(nn.Module):
@@ -164,7 +167,7 @@ def test_bad_arguments_are_named(arguments, message):
 
 def test_the_published_setting_trains_for_epochs():
     """2,500 epochs of 8 batches on 3,105 rows, whatever is left of the last batch."""
-    assert EHRDiff(**EHRDiff.PUBLISHED)._count_steps(3_105) == 20_000
+    assert EHRDiff(**PUBLISHED["ehrdiff_published"])._count_steps(3_105) == 20_000
     assert [EHRDiff()._count_steps(n_rows) for n_rows in (50, 10**6)] == [1_000, 6_000]
 
 

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from method_contract import PUBLISHED
 
 from rlsyn.baselines.emr_wgan import _WGAN, EMRWGAN, _Critic, _Generator
 from rlsyn.baselines.table_vectors import TableVectors
@@ -161,8 +162,8 @@ def test_steps_grow_with_the_table_within_bounds():
 
 
 def test_the_published_setting_is_a_set_of_arguments():
-    model = EMRWGAN(**EMRWGAN.PUBLISHED)
-    assert (model.n_steps, model.batch_size, model.critic_size, model.scaling) == (90_000, 1024, (512, 4), "range")
+    model = EMRWGAN(**PUBLISHED["emr_wgan_published"])
+    assert (model.n_steps, model.batch_size, model.critic_size, model.scaling) == (90_000, 1024, [512, 4], "range")
 
 
 def test_an_interrupt_is_one_to_whatever_trains(patients, monkeypatch):

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from method_contract import PUBLISHED
 from scipy import stats
 from torch.nn.utils import parameters_to_vector
 from torch.utils.flop_counter import FlopCounterMode
@@ -206,7 +207,7 @@ def test_a_step_moves_the_networks_as_adam_on_each_of_their_parameters_does():
         torch.testing.assert_close(moved, expected)
 
 
-@pytest.mark.parametrize("published", [OneStep.PUBLISHED, OneStep.PUBLISHED_MIMIC])
+@pytest.mark.parametrize("published", [PUBLISHED["one_step_published"], PUBLISHED["one_step_published_mimic"]])
 def test_the_settings_of_the_paper_can_be_trained(published, patients):
     assert published["n_iterations"] == 30_000 and published["pace"] == 1
     synthetic = OneStep(**published | {"n_iterations": 2}).fit(patients).sample(20)

@@ -1,5 +1,6 @@
 """The protocol of arXiv:2512.21395: its splits, numbers, metrics and table."""
 
+import aireadi_release
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,9 +11,11 @@ from rlsyn.benchmark.cells import Cell, plan, run_cell
 from rlsyn.benchmark.paper_protocol import COLUMNS, PUBLISHED, column_distances, n_records, relative_dwd, score
 from rlsyn.benchmark.results import collect
 from rlsyn.benchmark.tables import paper_table
+from rlsyn.datasets import load
 from rlsyn.methods import configured
 from rlsyn.runs import load_dataset
 from rlsyn.schema import Schema
+from rlsyn.table_options import named_tables
 
 
 def scores(synthetic, train, test, classifier="svc"):
@@ -31,6 +34,22 @@ def test_splits_are_the_papers():
     dataset = load_dataset({**mimic.options, "parameters": {"seed": 3}})
     assert (len(dataset.train), len(dataset.test)) == (2_800, 1_200)
     assert mimic.options["stratified"] is False
+
+
+def test_a_release_is_divided_as_its_reader_does_with_the_options_that_are_given(tmp_path):
+    aireadi_release.write_release(tmp_path, n_participants=20, n_days=1)
+    sizes = []
+    for own in ({}, {"split": "random"}):
+        given = {"protocol": "paper", **own}
+        tables = named_tables([f"AIREADI-v0:{tmp_path}"], [], given)
+        (cell,) = plan(tables, configured(["bootstrap"]), [0], protocol="paper")
+        found, expected = (
+            load_dataset({**cell.options, "parameters": {"seed": 0}}),
+            load(*tables, tmp_path, 0, reader_options=given),
+        )
+        pd.testing.assert_frame_equal(found.test, expected.test)
+        sizes.append(len(found.test) / (len(found.train) + len(found.test)))
+    assert sizes[0] < 0.25 < sizes[1]
 
 
 def test_numbers_of_records_are_the_papers():

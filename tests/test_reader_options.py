@@ -18,7 +18,7 @@ from rlsyn.datasets import COHORTS, Cohort, load
 from rlsyn.datasets.reader_options import PROTOCOLS, add_options, add_protocol, option, option_names, resolve
 from rlsyn.runs import leave_licences
 from rlsyn.schema import infer_schema
-from rlsyn.table_options import named_tables
+from rlsyn.table_options import given_reader_options, named_tables, table_words
 
 
 @dataclass(frozen=True)
@@ -153,6 +153,16 @@ def test_comparisons_name_a_release_beside_the_environment(tmp_path):
     assert tables["AIREADI-v0"]["data_dir"] == str(tmp_path)
     assert tables["AIREADI-v0"]["reader_options"] == options
     assert tables["MIMICIV-v0"] == {"env": "MIMICIV-v0", "csv": None, "data_dir": None}
+
+
+def test_words_of_a_release_ask_for_it_and_its_options_again(tmp_path):
+    given = {"unit": "participant", "with_age": True, "with_bmi": False, "min_people": 3, "cache_dir": str(tmp_path)}
+    for env, table in named_tables([f"AIREADI-v0:{tmp_path}", f"MIMICIV-v0:{tmp_path}"], [], given).items():
+        arguments = run_ppo._parser().parse_args(table_words(table))
+        assert (arguments.env, arguments.data_dir) == (env, str(tmp_path))
+        assert given_reader_options(arguments) == table["reader_options"] != {}
+    (simulated,) = named_tables(["AIREADI-v0"], []).values()
+    assert table_words(simulated) == ["--env", "AIREADI-v0"]
 
 
 @pytest.mark.parametrize(

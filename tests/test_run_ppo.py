@@ -139,6 +139,29 @@ REFUSED = {
     "text for the number of steps": (None, [*OF_CSV, "-n", "many"], "many"),
     "fewer steps than a rollout": (None, [*OF_CSV, "-n", "100"], "at least one rollout, 64 records x 9 attributes"),
     "run directory below a file": (None, [*OF_CSV, "--run-dir", "CSV/run"], "cannot be written to"),
+    "folder of a release beside a table": (
+        None,
+        [*OF_CSV, "--data-dir", "DIR"],
+        "--data-dir goes with --env ID and a release, got it with --csv",
+    ),
+    "flag of a reader beside a table": (
+        None,
+        [*OF_CSV, "--no-with-age"],
+        "--with-age goes with --env ID and a release",
+    ),
+    "protocol beside a table": (None, [*OF_CSV, "--protocol", "paper"], "--protocol goes with --env ID and a release"),
+    "two seeds": (None, [*OF_CSV, "--seed", "1", "-params", "seed:2"], "--seed 1 and the parameter seed:2 differ"),
+    "two numbers of steps": (
+        None,
+        [*OF_CSV, "-n", "0", "-params", "total_timesteps:5"],
+        "-n 0 and the parameter total_timesteps:5 differ",
+    ),
+    "two warm starts": (
+        None,
+        [*OF_CSV, "--no-warm-start", "-params", "warm_start:true"],
+        "--no-warm-start and the parameter warm_start:True differ",
+    ),
+    "two devices": (None, [*OF_CSV, "--device", "cpu", "-params", "device:cuda"], "the parameter device:cuda differ"),
     "resuming what is no run": (
         None,
         ["--resume", "DIR"],
@@ -167,6 +190,17 @@ def test_wrong_input_is_refused_in_one_line(call_script, patients, tmp_path, cap
     error = capfd.readouterr().err
     assert error.count("\n") == 1 and message in error and error.startswith("run_ppo.py: error: "), error
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
+
+
+def test_flags_go_before_a_file_and_may_say_what_a_parameter_says(load_script, csv, tmp_path):
+    script = load_script("run_ppo")
+    (tmp_path / "own.yaml").write_text("default: {seed: 3, total_timesteps: 7, warm_start: true, kl_coef: 0.5}")
+    flags = ["--seed", "1", "-n", "0", "--no-warm-start", "--algo", "ppo"]
+    same = ["-params", "seed:1", "total_timesteps:0", "warm_start:false", "algo:ppo"]
+    expected = {"seed": 1, "total_timesteps": 0, "warm_start": False, "algo": "ppo", "kl_coef": 0.5}
+    for given in (flags, same, [*flags, *same]):
+        arguments = script._parser().parse_args(["--csv", str(csv), "--config", str(tmp_path / "own.yaml"), *given])
+        assert script._options(arguments)["parameters"].items() >= expected.items()
 
 
 def test_a_refusal_is_the_one_line_of_its_process(csv, tmp_path):

@@ -6,6 +6,8 @@ import subprocess
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -216,6 +218,21 @@ def test_ctrl_c_keeps_what_is_done(script, scorer, csv, tmp_path, capfd):
     assert script.main(command) == 0 and len(pd.read_csv(output / "trials.csv")) == 4
 
 
+def test_a_process_that_is_killed_is_told_and_what_is_done_reported(script, scorer, csv, tmp_path, capfd):
+    def die(n_calls):
+        if n_calls == 3:
+            raise BrokenProcessPool
+
+    scorer.before, output = die, tmp_path / "out"
+    command = ["--csv", f"{csv}:died", "--methods", "rlsyn", "--trials", "4", "-o", str(output)]
+    assert script.main(command) == 2
+    error = capfd.readouterr().err
+    assert "A process was killed, probably for want of memory" in error and error.count("\n") == 1
+    assert len(pd.read_csv(output / "trials.csv")) == 2 and (output / "rlsyn.yaml").is_file()
+    scorer.before = lambda n_calls: None
+    assert script.main(command) == 0 and len(pd.read_csv(output / "trials.csv")) == 4
+
+
 def test_budget_is_what_every_method_had(task, scorer, tmp_path):
     storage = open_journal(tmp_path)
     search(task, ["rlsyn"], 3, storage)
@@ -224,6 +241,15 @@ def test_budget_is_what_every_method_had(task, scorer, tmp_path):
     assert yaml.safe_load((tmp_path / "search.yaml").read_text())["patients"]["trials"] == 2
     best = summarise_trials(collect_trials(storage)).set_index("method")
     assert best.loc["rlsyn", "best"] <= best.loc["rlsyn", "default"] and best.loc["rlsyn", "seconds"] == 4.5
+
+
+def test_the_best_is_said_to_be_of_the_trials_of_its_table(task, scorer, tmp_path):
+    storage = open_journal(tmp_path)
+    search(task, ["rlsyn"], 3, storage)
+    search(replace(task, table="other", env="BreastCancer-v0"), ["rlsyn"], 2, storage)
+    write_results(collect_trials(storage), tmp_path)
+    heading = (tmp_path / "rlsyn.yaml").read_text().splitlines()[0]
+    assert heading.startswith("# The best of 2 trials on other and of 3 trials on patients, by")
 
 
 def test_the_criterion_counts_every_term_from_its_best():
@@ -250,6 +276,17 @@ def test_other_rows_or_another_seed_are_refused(task, scorer, tmp_path, make_pat
         search(make_task(task.table, task.env, task.fit_rows, task.schema, 1), ["rlsyn"], 1, storage)
     with pytest.raises(ValueError, match="another Table-v0, patients"):
         search(make_task("others", task.env, task.fit_rows, task.schema), ["rlsyn"], 1, storage)
+
+
+def test_a_label_that_no_trial_could_be_scored_on_is_told_before_the_first(script, scorer, csv, tmp_path, capsys):
+    table = pd.read_csv(csv).assign(rare=0)
+    table.loc[0, "rare"] = 1
+    table.to_csv(csv, index=False)
+    for label, message in (("rare", "must vary among the people that trials"), ("absent", "'absent'")):
+        assert script.main(["--csv", f"{csv}:{label}", "--methods", "rlsyn", "-o", str(tmp_path / "new")]) == 2
+        error = capsys.readouterr().err
+        assert message in error and error.count("\n") == 1
+    assert not scorer.calls and not (tmp_path / "new").exists()
 
 
 def test_all_among_other_methods_stands_for_all_and_repeats_none(script):

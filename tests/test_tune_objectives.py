@@ -2,6 +2,7 @@
 
 import json
 import re
+import shlex
 import subprocess
 import sys
 from dataclasses import replace
@@ -87,7 +88,9 @@ def test_the_front_is_printed_and_written_with_the_defaults_beside_it(script, sc
         ("0 (defaults)", "0.200", "0.200", "-"),
     ]
     assert captured.err == "" and "front of 6 trials, 0 of them pruned" in captured.out
-    assert f"--csv FILE --label COLUMN --config {output / 'patients' / 'rlsyn' / 'pareto_1.yaml'}" in captured.out
+    words = shlex.split(captured.out.split("Train with one: python experiments/run_ppo.py ")[1].splitlines()[0])
+    config = output / "patients" / "rlsyn" / "pareto_1.yaml"
+    assert words == ["--csv", str(csv), "--label", "died", "--config", str(config)]
     trials = pd.read_csv(output / "trials.csv")
     assert trials["is_best"].tolist() == [False, True, True, False, True, False]
     assert (trials["state"] == "complete").all()

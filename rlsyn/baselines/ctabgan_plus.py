@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import pandas as pd
@@ -61,8 +61,8 @@ class CTABGANPlus(Baseline):
         seed: The same seed learns and draws the same.
         n_epochs: Passes over the table; by default 150, but 2,000 to 2,500 steps: 150 passes are as few as 150 steps in
             a table of one batch. Tables of more than 3,200 rows, which 2,500 steps pass fewer than 150 times, were not
-            measured. `CTABGANPlus(**CTABGANPlus.PUBLISHED)` is the setting of arXiv:2512.21395 for AI-READI; moving
-            average and falling rates stay.
+            measured. The setting of arXiv:2512.21395 for AI-READI is `ctabgan_plus_published` in
+            `experiments/variants/published.yaml`; moving average and falling rates stay.
         batch_size: Real and synthetic rows per step, each.
         network: `"dense"` or `"convolutional"`.
         n_hidden: Units of a layer, if dense.
@@ -84,15 +84,6 @@ class CTABGANPlus(Baseline):
         Yaz et al.: The unusual effectiveness of averaging in GAN training, 2019, arXiv:1806.04498.
         Espinosa-Dice et al., 2025, arXiv:2512.21395: the setting for AI-READI.
     """
-
-    PUBLISHED: ClassVar[dict[str, Any]] = {
-        "n_epochs": 150,
-        "batch_size": 200,
-        "network": "convolutional",
-        "n_channels": 128,
-        "n_noise": 128,
-        "sees_numbers": False,
-    }
 
     def __init__(
         self,

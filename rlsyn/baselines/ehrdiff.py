@@ -6,7 +6,6 @@ import math
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -75,20 +74,9 @@ class EHRDiff(Baseline):
         Yuan, Zhou, Yu: EHRDiff: Exploring realistic EHR synthesis with diffusion models, 2023, arXiv:2303.05656.
         Karras, Aittala, Aila, Laine: Elucidating the design space of diffusion-based generative models, 2022,
         arXiv:2206.00364 (EDM): table 1, algorithm 1, appendix B.6.
-        Espinosa-Dice et al., 2025, arXiv:2512.21395: the setting for AI-READI.
+        Espinosa-Dice et al., 2025, arXiv:2512.21395: the setting for AI-READI, `ehrdiff_published` in
+        `experiments/variants/published.yaml`; what else deviates above stays.
     """
-
-    PUBLISHED: ClassVar[dict[str, Any]] = {
-        "n_epochs": 2_500,
-        "batch_size": 384,
-        "learning_rate": 7.56e-5,
-        "hidden_size": 1024,
-        "sigma_data": 0.0645,
-        "sigma_min": 0.02,
-        "scaling": "range",
-        "standardise": False,
-    }
-    """The setting of arXiv:2512.21395 for AI-READI; what else deviates above stays."""
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -52,8 +52,8 @@ class OneStep(Baseline):
       every column its own distribution. S2R by SVC was .876 after 3,000 iterations and .909 after 6,000 (ties in the
       middle; mean of four samples). Tables of more than 3,200 rows were not measured.
 
-    `PUBLISHED` holds the arguments of the paper's AI-READI setting, `PUBLISHED_MIMIC` those of its MIMIC setting:
-    `OneStep(**OneStep.PUBLISHED)`. Neither has been run to its end here.
+    The paper's own arguments are in `experiments/variants/published.yaml`: `one_step_published` for AI-READI,
+    `one_step_published_mimic` for MIMIC-IV.
 
     It is no Gymnasium environment under Stable-Baselines3: no action space there mixes numbers and categories for
     PPO, an episode of one step has no next state, and every record would cross from tensor to array and environment
@@ -84,32 +84,6 @@ class OneStep(Baseline):
     Raises:
         ValueError: An argument is out of range, or there is no such scaling.
     """
-
-    PUBLISHED: ClassVar[dict[str, Any]] = {
-        "n_iterations": 30_000,
-        "batch_size": 384,
-        "n_noise": 112,
-        "n_hidden": 128,
-        "learning_rate": 2e-4,
-        "n_inner_epochs": 3,
-        "value_weight": 0.5,
-        "n_discriminator_hidden": 128,
-        "discriminator_learning_rate": 5e-5,
-        "n_discriminator_steps": 5,
-        "r1_gamma": 5.0,
-        "pace": 1.0,
-        "start_at_marginals": False,
-        "scaling": "range",
-    }
-    PUBLISHED_MIMIC: ClassVar[dict[str, Any]] = PUBLISHED | {
-        "batch_size": 3840,
-        "n_noise": 128,
-        "learning_rate": 5e-4,
-        "n_inner_epochs": 2,
-        "n_discriminator_hidden": 256,
-        "discriminator_learning_rate": 1e-4,
-        "n_discriminator_steps": 3,
-    }
 
     def __init__(
         self,

@@ -12,15 +12,26 @@ import pandas as pd
 
 from rlsyn.benchmark.cells import Cell
 from rlsyn.benchmark.results import collect, origins, read_cells
-from rlsyn.benchmark.tables import ATTACKS, MIN_SEEDS, half_width, mean_interval, to_markdown, wide
+from rlsyn.benchmark.tables import (
+    ATTACKS,
+    MIN_SEEDS,
+    UTILITY,
+    fewer_seeds,
+    half_width,
+    mean_interval,
+    to_markdown,
+    wide,
+)
 from rlsyn.files import plain, write_whole
 from rlsyn.methods import Variant
 from rlsyn.runs import merge
+from rlsyn.table_options import reader_words
 
-UTILITY = ("S2R AUC", "S2R R2")
-"""Kept apart: differences of an AUC and of a share of variance are no two values of one quantity."""
 SHOWN = (*UTILITY, "association", "KS", "TV", "detection", "membership", "near copies", "fit (s)")
-"""Metrics of utility, and names of `rlsyn.benchmark.tables.COLUMNS`; what no table has is left out."""
+"""Metrics of utility, and names of `rlsyn.benchmark.tables.COLUMNS`; what no table has is left out.
+
+Those of utility are kept apart: differences of an AUC and of a share of variance are no two values of one quantity.
+"""
 FIRST, LAST = ("folder", "table", "method", "seed"), ("command", "versions")
 """What a row of scores is of, and what it was made with."""
 MAXIMISED = UTILITY
@@ -152,9 +163,11 @@ def table_of(results: pd.DataFrame, table: str, baseline: str = "rlsyn") -> pd.D
         row = {"variant": str(method), "seeds": str(len(of_method))}
         row["variant"] += f" ({folder})" if len(set(results["folder"])) > 1 else ""
         for name in _known(of_table):
-            row[name] = mean_interval(of_method[name].dropna().to_numpy())
+            values, of_pairs = of_method[name].dropna().to_numpy(), pairs[name].dropna().to_numpy()
+            row[name] = mean_interval(values) + fewer_seeds(len(values), len(of_method))
             if method != baseline:
-                row[name] += f" ({difference_text(pairs[name].dropna().to_numpy(), name)})"
+                fewer = f" of {len(of_pairs)} pairs" if 0 < len(of_pairs) < len(values) else ""
+                row[name] += f" ({difference_text(of_pairs, name)}{fewer})"
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -248,6 +261,8 @@ def _words(cells: Sequence[Cell], methods: Sequence[str], folder: str) -> list[s
     tables = dict.fromkeys(_csv_text(cell.options) for cell in cells if cell.options.get("csv"))
     words = ["python", "experiments/benchmark.py", *(["--env", *envs] if envs else [])]
     words += [*(["--csv", *tables] if tables else []), *methods, *(["--fast"] if cells[0].fast else [])]
+    readers = {cell.options["env"]: cell.options for cell in cells}
+    words += [word for options in readers.values() for word in reader_words(options, "DIR")]
     words += ["--protocol", cells[0].protocol] if cells[0].protocol != "default" else []
     return [*words, "--seeds", *map(str, sorted({cell.seed for cell in cells})), "-o", folder]
 
@@ -295,7 +310,7 @@ def _reading(baseline: str) -> list[str]:
         f"Every row is `{baseline}` with one change, on the same splits and seeds. A cell is the mean over seeds with",
         "the half-width of its 95 % interval (Student's t, from three seeds on), and in brackets its difference from",
         f"`{baseline}`, paired by seed, with the interval of the difference. {BETTER} and {WORSE}: better, or worse, by",
-        "more than that interval. AUCs of detection and membership are compared as far as they are above one half.",
+        "more than that interval. What is of fewer seeds than its row says so. AUCs of detection and membership are compared as far as they are above one half.",
         "Intervals are of one comparison each: of 20 rows without any effect one will be marked. Scores are those of",
         "test rows; what was chosen by them must be judged on other splits. Over all tables a value is the mean of theirs,",
         "with the interval over seeds where all tables have the same seeds; in brackets stands on how many tables the",

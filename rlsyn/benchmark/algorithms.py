@@ -14,8 +14,6 @@ from rlsyn.benchmark.tables import COLUMNS, summarise
 from rlsyn.methods import Variant
 from rlsyn.runs import checkpoint_steps
 
-SUFFIX = "_equal_time"
-"""What the name of a cell of equal time ends with."""
 N_ROLLOUTS = 150
 N_RECORDS = 1024
 """By default as many steps as RLSyn's defaults take."""
@@ -80,7 +78,7 @@ def equal_time_cells(cells: Sequence[Cell], output_dir: Path, algo: str) -> list
         training, rollout = _training_seconds(cell, output_dir), _rollout(cell, output_dir)
         share = max(wanted - (own - training), 0.0) / training
         n_steps = max(int(cell.parameters["total_timesteps"] * share), rollout)
-        again = replace(cell, method=f"{cell.method}{SUFFIX}")
+        again = replace(cell, method=f"{cell.method}{_suffix(algo)}")
         found.append(_with(again, total_timesteps=n_steps, max_seconds=round(wanted, 1)))
     return found
 
@@ -101,10 +99,15 @@ def with_step_counts(results: pd.DataFrame, cells: Sequence[Cell], output_dir: P
 
 def step_and_time_tables(results: pd.DataFrame, n_seeds: int, algo: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The table of equal steps and that of equal time, in which the reference stands with the same results."""
-    is_timed = results["method"].str.endswith(SUFFIX)
+    is_timed = results["method"].str.endswith(_suffix(algo))
     timed = results[is_timed | (results["method"] == algo)]
-    timed = timed.assign(method=timed["method"].str.removesuffix(SUFFIX))
+    timed = timed.assign(method=timed["method"].str.removesuffix(_suffix(algo)))
     return summarise(results[~is_timed], n_seeds, _TABLE), summarise(timed, n_seeds, _TABLE)
+
+
+def _suffix(algo: str) -> str:
+    """What the name of a cell in the time of `algo` ends with: added later, PPO would be another reference."""
+    return f"_equal_time_of_{algo}"
 
 
 def _with(cell: Cell, **parameters: object) -> Cell:

@@ -98,7 +98,7 @@ def plan(
         raise ValueError(f"Methods and variants need names of their own, got {twice} twice. Rename or leave out one.")
     cells = []
     for table, options in tables.items():
-        if protocol == "paper":
+        if protocol == "paper" and options["data_dir"] is None:  # a reader knows it, and what goes before it
             paper = paper_protocol.setting(options["env"])
             options = {**options, "test_size": paper.test_size, "stratified": paper.stratified}
         parameters = {variant.name: variant.parameters_for(options["env"], configs) for variant in variants}
@@ -204,9 +204,9 @@ def _check_finished(cell: Cell, output_dir: Path) -> None:
     if not cell.is_finished(output_dir):
         return
     before, asked = cell.read_config(output_dir), cell.config()
-    before, asked = ({**config, **config.get("parameters", {})} for config in (before, asked))
-    names = [name for name in {**asked, **before.get("parameters", {})} if name != "parameters"]
-    if differs := [name for name in names if before.get(name) != asked.get(name)]:
+    own, wanted = before.pop("parameters"), asked.pop("parameters")  # a parameter may be called as one of the others
+    differs = [name for name in asked if before.get(name) != asked[name]]
+    if differs := differs + [name for name in {**wanted, **own} if own.get(name) != wanted.get(name)]:
         raise ValueError(
             f"{cell.folder(output_dir)} was run with another {', '.join(differs)}. Choose another folder with -o."
         )

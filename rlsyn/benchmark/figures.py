@@ -12,7 +12,7 @@ from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from rlsyn.benchmark.tables import half_width
+from rlsyn.benchmark.tables import COLUMNS, UTILITY, half_width
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#888888")
 """Those of Okabe and Ito, told apart with any colour vision."""
@@ -20,17 +20,8 @@ MARKERS = ("o", "s", "D", "^", "v", "P", "X", "*", "<", ">", "h", "d", "p")
 """No two methods have the same; where colours begin anew, markers are hollow."""
 GREY = "#666666"
 Ranked = Mapping[str, tuple[tuple[str, ...], str]]
-RANKED: Ranked = {
-    "S2R": (("S2R AUC", "S2R R2"), "maximise"),
-    "KS": (("KS mean",), "minimise"),
-    "TV": (("TV mean",), "minimise"),
-    "association": (("association difference",), "minimise"),
-    "detection": (("detection AUC (LightGBM)",), "minimise"),
-    "membership": (("membership AUC",), "minimise"),
-    "DOMIAS": (("DOMIAS AUC",), "minimise"),
-    "inference": (("attribute inference advantage",), "minimise"),
-    "near copies": (("near copies",), "minimise"),
-}
+_MINIMISED = ("KS", "TV", "association", "detection", "membership", "DOMIAS", "inference", "near copies")
+RANKED: Ranked = {"S2R": (UTILITY, "maximise"), **{name: (COLUMNS[name], "minimise") for name in _MINIMISED}}
 """Columns of the heat map of ranks: their metrics, and what is better."""
 Style = tuple[str, str, bool]
 """Colour, marker, and whether the marker is hollow."""

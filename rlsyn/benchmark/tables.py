@@ -12,8 +12,10 @@ from scipy.stats import t
 from rlsyn.benchmark.paper_protocol import COLUMNS as PAPER_COLUMNS
 from rlsyn.benchmark.paper_protocol import ORDER, PUBLISHED, Published
 
+UTILITY = ("S2R AUC", "S2R R2")
+"""Of a class and of a quantity as label."""
 COLUMNS = {
-    "S2R": ("S2R AUC", "S2R R2"),
+    "S2R": UTILITY,
     "R2S": ("R2S AUC", "R2S R2"),
     "KS": ("KS mean",),
     "TV": ("TV mean",),
@@ -124,6 +126,11 @@ def mean_interval(values: np.ndarray) -> str:
     return mean if len(values) < MIN_SEEDS else f"{mean} ± {half_width(values):.3f}"
 
 
+def fewer_seeds(n_values: int, n_seeds: int) -> str:
+    """What stands behind a mean of fewer values than there are seeds; nothing where it is of all, or there is none."""
+    return f" ({n_values} of {n_seeds} seeds)" if 0 < n_values < n_seeds else ""
+
+
 def half_width(values: np.ndarray) -> float:
     """The half-width of the 95 % interval of a mean (Student's t); 0 for fewer than three values."""
     if len(values) < MIN_SEEDS:
@@ -144,9 +151,7 @@ def _row(
     for name, metrics in columns.items():
         metric = next((one for one in metrics if (scores["metric"] == one).any()), metrics[0])
         values = scores.loc[scores["metric"] == metric, source].dropna().to_numpy(dtype=float)
-        row[name] = mean_interval(values)
-        if 0 < len(values) < n_seeds:
-            row[name] += f" ({len(values)} of {n_seeds} seeds)"
+        row[name] = mean_interval(values) + fewer_seeds(len(values), n_seeds)
     return row
 
 

@@ -8,12 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from rlsyn.benchmark.tables import half_width
+from rlsyn.benchmark.tables import UTILITY, half_width
 from rlsyn.methods import Variant
 
 DEFAULT = "rlsyn"
 """The method that has every knob at its default: a point of all curves."""
-UTILITY = ("S2R AUC", "S2R R2")
 MEMBERSHIP = "membership AUC"
 
 

@@ -188,7 +188,7 @@ def _of_form(form: str, fields: Any, name: Any) -> Constraint:
         raise ValueError(f"The rule {form!r} needs {known}, got {short(fields)}.")
     if "column" in fields and not isinstance(fields["column"], str):
         raise ValueError(f"The column of {form!r} must be text, got {short(fields['column'])}.")
-    numbers = {key: with_numbers(fields[key]) for key in ("low", "high", "tolerance") if key in fields}
+    numbers = {key: with_numbers(fields[key]) for key in ("low", "high", "total", "tolerance") if key in fields}
     return make(**{**fields, **numbers}, name=name)
 
 

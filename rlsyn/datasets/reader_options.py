@@ -98,6 +98,32 @@ def option_names(options_of: Mapping[str, type[Any]]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for options in options_of.values() for name in _fields(options)))
 
 
+def option_words(options: type[Any], given: Mapping[str, Any], folder: str | None = None) -> list[str]:
+    """The flags of `add_options` that ask for these values; `protocol` is no option of a single reader.
+
+    Args:
+        options: The dataclass.
+        given: Values by name of the field.
+        folder: What stands for folders, whose places are others on every machine; by default they themselves.
+
+    Example:
+        >>> @dataclasses.dataclass(frozen=True)
+        ... class Example:
+        ...     unit: str = option("day", "what a row is")
+        ...     with_age: bool = option(False, "whether age is a column")
+        >>> option_words(Example, {"protocol": "default", "unit": "participant", "with_age": False})
+        ['--unit', 'participant', '--no-with-age']
+    """
+    words = []
+    for name, value in given.items():
+        flag, kind = name.replace("_", "-"), None if name == PROTOCOL else _kind(options, name)
+        if kind is bool:
+            words.append(f"--{flag}" if value else f"--no-{flag}")
+        elif kind is not None:
+            words += [f"--{flag}", folder if folder and kind is Path else str(value)]
+    return words
+
+
 def _help(field: dataclasses.Field[Any]) -> str:
     default, paper = field.default, field.metadata["paper"]
     of_paper = "" if paper is dataclasses.MISSING else f"; as in the paper: {paper}"

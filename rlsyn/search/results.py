@@ -118,7 +118,9 @@ def write_results(trials: pd.DataFrame, output_dir: Path, objectives: Sequence[s
         blocks: dict[str, Any] = {"default": {}}
         for env, of_env in of_method.dropna(subset="criterion").groupby("env", sort=False):
             blocks[str(env)] = json.loads(of_env.nsmallest(1, "criterion")["parameters"].iloc[0])
-        heading = f"# The best of {len(of_method)} trials by experiments/tune.py; see search.yaml and trials.csv.\n"
+        of_tables = of_method.groupby("table", sort=False).size().items()
+        spent = " and of ".join(f"{n_trials} trials on {table}" for table, n_trials in of_tables)
+        heading = f"# The best of {spent}, by experiments/tune.py; see search.yaml and trials.csv.\n"
         write_whole(output_dir / f"{method}.yaml", heading + _yaml(blocks))
 
 

@@ -73,12 +73,18 @@ def make_task(table: str, env: str, train: pd.DataFrame, schema: Schema, seed: i
     """Divide training rows by person into those that trials learn and those that they are scored on.
 
     Raises:
-        ValueError: There is no label, which the criterion needs, or only one person.
+        ValueError: There is no label, which the criterion needs, or it does not vary on either side; or only one person.
     """
     if schema.label is None:
         raise ValueError(f"The criterion needs a label, {table} has none. Name one.")
     fit, validation = split_rows(train, schema, VALIDATION_SIZE, seed)
     fit_rows, validation_rows = (train.iloc[rows].reset_index(drop=True) for rows in (fit, validation))
+    for rows, use in ((fit_rows, "learn from"), (validation_rows, "are scored on")):
+        if rows[schema.label].nunique() < 2:
+            raise ValueError(
+                f"The label {schema.label!r} must vary among the people that trials {use}, got one value in {len(rows):,} "
+                "rows. Choose another --seed or label."
+            )
     return Task(table, env, fit_rows, validation_rows, schema, seed)
 
 
