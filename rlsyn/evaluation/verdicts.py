@@ -63,7 +63,7 @@ THRESHOLDS = (
     Threshold("utility", "S2R R2 loss", 0.05, 0.15, control="independent"),
     Threshold("fidelity", "KS mean", 2.0, 4.0, "times copy", least_copy=0.015),
     Threshold("fidelity", "TV mean", 2.0, 4.0, "times copy", least_copy=0.015),
-    Threshold("fidelity", "missing rate difference", 0.02, 0.05),
+    Threshold("fidelity", "missing rate difference", 2.0, 4.0, "times copy", least_copy=0.01),
     Threshold("fidelity", "association difference", 2.0, 4.0, "times copy", least_copy=0.01, control="independent"),
     Threshold("fidelity", "detection AUC (LightGBM)", 0.65, 0.80, control="independent"),
     Threshold("fidelity", "detection AUC (logistic)", 0.65, 0.80),
