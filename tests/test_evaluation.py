@@ -336,6 +336,19 @@ def test_numbers_of_fewer_bits_are_judged_as_what_they_print_as(train, test, syn
     assert category_positions(doses, Column("dose", "binary", (0.1, 0.7))).tolist() == [0, 1]
 
 
+def test_the_last_bit_of_a_number_changes_no_score(train, test, synthetic, quick_scores):
+    tenths = (synthetic["bmi"] * 10).round()
+    assert (tenths * 0.1 != synthetic["bmi"]).sum() > synthetic["bmi"].isna().sum() + 100
+    found = evaluate(train, test, synthetic.assign(bmi=tenths * 0.1), SCHEMA, fast=True, references=("real",))
+    pd.testing.assert_frame_equal(found.scores.set_index("metric"), quick_scores)
+    assert not found.remarks
+    finer = quick(train, test, synthetic.assign(bmi=synthetic["bmi"] + 0.001))
+    assert finer.loc["KS mean", "value"] != quick_scores.loc["KS mean", "value"]
+    steps = pd.DataFrame({"dose": np.arange(60) % 4 / 10, "n": np.arange(60) % 5})
+    below = steps.assign(dose=(np.arange(60) % 4 + 3) / 10 - 3 * 0.1)  # -5.6e-17 for 0
+    assert quick(steps, steps[::-1][:9], below, infer_schema(steps)).loc["out of range", "value"] == 0
+
+
 def test_persons_that_a_generator_makes_up_change_no_score(train, test, synthetic, quick_scores):
     found = evaluate(train, test, synthetic.assign(person=1), SCHEMA, fast=True, references=("real",))
     assert any("'person', which names people in train" in remark for remark in found.remarks)

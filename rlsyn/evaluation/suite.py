@@ -128,8 +128,19 @@ def evaluate(
 def _as_written(table: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     # Before tables are put together: 64 bits would keep what 32 have too much. Unrounded numbers stay as they are: copies
     # among them are found in the coarser of two precisions.
-    written = [column.name for column in schema.columns if column.is_discrete or column.most_decimals is not None]
-    return table.assign(**{name: as_written(table[name]) for name in written})
+    written = [column for column in schema.columns if column.is_discrete or column.most_decimals is not None]
+    return table.assign(**{column.name: _without_noise(as_written(table[column.name]), column) for column in written})
+
+
+def _without_noise(values: pd.Series, column: Column) -> pd.Series:
+    # 3 * 0.1 is 0.30000000000000004, beyond a highest dose of 0.3 and another step of every distribution; what has more
+    # decimals indeed keeps them.
+    if column.most_decimals is None or pd.api.types.is_integer_dtype(values):
+        return values
+    numbers = column_numbers(values)
+    rounded = np.round(numbers, column.most_decimals)
+    is_noise = np.isclose(numbers, rounded, rtol=1e-12, atol=1e-12 * 10.0**-column.most_decimals)
+    return pd.Series(np.where(is_noise, rounded, numbers), values.index)
 
 
 def _references(tables: Tables) -> dict[str, pd.DataFrame]:
