@@ -140,6 +140,16 @@ def test_the_references_are_a_leak_and_a_table_without_associations(scores):
     assert scores.loc["S2R AUC", "independent"] < 0.7 < scores.loc["S2R AUC", "copy"]
 
 
+def test_few_fresh_rows_are_judged_beside_as_few_copies(train, test, synthetic, scores):
+    few = quick(train, test, synthetic[:90], references=ALL_REFERENCES)
+    distances = ["KS mean", "TV mean", "association difference"]
+    assert (few.loc[distances, "copy"] > 1.2 * scores.loc[distances, "copy"]).all()
+    levels = {one.metric: one.level for verdict in verdicts(few.reset_index()) for one in verdict.criteria}
+    assert "poor" not in [levels[name] for name in distances]
+    # Attacks are to find the copies: they have all of them.
+    assert few.loc["exact copies", "copy"] == 1 and few.loc["membership AUC", "copy"] > 0.75
+
+
 def test_train_against_itself_is_ideal_on_fidelity_and_worst_on_privacy(train, test):
     scores = quick(train, test, train.drop(columns="person"))
     for metric in ("KS mean", "TV mean", "missing rate difference", "DWD", "association difference", "CWC"):
