@@ -69,7 +69,7 @@ def evaluate(
       of this size.
     - `independent`: training rows with every column shuffled by itself, which keep the marginals and nothing else.
 
-    Intervals (95 %) are those of the delete-a-group jackknife over people, or Wilson's for shares of rows; they tell
+    Intervals (95 %) are those of the delete-a-group jackknife over people, or Wilson's for shares; they tell
     how far another sample of people of this size would move the value, not what another training run would give.
 
     Args:
