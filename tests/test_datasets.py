@@ -193,6 +193,40 @@ def test_rows_without_value_at_the_foot_are_left_out(tmp_path, caplog):
     assert "3 rows without any value" in caplog.text
 
 
+ROWS = "".join(f"{i % 7},{i % 3},{i % 5}\n" for i in range(20))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (ROWS + "30,3\n" + ROWS, ": 1, the first in line 22."),
+        (ROWS + "54,1\n\n3", ": 2, the first in line 22."),
+        (ROWS + '"a\n\nb",1\n', ": 1, the first in line 22."),
+        (ROWS + '"1,2",3\n', ": 1, the first in line 22."),
+        (ROWS + "1,2,\n,,\n  \n,\n" + '"a\nb",2,\n', None),
+        (ROWS + '"' + "x" * 200_000 + '",1,\n', None),
+    ],
+    ids=["comma lost", "cut off", "quoted lines", "quoted comma", "empty fields", "a long text"],
+)
+@pytest.mark.parametrize(
+    ("suffix", "separator", "encoding"),
+    [(".csv", ",", "utf-8"), (".csv", ",", "utf-8-sig"), (".tsv", "\t", "utf-8")],
+    ids=["csv", "byte order mark", "tsv"],
+)
+def test_rows_that_end_too_soon_are_told(tmp_path, caplog, text, told, suffix, separator, encoding):
+    path = tmp_path / f"t{suffix}"
+    path.write_text(f"Größe,stage,died\n{text}".replace(",", separator), encoding=encoding)
+    read_table(path)
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == (told is not None) and all(told in message for message in messages)
+
+
+def test_rows_may_end_where_only_columns_without_name_follow(tmp_path, caplog):
+    (tmp_path / "t.csv").write_text("a,b,,\n" + "1,2,,\n" * 20 + "1,\n1,2\n")
+    read_table(tmp_path / "t.csv")
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("blank", ["P1 ", "\tP1"])
 def test_blanks_around_a_name_make_no_other_person(patients, blank):
     table = patients.assign(person=[f"P{i}" for i in range(len(patients))])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import itertools
@@ -90,6 +91,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
         if has_row_names:
             # pandas would take the first fields for row names and shift the rest by one column.
             raise ValueError(f"Rows of {path} have more fields than its {len(header)} columns. Remove trailing commas.")
+        _tell_short_rows(table, path, separator, header)
         return _without_blank_rows(_with_codes(_without_blank_columns(table, header), path, how))
     except EmptyDataError as error:
         raise ValueError(f"Expected a table with a header and rows, {path} is empty.") from error
@@ -110,6 +112,26 @@ def _other_separator(path: Path, separator: str) -> str | None:
         if counts and lines[0].count(separator) < counts[0] <= counts[-1]:
             return mark
     return None
+
+
+def _tell_short_rows(table: pd.DataFrame, path: Path, separator: str, header: list[str]) -> None:
+    """Warn of rows that end before the last column with a name: pandas fills them up with missing values in silence."""
+    last = max((position for position, name in enumerate(header) if name.strip()), default=-1)
+    if last < 0 or not table.iloc[:, last].isna().any():
+        return
+    lines, start = [], 1
+    with _opened(path) as file, contextlib.suppress(csv.Error):  # texts may be longer than it reads
+        rows = csv.reader(file, delimiter=separator)
+        for fields in rows:
+            if len(fields) <= last and any(field.strip() for field in fields):
+                lines.append(start)
+            start = rows.line_num + 1
+    if lines:
+        _log.warning(
+            "Rows of %s that end before its last column: %d, the first in line %d. What they lack was read as missing: was a "
+            "separator lost there, or the rest of the file?",
+            *(path, len(lines), lines[0]),
+        )
 
 
 def _without_blank_columns(table: pd.DataFrame, header: list[str]) -> pd.DataFrame:
