@@ -163,6 +163,24 @@ def test_codes_keep_their_leading_zeros(tmp_path):
     assert infer_schema(table)["icd9"].categories == ("0389", "25000", "486")
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+def test_blanks_around_codes_take_no_zeros(tmp_path, suffix):
+    lines = ["b,zip", *(f'{i % 2}, 0{i % 9}123,"\t0{i % 7} "' for i in range(20))]
+    text = "\n".join(lines).replace("b,zip", "b,zip,ward")
+    (tmp_path / f"t{suffix}").write_text(text if suffix == ".csv" else text.replace(",", "\t"))
+    table = read_table(tmp_path / f"t{suffix}")
+    assert table["zip"].tolist() == [f"0{i % 9}123" for i in range(20)]
+    assert table["ward"].tolist() == [f"0{i % 7}" for i in range(20)]
+
+
+@pytest.mark.parametrize(("last", "is_told"), [("", True), ("3E1", True), ("300", False), ("3.5e2", False)])
+def test_numbers_that_may_be_codes_with_an_e_are_told(tmp_path, caplog, last, is_told):
+    lines = [f"{i % 4 + 1}E{i % 3 + 1},{i % 2}" for i in range(20)]
+    (tmp_path / "t.csv").write_text("\n".join(["ward,died", *lines, f"{last},0"]))
+    assert read_table(tmp_path / "t.csv")["ward"].head(3).tolist() == [10, 200, 3000]
+    assert ("2E3 as 2000" in caplog.text and ": ward." in caplog.text) == is_told
+
+
 def test_two_slips_make_no_codes(tmp_path):
     (tmp_path / "t.csv").write_text("weight\n" + "".join(f"{60 + i}\n" for i in range(30)) + "078\n081\n")
     assert read_table(tmp_path / "t.csv")["weight"].dtype == "int64"
