@@ -218,6 +218,25 @@ def test_the_rules_table_counts_people_and_not_their_rows(train, test, synthetic
         assert f"of {n_people} age > {n_people} {shown} 0 % 0 %" in text_of(html.replace("&gt;", ">"))
 
 
+@pytest.mark.parametrize(("n_test", "n_train"), [(1, 0), (2, 3), (3, 2)])
+def test_scores_do_not_count_out_whom_the_rules_table_hides(train, test, synthetic, tmp_path, n_test, n_train):
+    schema = dataclasses.replace(SCHEMA, constraints=(Constraint("adults", "age >= 18"),))
+    one_row_each, breaks = np.arange(60) * 3, {"test": n_test, "train": n_train}
+    sides = {
+        name: table.assign(age=40).iloc[one_row_each].assign(age=np.where(np.arange(60) < breaks[name], 3, 40))
+        for name, table in (("train", train), ("test", test))
+    }
+    evaluation = evaluate(**sides, synthetic=synthetic.assign(age=40)[:60], schema=schema, fast=True)
+    html = write_report(evaluation, tmp_path).read_text()
+    row = re.search(r"(?s)>broken rules<.*?</tr>", html)[0]
+    cells = dict(re.findall(r'data-label="(\w+)">([^<]*)<', row))
+    for name, count in {"real": n_test, "copy": n_train, "independent": n_train}.items():
+        assert (cells[name] == "fewer than 3 people") == (f'class="{name}"' not in row) == (0 < count < 3)
+    text = next(text for text in re.findall(r"</b>([^<]*)</li>", html) if text.startswith("broken rules"))
+    assert ("good up to 0.01 and" in text and f"{n_test / 60:.3f}" not in text) == (n_test < 3)
+    assert ("real rows 0.050)" in text) == (n_test == 3)
+
+
 def test_simulated_rows_are_told_loudly_and_only_they(full, train, test, synthetic, tmp_path):
     simulated = write_report(make_evaluation(train, test, synthetic, simulated=True), tmp_path).read_text()
     for html, is_simulated in ((simulated, True), (full[1], False)):

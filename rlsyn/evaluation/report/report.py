@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
+from rlsyn.evaluation.constraints import BROKEN, broken_rows
 from rlsyn.evaluation.disclosure import MIN_PEOPLE, hidden_columns, is_few
 from rlsyn.evaluation.evaluation import REFERENCES, Evaluation
 from rlsyn.evaluation.features import count_people, row_groups
@@ -24,8 +25,10 @@ from rlsyn.evaluation.report.plots import column_distances, marginals_figure, wo
 from rlsyn.evaluation.score_texts import interval, number
 from rlsyn.evaluation.verdicts import verdicts
 from rlsyn.files import write_whole
+from rlsyn.schema import Schema
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
+FEW = f"fewer than {MIN_PEOPLE} people"
 FAMILIES = ("privacy", "utility", "fidelity", "constraints", "cost")
 MAX_PANELS = 120
 N_WORST_PAIRS = 10
@@ -76,14 +79,15 @@ def write_report(
     title = _title(evaluation)
     figure = marginals_figure(evaluation.train, evaluation.synthetic, evaluation.schema, title=title)
     figure.savefig(folder / "figures" / "marginals.png")
+    untold = _untold(evaluation)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     html = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         title=title,
         evaluation=evaluation,
         today=date.today().isoformat(),
         sides=_sides(evaluation),
-        verdicts=verdicts(evaluation.scores),
-        families=_families(evaluation),
+        verdicts=verdicts(evaluation.scores, [BROKEN.name] if "real" in untold else []),
+        families=_families(evaluation, untold),
         tables=[*REFERENCES, *evaluation.others],
         meanings=MEANINGS,
         skipped=_skipped(evaluation),
@@ -120,28 +124,41 @@ def _sides(evaluation: Evaluation) -> list[dict[str, Any]]:
     return sides
 
 
-def _families(evaluation: Evaluation) -> list[tuple[str, list[dict[str, Any]]]]:
+def _untold(evaluation: Evaluation) -> set[str]:
+    # References of "broken rules" that count out one or two people, whom the table of rules does not tell either.
+    tables = {"real": evaluation.test, "copy": evaluation.train, "independent": evaluation.train}
+    return {name for name, table in tables.items() if _few_break_rules(table, evaluation.schema)}
+
+
+def _few_break_rules(table: pd.DataFrame, schema: Schema) -> bool:
+    return is_few(row_groups(table, schema)[broken_rows(table, schema).any(axis=1).to_numpy()])
+
+
+def _families(evaluation: Evaluation, untold: set[str]) -> list[tuple[str, list[dict[str, Any]]]]:
     # The scores that have a value, as texts.
     names = [*REFERENCES, *evaluation.others]
     found = []
     for family in FAMILIES:
         scores = evaluation.scores[(evaluation.scores["family"] == family) & evaluation.scores["value"].notna()]
         rows = [
-            {
-                "metric": row["metric"],
-                "meaning": row["meaning"],
-                "note": row["note"],
-                "goal": GOALS.get(row["goal"], f"near {row['goal']}"),
-                "value": number(row["value"]),
-                "interval": interval(row["low"], row["high"]),
-                "references": {name: number(row[name]) for name in names},
-                "strip": _strip(row, names) if family != "cost" else None,
-            }
-            for row in scores.to_dict("records")
+            _told(row, names, untold if row["metric"] == BROKEN.name else set()) for row in scores.to_dict("records")
         ]
         if rows:
             found.append((family, rows))
     return found
+
+
+def _told(row: dict[Any, Any], names: list[str], untold: set[str]) -> dict[str, Any]:
+    return {
+        "metric": row["metric"],
+        "meaning": row["meaning"],
+        "note": row["note"],
+        "goal": GOALS[row["goal"]],
+        "value": number(row["value"]),
+        "interval": interval(row["low"], row["high"]),
+        "references": {name: FEW if name in untold else number(row[name]) for name in names},
+        "strip": _strip(row, [name for name in names if name not in untold]) if row["family"] != "cost" else None,
+    }
 
 
 def _strip(row: dict[Any, Any], names: list[str]) -> Strip | None:
@@ -243,5 +260,5 @@ def _share(share: float, n_people: int = MIN_PEOPLE) -> str:
     if pd.isna(share):
         return "-"
     if 0 < n_people < MIN_PEOPLE:
-        return f"fewer than {MIN_PEOPLE} people"
+        return FEW
     return "0 %" if share == 0 else f"{share:.1%}".replace("%", " %") if share >= 0.0005 else "<0.1 %"
