@@ -374,6 +374,17 @@ def test_wide_tables_show_the_worst_columns_and_count_the_rest(tmp_path):
     assert 'id="prevalence"' in html and "Prevalence of 130 binary columns" in html
 
 
+def test_prevalence_says_why_columns_are_left_out():
+    rng = np.random.default_rng(0)
+    tables = [pd.DataFrame(rng.integers(0, 2, (60, 12)), columns=[f"code_{i}" for i in range(12)]) for _ in range(3)]
+    tables[0]["code_0"] = np.arange(60) < 2
+    tables[2] = tables[2].assign(code_1="no", code_2=NAN)
+    schema = Schema(tuple(Column(name, "binary", (0, 1)) for name in tables[0]))
+    (caption,) = (one.caption for one in make_pictures(make_evaluation(*tables, schema))[0] if one.name == "prevalence")
+    reasons = "1 columns with too few people are left out; 2 columns without a known value are left out"
+    assert caption == f"Prevalence of 9 binary columns; {reasons}"
+
+
 def test_names_are_text_and_never_markup(tmp_path, train, test, synthetic):
     name = '<script>alert("1")</script> $x$'
     tables = [table[["age"]].rename(columns={"age": name}) for table in (train, test, synthetic)]

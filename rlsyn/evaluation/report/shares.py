@@ -37,8 +37,8 @@ class Bars(NamedTuple):
 def histogram(real: pd.Series, synthetic: pd.Series, column: Column, persons: np.ndarray) -> Histogram:
     """Shares of the rows of a numeric or integer column in bins with round edges.
 
-    No edge is a value of a real row, and every bin holds no real person or at least `MIN_PEOPLE` of them; `real` is
-    `None` where `hides_values` says so.
+    Edges are round numbers, not taken from rows, and every bin holds no real person or at least `MIN_PEOPLE` of them;
+    `real` is `None` where `hides_values` says so.
 
     Args:
         real: Values of real rows.
