@@ -12,6 +12,7 @@ from rlsyn.evaluation.constraints import constraints
 from rlsyn.evaluation.evaluation import Evaluation
 from rlsyn.evaluation.fidelity import detection
 from rlsyn.evaluation.fidelity.association import association_matrix
+from rlsyn.evaluation.fidelity.marginals import measure_marginals
 from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.privacy import membership
 from rlsyn.evaluation.report import plots, write_report
@@ -58,8 +59,12 @@ RULES = pd.DataFrame(
 PEOPLE = pd.DataFrame({"train": [1], "test": [0]}, index=RULES.index)
 
 
-def make_evaluation(train, test, synthetic, schema=SCHEMA, **changes):
-    return dataclasses.replace(Evaluation(SCORES, {}, train, test, synthetic, schema, "Ward 7", "Invented."), **changes)
+def make_evaluation(train, test, synthetic, schema=SCHEMA, details=None, **changes):
+    tables = Tables(train, test, synthetic, schema, with_intervals=False)
+    always = {"marginals": measure_marginals, "constraints": constraints}
+    found = {name: {"synthetic": compute(tables).details} for name, compute in always.items()} | (details or {})
+    blank = Evaluation(SCORES, found, train, test, synthetic, schema, "Ward 7", "Invented.")
+    return dataclasses.replace(blank, **changes)
 
 
 def make_details(train, test, synthetic):
@@ -212,8 +217,7 @@ def test_the_rules_table_counts_people_and_not_their_rows(train, test, synthetic
     test, synthetic = test.assign(age=40), synthetic.assign(age=40)
     rules = tuple(Constraint(f"of {n_people}", f"age > {n_people}") for n_people in range(4))
     schema = dataclasses.replace(SCHEMA, constraints=rules)
-    details = {"constraints": {"synthetic": constraints(Tables(table, test, synthetic, schema)).details}}
-    html = write_report(make_evaluation(table, test, synthetic, schema, details=details), tmp_path).read_text()
+    html = write_report(make_evaluation(table, test, synthetic, schema), tmp_path).read_text()
     for n_people, shown in enumerate(("0 %", "fewer than 3 people", "fewer than 3 people", "2.0 %")):
         assert f"of {n_people} age > {n_people} {shown} 0 % 0 %" in text_of(html.replace("&gt;", ">"))
 
@@ -349,7 +353,7 @@ def test_rows_that_are_drawn_for_figures_keep_their_persons(train, test, synthet
     assert len(np.unique(found["persons"])) <= 70  # the people of the test rows
 
 
-def test_a_report_without_any_details_lists_what_is_not_drawn(train, test, synthetic, tmp_path):
+def test_a_report_without_details_lists_what_is_not_drawn(train, test, synthetic, tmp_path):
     schema = dataclasses.replace(SCHEMA, label=None, group=None)
     scores = SCORES.assign(value=NAN, low=NAN, high=NAN, real=NAN, note="not computed: no reason to")
     evaluation = make_evaluation(

@@ -21,7 +21,7 @@ from rlsyn.evaluation.features import count_people, row_groups
 from rlsyn.evaluation.report.chapters import phecode_chapters
 from rlsyn.evaluation.report.gallery import Picture, find, make_pictures, save_pictures
 from rlsyn.evaluation.report.panels import HEIGHT, MAX_NUMBERED, NAME_WIDTH, WIDTH, column_panels
-from rlsyn.evaluation.report.plots import column_distances, marginals_figure, worst_first
+from rlsyn.evaluation.report.plots import marginals_figure, worst_first
 from rlsyn.evaluation.score_texts import interval, number
 from rlsyn.evaluation.verdicts import verdicts
 from rlsyn.files import write_whole
@@ -77,7 +77,8 @@ def write_report(
     pictures, undrawn = make_pictures(evaluation)
     save_pictures(pictures, folder / "figures")
     title = _title(evaluation)
-    figure = marginals_figure(evaluation.train, evaluation.synthetic, evaluation.schema, title=title)
+    distances = find(evaluation, "marginals", "synthetic", "by_column")["distance"].astype(float)
+    figure = marginals_figure(evaluation.train, evaluation.synthetic, distances, evaluation.schema, title=title)
     figure.savefig(folder / "figures" / "marginals.png")
     untold = _untold(evaluation)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
@@ -100,7 +101,7 @@ def write_report(
         min_people=MIN_PEOPLE,
         command=command,
         versions=dict(versions or {}),
-        **_marginals(evaluation),
+        **_marginals(evaluation, distances),
     )
     write_whole(folder / "report.html", html)
     return folder / "report.html"
@@ -195,12 +196,8 @@ def _gallery(pictures: list[Picture]) -> dict[str, list[dict[str, str]]]:
     return sections
 
 
-def _marginals(evaluation: Evaluation) -> dict[str, Any]:
-    by_column = find(evaluation, "marginals", "synthetic", "by_column")
-    if by_column is None:
-        distances = column_distances(evaluation.train, evaluation.synthetic, evaluation.schema)
-    else:
-        distances = worst_first(by_column["distance"].astype(float), evaluation.train, evaluation.schema)
+def _marginals(evaluation: Evaluation, distances: pd.Series) -> dict[str, Any]:
+    distances = worst_first(distances, evaluation.train, evaluation.schema)
     panels = column_panels(evaluation.train, evaluation.synthetic, evaluation.schema, distances.iloc[:MAX_PANELS])
     rest = distances.iloc[MAX_PANELS:].dropna()
     return {
@@ -242,8 +239,6 @@ def _signed(value: float) -> str:
 def _rules(evaluation: Evaluation) -> list[dict[str, str]]:
     by_rule = find(evaluation, "constraints", "synthetic", "by_rule")
     people = find(evaluation, "constraints", "synthetic", "people_by_rule")
-    if by_rule is None:
-        return []
     return [
         {
             "rule": str(rule),
