@@ -127,8 +127,8 @@ def _sides(evaluation: Evaluation) -> list[dict[str, Any]]:
 
 def _untold(evaluation: Evaluation) -> set[str]:
     # References of "broken rules" that count out one or two people, whom the table of rules does not tell either.
-    tables = {"real": evaluation.test, "copy": evaluation.train, "independent": evaluation.train}
-    return {name for name, table in tables.items() if _few_break_rules(table, evaluation.schema)}
+    untold = {"real"} if _few_break_rules(evaluation.test, evaluation.schema) else set()
+    return untold | ({"copy", "independent"} if _few_break_rules(evaluation.train, evaluation.schema) else set())
 
 
 def _few_break_rules(table: pd.DataFrame, schema: Schema) -> bool:
