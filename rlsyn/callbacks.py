@@ -142,14 +142,15 @@ class MonitorCallback(RecordCallback):
     def _record_fidelity(self) -> None:
         schema = self.encoding.schema
         synthetic = self.encoding.decode(self.records[-self.n_rows :], self._rng)
-        ks, variation = ks_statistics(self.train, synthetic, schema), total_variation(self.train, synthetic, schema)
+        tables = self.train, synthetic
+        ks, variation = ks_statistics(*tables, schema), total_variation(*tables, schema)
         self.logger.record("fidelity/ks_mean", float(ks.mean()) if len(ks) else 0.0)
         self.logger.record("fidelity/total_variation_mean", float(variation.mean()) if len(variation) else 0.0)
         if len(schema.columns) > 1:
-            self.logger.record("fidelity/association_difference", association_difference(self.train, synthetic, schema))
+            self.logger.record("fidelity/association_difference", association_difference(*tables, schema))
         for name, figure in (
-            ("fidelity/marginals", marginals_figure(self.train, synthetic, schema, title=self.title)),
-            ("fidelity/association", association_figure(self.train, synthetic, schema, title=self.title)),
+            ("fidelity/marginals", marginals_figure(*tables, pd.concat([ks, variation]), schema, title=self.title)),
+            ("fidelity/association", association_figure(*tables, schema, title=self.title)),
         ):
             self.logger.record(name, Figure(figure, close=True), exclude=("stdout", "log", "json", "csv"))
 

@@ -13,7 +13,7 @@ from rlsyn.constraints import Constraint, constraints_from, in_range, one_hot, r
 from rlsyn.constraints.expressions import FUNCTIONS
 from rlsyn.datasets import from_table
 from rlsyn.evaluation.constraints import broken_share, constraints, measures, rows_out_of_range
-from rlsyn.evaluation.measure import Tables
+from rlsyn.evaluation.measure import Tables, share_estimate
 from rlsyn.schema import Column, Schema
 
 
@@ -579,6 +579,26 @@ def test_measure_counts_rows_by_rule(train, test, synthetic):
     pd.testing.assert_series_equal(by_rule["test"], broken_share(test, WITH_RULES), check_names=False)
     estimate = found.estimates["broken rules"]
     assert estimate.value == breaks.any(axis=1).mean() and estimate.low < estimate.value < estimate.high
+
+
+def test_rows_of_one_person_are_no_further_people(train, test):
+    """Forty days of somebody who is out of range, or breaks a rule, tell of others no more than one of them."""
+    single = test.assign(person=np.arange(len(test)), age=test["age"].where(np.arange(len(test)) % 9 > 0, 130))
+    many = single.loc[single.index.repeat(40)].reset_index(drop=True)
+    once, often, as_many_people = (
+        constraints(Tables(train, test, rows, WITH_RULES)).estimates
+        for rows in (single, many, many.assign(person=np.arange(len(many))))
+    )
+    for name in ("broken rules", "out of range"):
+        assert often[name] == pytest.approx(once[name]) and once[name].value > 0
+        assert as_many_people[name].high - as_many_people[name].low < 0.3 * (once[name].high - once[name].low)
+
+
+@pytest.mark.parametrize("n_people", [1, 2, 7, 90])
+def test_a_share_lies_in_its_interval_however_few_people_it_is_of(n_people):
+    for n_hits in range(92):
+        estimate = share_estimate(np.arange(91) < n_hits, n_people)
+        assert estimate.low <= estimate.value == n_hits / 91 <= estimate.high
 
 
 def test_measure_says_that_there_are_no_rules(train, test, synthetic):

@@ -163,6 +163,24 @@ def test_codes_keep_their_leading_zeros(tmp_path):
     assert infer_schema(table)["icd9"].categories == ("0389", "25000", "486")
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
+def test_blanks_around_codes_take_no_zeros(tmp_path, suffix):
+    lines = ["b,zip", *(f'{i % 2}, 0{i % 9}123,"\t0{i % 7} "' for i in range(20))]
+    text = "\n".join(lines).replace("b,zip", "b,zip,ward")
+    (tmp_path / f"t{suffix}").write_text(text if suffix == ".csv" else text.replace(",", "\t"))
+    table = read_table(tmp_path / f"t{suffix}")
+    assert table["zip"].tolist() == [f"0{i % 9}123" for i in range(20)]
+    assert table["ward"].tolist() == [f"0{i % 7}" for i in range(20)]
+
+
+@pytest.mark.parametrize(("last", "is_told"), [("", True), ("3E1", True), ("300", False), ("3.5e2", False)])
+def test_numbers_that_may_be_codes_with_an_e_are_told(tmp_path, caplog, last, is_told):
+    lines = [f"{i % 4 + 1}E{i % 3 + 1},{i % 2}" for i in range(20)]
+    (tmp_path / "t.csv").write_text("\n".join(["ward,died", *lines, f"{last},0"]))
+    assert read_table(tmp_path / "t.csv")["ward"].head(3).tolist() == [10, 200, 3000]
+    assert ("2E3 as 2000" in caplog.text and ": ward." in caplog.text) == is_told
+
+
 def test_two_slips_make_no_codes(tmp_path):
     (tmp_path / "t.csv").write_text("weight\n" + "".join(f"{60 + i}\n" for i in range(30)) + "078\n081\n")
     assert read_table(tmp_path / "t.csv")["weight"].dtype == "int64"
@@ -191,6 +209,40 @@ def test_rows_without_value_at_the_foot_are_left_out(tmp_path, caplog):
     (tmp_path / "t.csv").write_text("a,b\n,\n1,2\n" + ",\n" * 3)
     assert read_table(tmp_path / "t.csv")["a"].fillna(0).tolist() == [0, 1]
     assert "3 rows without any value" in caplog.text
+
+
+ROWS = "".join(f"{i % 7},{i % 3},{i % 5}\n" for i in range(20))
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (ROWS + "30,3\n" + ROWS, ": 1, the first in line 22."),
+        (ROWS + "54,1\n\n3", ": 2, the first in line 22."),
+        (ROWS + '"a\n\nb",1\n', ": 1, the first in line 22."),
+        (ROWS + '"1,2",3\n', ": 1, the first in line 22."),
+        (ROWS + "1,2,\n,,\n  \n,\n" + '"a\nb",2,\n', None),
+        (ROWS + '"' + "x" * 200_000 + '",1,\n', None),
+    ],
+    ids=["comma lost", "cut off", "quoted lines", "quoted comma", "empty fields", "a long text"],
+)
+@pytest.mark.parametrize(
+    ("suffix", "separator", "encoding"),
+    [(".csv", ",", "utf-8"), (".csv", ",", "utf-8-sig"), (".tsv", "\t", "utf-8")],
+    ids=["csv", "byte order mark", "tsv"],
+)
+def test_rows_that_end_too_soon_are_told(tmp_path, caplog, text, told, suffix, separator, encoding):
+    path = tmp_path / f"t{suffix}"
+    path.write_text(f"Größe,stage,died\n{text}".replace(",", separator), encoding=encoding)
+    read_table(path)
+    messages = [record.getMessage() for record in caplog.records]
+    assert len(messages) == (told is not None) and all(told in message for message in messages)
+
+
+def test_rows_may_end_where_only_columns_without_name_follow(tmp_path, caplog):
+    (tmp_path / "t.csv").write_text("a,b,,\n" + "1,2,,\n" * 20 + "1,\n1,2\n")
+    read_table(tmp_path / "t.csv")
+    assert not caplog.records
 
 
 @pytest.mark.parametrize("blank", ["P1 ", "\tP1"])

@@ -140,6 +140,16 @@ def test_the_references_are_a_leak_and_a_table_without_associations(scores):
     assert scores.loc["S2R AUC", "independent"] < 0.7 < scores.loc["S2R AUC", "copy"]
 
 
+def test_few_fresh_rows_are_judged_beside_as_few_copies(train, test, synthetic, scores):
+    few = quick(train, test, synthetic[:90], references=ALL_REFERENCES)
+    distances = ["KS mean", "TV mean", "association difference"]
+    assert (few.loc[distances, "copy"] > 1.2 * scores.loc[distances, "copy"]).all()
+    levels = {one.metric: one.level for verdict in verdicts(few.reset_index()) for one in verdict.criteria}
+    assert "poor" not in [levels[name] for name in distances]
+    # Attacks are to find the copies: they have all of them.
+    assert few.loc["exact copies", "copy"] == 1 and few.loc["membership AUC", "copy"] > 0.75
+
+
 def test_train_against_itself_is_ideal_on_fidelity_and_worst_on_privacy(train, test):
     scores = quick(train, test, train.drop(columns="person"))
     for metric in ("KS mean", "TV mean", "missing rate difference", "DWD", "association difference", "CWC"):
@@ -344,6 +354,19 @@ def test_numbers_of_fewer_bits_are_judged_as_what_they_print_as(train, test, syn
     assert quick(train, test, copied).loc["exact copies", "value"] == 1
     doses = pd.Series([0.1, 0.7], dtype="float32")
     assert category_positions(doses, Column("dose", "binary", (0.1, 0.7))).tolist() == [0, 1]
+
+
+def test_the_last_bit_of_a_number_changes_no_score(train, test, synthetic, quick_scores):
+    tenths = (synthetic["bmi"] * 10).round()
+    assert (tenths * 0.1 != synthetic["bmi"]).sum() > synthetic["bmi"].isna().sum() + 100
+    found = evaluate(train, test, synthetic.assign(bmi=tenths * 0.1), SCHEMA, fast=True, references=("real",))
+    pd.testing.assert_frame_equal(found.scores.set_index("metric"), quick_scores)
+    assert not found.remarks
+    finer = quick(train, test, synthetic.assign(bmi=synthetic["bmi"] + 0.001))
+    assert finer.loc["KS mean", "value"] != quick_scores.loc["KS mean", "value"]
+    steps = pd.DataFrame({"dose": np.arange(60) % 4 / 10, "n": np.arange(60) % 5})
+    below = steps.assign(dose=(np.arange(60) % 4 + 3) / 10 - 3 * 0.1)  # -5.6e-17 for 0
+    assert quick(steps, steps[::-1][:9], below, infer_schema(steps)).loc["out of range", "value"] == 0
 
 
 def test_persons_that_a_generator_makes_up_change_no_score(train, test, synthetic, quick_scores):

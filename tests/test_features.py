@@ -25,6 +25,12 @@ def test_categories_that_differ_in_their_text_only_stay_apart():
     assert category_positions(pd.Series(["1", "01", "2.0", "3"]), column).tolist() == [1, 0, 2, -2]
 
 
+def test_the_last_bit_of_a_number_makes_no_other_category():
+    column = Column("dose", "categorical", (0.1, 0.3, 1, 9007199254740991))
+    assert category_positions(pd.Series([0.1 * 3, 0.1 * 10 - 1e-16, 0.31]), column).tolist() == [1, 2, -2]
+    assert category_positions(pd.Series([9007199254740991, 9007199254740990]), column).tolist() == [3, -2]
+
+
 @pytest.mark.parametrize("dtype", ["Int64", "boolean", "Float64"])
 def test_nullable_dtypes_have_missing_values(dtype):
     values = pd.Series([1, 0, None], dtype=dtype)

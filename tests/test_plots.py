@@ -7,15 +7,21 @@ from evaluation_tables import COLUMNS, SCHEMA
 from matplotlib.figure import Figure
 from sklearn.metrics import roc_auc_score, roc_curve
 
+from rlsyn.evaluation.fidelity import ks_statistics, total_variation
 from rlsyn.evaluation.report.curves import attack_figure, detection_figure, distances_figure, roc_figure
 from rlsyn.evaluation.report.plots import association_figure, marginals_figure, matrix_figure, overlay_figure
+
+
+def compared(train, synthetic):
+    distances = [one(train, synthetic, SCHEMA) for one in (ks_statistics, total_variation)]
+    return train, synthetic, pd.concat(distances)
 
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("n_columns", [1, 4, 12])
 def test_marginals_figure_shows_the_worst_columns_first(train, synthetic, n_columns, tmp_path):
     worse = synthetic.assign(pressure=synthetic["pressure"] + 50)
-    figure = marginals_figure(train, worse, SCHEMA, n_columns, title="SIMULATED cohort")
+    figure = marginals_figure(*compared(train, worse), SCHEMA, n_columns, title="SIMULATED cohort")
     assert isinstance(figure, Figure) and "SIMULATED cohort" in figure.get_suptitle()
     assert figure.axes[0].get_title().startswith("pressure  KS")
     assert sum(bool(panel.get_title()) for panel in figure.axes) == min(n_columns, len(COLUMNS))
@@ -23,13 +29,13 @@ def test_marginals_figure_shows_the_worst_columns_first(train, synthetic, n_colu
 
 
 def test_name_of_a_file_is_no_formula(train, synthetic, tmp_path):
-    marginals_figure(train, synthetic, SCHEMA, 1, title="a$^$.csv").savefig(tmp_path / "marginals.png")
+    marginals_figure(*compared(train, synthetic), SCHEMA, 1, title="a$^$.csv").savefig(tmp_path / "marginals.png")
 
 
 def test_titles_keep_the_distance_of_hidden_columns_to_themselves(train, synthetic):
     rare = train.assign(diabetes=0, pressure=80.0)
     rare.loc[0:2, ["diabetes", "pressure"]] = [1, 93.0]  # three rows of one person
-    titles = [panel.get_title() for panel in marginals_figure(rare, synthetic, SCHEMA).axes]
+    titles = [panel.get_title() for panel in marginals_figure(*compared(rare, synthetic), SCHEMA).axes]
     assert "diabetes  TV not shown" in titles and "pressure  KS not shown" in titles
     assert any(re.match(r"age  KS 0\.\d{3}", title) for title in titles)
 

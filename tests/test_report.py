@@ -12,6 +12,7 @@ from rlsyn.evaluation.constraints import constraints
 from rlsyn.evaluation.evaluation import Evaluation
 from rlsyn.evaluation.fidelity import detection
 from rlsyn.evaluation.fidelity.association import association_matrix
+from rlsyn.evaluation.fidelity.marginals import measure_marginals
 from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.privacy import membership
 from rlsyn.evaluation.report import plots, write_report
@@ -58,8 +59,12 @@ RULES = pd.DataFrame(
 PEOPLE = pd.DataFrame({"train": [1], "test": [0]}, index=RULES.index)
 
 
-def make_evaluation(train, test, synthetic, schema=SCHEMA, **changes):
-    return dataclasses.replace(Evaluation(SCORES, {}, train, test, synthetic, schema, "Ward 7", "Invented."), **changes)
+def make_evaluation(train, test, synthetic, schema=SCHEMA, details=None, **changes):
+    tables = Tables(train, test, synthetic, schema, with_intervals=False)
+    always = {"marginals": measure_marginals, "constraints": constraints}
+    found = {name: {"synthetic": compute(tables).details} for name, compute in always.items()} | (details or {})
+    blank = Evaluation(SCORES, found, train, test, synthetic, schema, "Ward 7", "Invented.")
+    return dataclasses.replace(blank, **changes)
 
 
 def make_details(train, test, synthetic):
@@ -212,10 +217,28 @@ def test_the_rules_table_counts_people_and_not_their_rows(train, test, synthetic
     test, synthetic = test.assign(age=40), synthetic.assign(age=40)
     rules = tuple(Constraint(f"of {n_people}", f"age > {n_people}") for n_people in range(4))
     schema = dataclasses.replace(SCHEMA, constraints=rules)
-    details = {"constraints": {"synthetic": constraints(Tables(table, test, synthetic, schema)).details}}
-    html = write_report(make_evaluation(table, test, synthetic, schema, details=details), tmp_path).read_text()
+    html = write_report(make_evaluation(table, test, synthetic, schema), tmp_path).read_text()
     for n_people, shown in enumerate(("0 %", "fewer than 3 people", "fewer than 3 people", "2.0 %")):
         assert f"of {n_people} age > {n_people} {shown} 0 % 0 %" in text_of(html.replace("&gt;", ">"))
+
+
+@pytest.mark.parametrize(("n_test", "n_train"), [(1, 0), (2, 3), (3, 2)])
+def test_scores_do_not_count_out_whom_the_rules_table_hides(train, test, synthetic, tmp_path, n_test, n_train):
+    schema = dataclasses.replace(SCHEMA, constraints=(Constraint("adults", "age >= 18"),))
+    one_row_each, breaks = np.arange(60) * 3, {"test": n_test, "train": n_train}
+    sides = {
+        name: table.assign(age=40).iloc[one_row_each].assign(age=np.where(np.arange(60) < breaks[name], 3, 40))
+        for name, table in (("train", train), ("test", test))
+    }
+    evaluation = evaluate(**sides, synthetic=synthetic.assign(age=40)[:60], schema=schema, fast=True)
+    html = write_report(evaluation, tmp_path).read_text()
+    row = re.search(r"(?s)>broken rules<.*?</tr>", html)[0]
+    cells = dict(re.findall(r'data-label="(\w+)">([^<]*)<', row))
+    for name, count in {"real": n_test, "copy": n_train, "independent": n_train}.items():
+        assert (cells[name] == "fewer than 3 people") == (f'class="{name}"' not in row) == (0 < count < 3)
+    text = next(text for text in re.findall(r"</b>([^<]*)</li>", html) if text.startswith("broken rules"))
+    assert ("good up to 0.01 and" in text and f"{n_test / 60:.3f}" not in text) == (n_test < 3)
+    assert ("real rows 0.050)" in text) == (n_test == 3)
 
 
 def test_simulated_rows_are_told_loudly_and_only_they(full, train, test, synthetic, tmp_path):
@@ -330,7 +353,7 @@ def test_rows_that_are_drawn_for_figures_keep_their_persons(train, test, synthet
     assert len(np.unique(found["persons"])) <= 70  # the people of the test rows
 
 
-def test_a_report_without_any_details_lists_what_is_not_drawn(train, test, synthetic, tmp_path):
+def test_a_report_without_details_lists_what_is_not_drawn(train, test, synthetic, tmp_path):
     schema = dataclasses.replace(SCHEMA, label=None, group=None)
     scores = SCORES.assign(value=NAN, low=NAN, high=NAN, real=NAN, note="not computed: no reason to")
     evaluation = make_evaluation(
@@ -353,6 +376,17 @@ def test_wide_tables_show_the_worst_columns_and_count_the_rest(tmp_path):
     assert len(panels) == 120 and panels[0] == "code_77"
     assert "These are the worst 120 of 130 columns. Of the other 10" in html
     assert 'id="prevalence"' in html and "Prevalence of 130 binary columns" in html
+
+
+def test_prevalence_says_why_columns_are_left_out():
+    rng = np.random.default_rng(0)
+    tables = [pd.DataFrame(rng.integers(0, 2, (60, 12)), columns=[f"code_{i}" for i in range(12)]) for _ in range(3)]
+    tables[0]["code_0"] = np.arange(60) < 2
+    tables[2] = tables[2].assign(code_1="no", code_2=NAN)
+    schema = Schema(tuple(Column(name, "binary", (0, 1)) for name in tables[0]))
+    (caption,) = (one.caption for one in make_pictures(make_evaluation(*tables, schema))[0] if one.name == "prevalence")
+    reasons = "1 columns with too few people are left out; 2 columns without a known value are left out"
+    assert caption == f"Prevalence of 9 binary columns; {reasons}"
 
 
 def test_names_are_text_and_never_markup(tmp_path, train, test, synthetic):

@@ -56,7 +56,7 @@ def test_both_sides_are_protected_where_both_are_real():
 
 
 @pytest.mark.parametrize("kind", ["normal", "heavy tails", "two clusters"])
-def test_edges_are_round_and_no_value_of_a_real_row(kind):
+def test_edges_are_round_and_not_taken_from_rows(kind):
     numbers = draws(kind)
     edges = number_histogram(numbers, np.full(3, np.nan), np.arange(len(numbers))).edges
     assert not np.isin(edges, numbers).any()

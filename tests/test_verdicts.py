@@ -1,9 +1,12 @@
 """Verdicts follow from the declared thresholds and name them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from rlsyn.evaluation.fidelity.marginals import measure_marginals
 from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.privacy.copies import compute_copies, compute_real_copies
 from rlsyn.evaluation.verdicts import ORDER, THRESHOLDS, verdicts
@@ -192,6 +195,30 @@ def test_people_alike_by_chance_are_seldom_called_a_leak():
         for sizes in [(350, 150, 350)] * 40
     ]
     assert levels.count("poor") <= 5
+
+
+@pytest.mark.parametrize(
+    ("n_rows", "rate", "change", "levels"),
+    [(100, 0.3, 0.0, {"good", "fair"}), (700, 0.3, 0.12, {"poor"}), (280, 0.15, 0.12, {"poor"})],
+    ids=["fresh people", "too few", "hardly any"],
+)
+def test_missing_values_are_judged_beside_chance(n_rows, rate, change, levels):
+    """Shares of few rows differ by themselves: here by 0.05 in the mean of 20 columns of 100 rows."""
+
+    def rows(rate):
+        values = rng.standard_normal((n_rows, 20))
+        return pd.DataFrame(np.where(rng.random(values.shape) < rate, np.nan, values)).rename(columns="c{}".format)
+
+    found = set()
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        train, synthetic = rows(rate), rows(rate - change)
+        tables = Tables(train, rows(rate), synthetic, infer_schema(train), seed)
+        copy = replace(tables, synthetic=train.sample(frac=1, replace=True, random_state=seed), with_intervals=False)
+        estimate, of_copy = (measure_marginals(one).estimates["missing rate difference"] for one in (tables, copy))
+        changed = scores(**{"missing rate difference": estimate._asdict() | {"copy": of_copy.value}})
+        found.add(by_family(changed)["fidelity"].level)
+    assert found <= levels
 
 
 def level_of_copies(train, test, synthetic):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import gzip
 import itertools
@@ -90,6 +91,7 @@ def _read_csv(path: Path) -> pd.DataFrame:
         if has_row_names:
             # pandas would take the first fields for row names and shift the rest by one column.
             raise ValueError(f"Rows of {path} have more fields than its {len(header)} columns. Remove trailing commas.")
+        _tell_short_rows(table, path, separator, header)
         return _without_blank_rows(_with_codes(_without_blank_columns(table, header), path, how))
     except EmptyDataError as error:
         raise ValueError(f"Expected a table with a header and rows, {path} is empty.") from error
@@ -112,6 +114,26 @@ def _other_separator(path: Path, separator: str) -> str | None:
     return None
 
 
+def _tell_short_rows(table: pd.DataFrame, path: Path, separator: str, header: list[str]) -> None:
+    """Warn of rows that end before the last column with a name: pandas fills them up with missing values in silence."""
+    last = max((position for position, name in enumerate(header) if name.strip()), default=-1)
+    if last < 0 or not table.iloc[:, last].isna().any():
+        return
+    lines, start = [], 1
+    with _opened(path) as file, contextlib.suppress(csv.Error):  # texts may be longer than it reads
+        rows = csv.reader(file, delimiter=separator)
+        for fields in rows:
+            if len(fields) <= last and any(field.strip() for field in fields):
+                lines.append(start)
+            start = rows.line_num + 1
+    if lines:
+        _log.warning(
+            "Rows of %s that end before its last column: %d, the first in line %d. What they lack was read as missing: was a "
+            "separator lost there, or the rest of the file?",
+            *(path, len(lines), lines[0]),
+        )
+
+
 def _without_blank_columns(table: pd.DataFrame, header: list[str]) -> pd.DataFrame:
     """The table without columns that have neither name nor value: spreadsheets leave them at the right."""
     blank = [position for position, name in enumerate(header) if not name.strip()]
@@ -131,22 +153,29 @@ def _with_codes(table: pd.DataFrame, path: Path, how: dict[str, Any]) -> pd.Data
     """The table with whole numbers that have leading zeros (postcodes, ICD-9) as the text that they are."""
     numeric = [str(name) for name in table if pd.api.types.is_numeric_dtype(table[name])]
     whole = [name for name in numeric if (table[name].dropna() % 1 == 0).all() and table[name].notna().any()]
-    if not whole or not _has_leading_zeros(path):
+    if not whole or not _may_have_codes(path):
         return table
-    texts = pd.read_csv(path, **how, usecols=whole, dtype=str)
+    texts = pd.read_csv(path, **how, usecols=whole, dtype=str).apply(lambda values: values.str.strip())
     codes = [name for name in whole if texts[name].str.fullmatch(r"0\d+").sum() >= MIN_CODES]
     if codes:
         _log.info("Read as codes, for their leading zeros: %s.", ", ".join(codes))
+    # Wards may be called so, and viral loads written: only those who have the table know.
+    if powers := [name for name in whole if texts[name].dropna().str.fullmatch(r"\d+[eE]\d+").all()]:
+        _log.warning(
+            "Read as numbers, 2E3 as 2000, since every value is written so: %s. If these are codes, put another letter in "
+            "front of them in the file.",
+            ", ".join(powers),
+        )
     return table.assign(**{name: texts[name] for name in codes})
 
 
-def _has_leading_zeros(path: Path) -> bool:
-    """Whether some field may begin with a zero and a digit: a look that costs less than reading all columns as text."""
+def _may_have_codes(path: Path) -> bool:
+    """Whether some field may begin like `01` or `2E3`: a look that costs less than reading all columns as text."""
     with _opened(path) as file:
-        return any(_LEADING_ZERO.search(line) for line in file)
+        return any(_LIKE_A_CODE.search(line) for line in file)
 
 
-_LEADING_ZERO = re.compile(r'(?:^|[,\t"])0\d')
+_LIKE_A_CODE = re.compile(r'(?:^|[,\t"])\s*(?:0\d|\d+[eE]\d)')
 
 
 def _read_header(path: Path, separator: str) -> list[str]:

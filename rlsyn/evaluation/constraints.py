@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from rlsyn.evaluation.disclosure import n_people
-from rlsyn.evaluation.features import MISSING, category_positions, column_numbers, row_groups
+from rlsyn.evaluation.features import MISSING, category_positions, column_numbers, count_people, row_groups
 from rlsyn.evaluation.measure import Estimate, Measure, Measurement, Metric, Tables, share_estimate
 from rlsyn.schema import Column, Schema
 
@@ -35,7 +35,7 @@ def measures(schema: Schema) -> list[Measure]:
 
 
 def constraints(tables: Tables) -> Measurement:
-    """Both metrics with Wilson's 95 % intervals.
+    """Both metrics with Wilson's 95 % intervals, as wide as those of so many people.
 
     The details are `by_rule`, a frame by name of the rule with its `expression`, the shares of the `train`, `test` and
     `synthetic` rows that break it, and the number of synthetic ones, `n_synthetic`; `people_by_rule`, how many people
@@ -63,13 +63,15 @@ def constraints(tables: Tables) -> Measurement:
         },
         index=by_rule.index,
     )
-    has_rules = bool(schema.constraints)
+    estimates = {
+        metric.name: share_estimate(rows.any(axis=1).to_numpy(), count_people(synthetic, schema))
+        for metric, rows in ((BROKEN, broken), (OUT_OF_RANGE, outside))
+    }
+    if not schema.constraints:
+        estimates[BROKEN.name] = Estimate(float("nan"))
     return Measurement(
-        estimates={
-            BROKEN.name: share_estimate(broken.any(axis=1).to_numpy()) if has_rules else Estimate(float("nan")),
-            OUT_OF_RANGE.name: share_estimate(outside.any(axis=1).to_numpy()),
-        },
-        notes={} if has_rules else {BROKEN.name: NO_RULES},
+        estimates=estimates,
+        notes={} if schema.constraints else {BROKEN.name: NO_RULES},
         details={"by_rule": by_rule, "people_by_rule": people_by_rule, "out_of_range": outside.mean()},
     )
 

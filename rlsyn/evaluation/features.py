@@ -42,8 +42,8 @@ def column_numbers(values: pd.Series) -> np.ndarray:
     return numbers
 
 
-def category_positions(values: pd.Series, column: Column) -> np.ndarray:
-    """The position of each value among the column's categories; `MISSING` or `UNKNOWN` where it has none.
+def category_positions(values: pd.Series, column: Column, unknown: int = UNKNOWN) -> np.ndarray:
+    """The position of each value among the column's categories; `MISSING` or `unknown` where it has none.
 
     Values are compared by their text. Where no text agrees, numbers, booleans and their texts are compared by what they
     mean (1, 1.0, "1", True and "True" are one category), unless the categories themselves tell these apart.
@@ -58,9 +58,9 @@ def category_positions(values: pd.Series, column: Column) -> np.ndarray:
     for position, category in enumerate(column.categories):
         # Two categories with one meaning ("1" and "01" may be two codes) are only told apart by their texts.
         meaning = category_meaning(category)
-        meanings[meaning] = UNKNOWN if meaning in meanings else position
+        meanings[meaning] = unknown if meaning in meanings else position
     codes, distinct = pd.factorize(as_written(values))
-    found = [texts.get(str(value), meanings.get(category_meaning(value), UNKNOWN)) for value in distinct]
+    found = [texts.get(str(value), meanings.get(category_meaning(value), unknown)) for value in distinct]
     return np.array([*found, MISSING], dtype=np.int64)[codes]
 
 

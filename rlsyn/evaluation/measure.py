@@ -150,13 +150,19 @@ def with_interval(value: float, margin: float, metric: Metric) -> Estimate:
     return Estimate(value, float(low), float(high))
 
 
-def share_estimate(hits: np.ndarray) -> Estimate:
+def share_estimate(hits: np.ndarray, n_people: int | None = None) -> Estimate:
     """The share of rows that are hits, with Wilson's 95 % interval, which stays honest where there is no hit.
+
+    Args:
+        hits: For each row whether it is one.
+        n_people: How many people the rows are of, if fewer: rows of one person are alike, and the interval is that of
+            the same share of so many people.
 
     Example:
         >>> estimate = share_estimate(np.zeros(300, dtype=bool))
         >>> round(estimate.value, 3), round(estimate.low, 3), round(estimate.high, 3)
         (0.0, 0.0, 0.013)
     """
-    interval = binomtest(int(hits.sum()), len(hits)).proportion_ci(method="wilson")
+    n_trials = n_people or len(hits)
+    interval = binomtest(round(float(hits.mean()) * n_trials), n_trials).proportion_ci(method="wilson")
     return Estimate(float(hits.mean()), float(interval.low), float(interval.high))

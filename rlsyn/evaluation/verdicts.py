@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -63,7 +63,7 @@ THRESHOLDS = (
     Threshold("utility", "S2R R2 loss", 0.05, 0.15, control="independent"),
     Threshold("fidelity", "KS mean", 2.0, 4.0, "times copy", least_copy=0.015),
     Threshold("fidelity", "TV mean", 2.0, 4.0, "times copy", least_copy=0.015),
-    Threshold("fidelity", "missing rate difference", 0.02, 0.05),
+    Threshold("fidelity", "missing rate difference", 2.0, 4.0, "times copy", least_copy=0.01),
     Threshold("fidelity", "association difference", 2.0, 4.0, "times copy", least_copy=0.01, control="independent"),
     Threshold("fidelity", "detection AUC (LightGBM)", 0.65, 0.80, control="independent"),
     Threshold("fidelity", "detection AUC (logistic)", 0.65, 0.80),
@@ -127,7 +127,7 @@ class Verdict:
     criteria: tuple[Criterion, ...]
 
 
-def verdicts(scores: pd.DataFrame) -> list[Verdict]:
+def verdicts(scores: pd.DataFrame, untold: Collection[str] = ()) -> list[Verdict]:
     """The verdicts on privacy, utility, fidelity and constraints of a table of scores, as `evaluate` gives it.
 
     A criterion is good where its figure is and the interval leaves no doubt that it is at least fair; poor where the
@@ -136,12 +136,17 @@ def verdicts(scores: pd.DataFrame) -> list[Verdict]:
 
     A family is as good as its worst criterion. What could not be judged is named; where that is every criterion with a
     control, the family is fair at best.
+
+    Args:
+        scores: The table.
+        untold: Metrics that are judged beside real rows whose score the texts must not tell, nor limits that it can be
+            had from, since too few people stand behind it.
     """
     rows = {row["metric"]: row for _, row in scores.iterrows()}
     found = []
     for family in WORDING:
         thresholds = [one for one in THRESHOLDS if one.family == family and _applies(rows.get(one.metric))]
-        criteria = {one: _judge(one, rows[one.metric]) for one in thresholds}
+        criteria = {one: _judge(one, rows[one.metric], one.metric in untold) for one in thresholds}
         found.append(_verdict(family, criteria))
     return found
 
@@ -174,8 +179,8 @@ UNCONTROLLED: dict[Family, str] = {
 }
 
 
-def _judge(threshold: Threshold, row: pd.Series) -> Criterion:
-    metric, value = threshold.metric, float(row["value"])
+def _judge(threshold: Threshold, row: pd.Series, is_untold: bool = False) -> Criterion:
+    metric, value, text = threshold.metric, float(row["value"]), _text(threshold, row, is_untold)
     reference = _REFERENCE.get(threshold.figure)
     if pd.isna(value) or (reference and pd.isna(row[reference])):
         return Criterion(metric, "unknown", f"{metric}: {row['note'] or 'no value'}")
@@ -188,14 +193,14 @@ def _judge(threshold: Threshold, row: pd.Series) -> Criterion:
     low, high = _range(threshold, row)
     has_interval = not pd.isna(row["low"])
     if has_interval and threshold.chance is not None and _finds_others(threshold, threshold.chance, figure, high):
-        return Criterion(metric, "fair", _text(threshold, row) + _OTHERS_FOUND)
+        return Criterion(metric, "fair", text + _OTHERS_FOUND)
     by_value: Level = "good" if figure <= threshold.good else "fair" if figure <= threshold.fair else "poor"
     is_sure = low > threshold.good if by_value == "poor" else threshold.is_fact or high <= threshold.fair
     # Attacks and models on so few people that they have no interval tell nothing for sure: a label that one test person has.
     is_sure &= threshold.is_fact or threshold.family not in ("privacy", "utility") or has_interval
     level: Level = by_value if is_sure or by_value == "fair" else "fair"
     doubt = ": may be chance among so few people" if threshold.is_fact else ": too few people to tell"
-    return Criterion(metric, level, _text(threshold, row) + ("" if level == by_value else doubt))
+    return Criterion(metric, level, text + ("" if level == by_value else doubt))
 
 
 def _finds_others(threshold: Threshold, chance: float, figure: float, high: float) -> bool:
@@ -236,11 +241,14 @@ def _range(threshold: Threshold, row: pd.Series) -> tuple[float, float]:
     return _figure(threshold, row["low"], row), _figure(threshold, row["high"], row)
 
 
-def _text(threshold: Threshold, row: pd.Series) -> str:
+def _text(threshold: Threshold, row: pd.Series, is_untold: bool) -> str:
     value = f"{threshold.metric} {row['value']:.3f}"
     if threshold.family == "privacy" and threshold.is_fact:
         value += f" ({row['note']})" if row["note"] else ""  # of a few people's rows the count says more than the share
     interval = "" if pd.isna(row["low"]) else f", 95 % interval {row['low']:.3f} to {row['high']:.3f}"
+    if is_untold:
+        above = f"good up to {threshold.good:.3g} and fair up to {threshold.fair:.3g} above real rows"
+        return f"{value}{interval} ({above}; real rows not told: too few people)"
     good, fair = (_limit(threshold, figure, row) for figure in (threshold.good, threshold.fair))
     beside = {"above real": "; real rows {real:.3f}", "times copy": "; drawn again from train {copy:.3f}"}
     reference = beside.get(threshold.figure, "").format(real=row["real"], copy=row["copy"])

@@ -12,10 +12,11 @@ def category_text(category: object) -> str:
 
 
 def category_meaning(category: object) -> str:
-    """What a category, or its text, means: the same for 1, 1.0, "1", True and "True"."""
+    """What a category, or its text, means: the same for 1, 1.0, "1", True and "True", and for 0.3 and 3 * 0.1."""
     text = str(category).strip()
     if text.lower() in ("true", "false"):
         return str(int(text.lower() == "true"))
     if re.fullmatch(r"[+-]?\d+(\.\d*)?", text):
-        return category_text(float(text))
+        number = float(text)
+        return category_text(number if number.is_integer() else float(f"{number:.15g}"))
     return text

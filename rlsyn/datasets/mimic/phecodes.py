@@ -36,7 +36,7 @@ class PhecodeMap:
     """What ICD codes are as phecodes.
 
     Args:
-        targets: By ICD code its phecodes, in the order of the map; there is one with none for `Z99`, say.
+        targets: By ICD code its phecodes, in the order of the map; codes that it gives none are left out.
         names: By phecode what it is.
         genders: By phecode that only men or only women can have their `GENDER`, 0 or 1.
         fixed: Phecodes that do not roll up to their whole number, as the map says.

@@ -37,9 +37,8 @@ class Categories:
     @classmethod
     def of(cls, real: pd.Series, synthetic: pd.Series, column: Column) -> Categories:
         """Prepare the column."""
-        positions = [category_positions(values, column) for values in (real, synthetic)]
         # Whatever is no category of the schema is one more category.
-        return cls(*[np.where((p < 0) & (p != MISSING), len(column.categories), p) for p in positions])
+        return cls(*[category_positions(values, column, len(column.categories)) for values in (real, synthetic)])
 
     def distances(self, kept: Kept | None = None) -> Distances:
         """Distances of the kept rows, without `kept` of all."""

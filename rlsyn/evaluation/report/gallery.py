@@ -137,10 +137,10 @@ def _picture_plans(evaluation: Evaluation) -> Iterator[Plan]:
     yield Plan(
         "overlay", "detection_scores", caption, description, draw, _no_details(evaluation, "detection AUC (LightGBM)")
     )
-    real, synthetic, n_hidden = _prevalences(evaluation)
-    if len(real) + n_hidden >= MIN_BINARY:
-        hidden = f"; {n_hidden} columns with too few people are left out" if n_hidden else ""
-        caption = f"Prevalence of {len(real)} binary columns{hidden}"
+    real, synthetic, left_out = _prevalences(evaluation)
+    if len(real) + sum(left_out.values()) >= MIN_BINARY:
+        absent = "".join(f"; {n} columns {why} are left out" for why, n in left_out.items() if n)
+        caption = f"Prevalence of {len(real)} binary columns{absent}"
         description = "Synthetic against real share of the second category; points on the diagonal are equal."
         yield Plan("prevalence", "prevalence", caption, description, _later(plots.prevalence_figure, real, synthetic))
 
@@ -204,12 +204,13 @@ def _sample(table: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     return table.iloc[np.sort(rng.permutation(len(table))[:MAX_PCA_ROWS])]
 
 
-def _prevalences(evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray, int]:
-    # Shares of real and synthetic rows, and how many columns are left out since one category has too few people.
+def _prevalences(evaluation: Evaluation) -> tuple[np.ndarray, np.ndarray, dict[str, int]]:
+    # Shares of real and synthetic rows, and how many columns are left out why.
     real, synthetic = (prevalences(table, evaluation.schema) for table in (evaluation.train, evaluation.synthetic))
-    hidden = hidden_columns(evaluation.train, evaluation.schema)["values"]
-    shown = ~hidden[real.index] & np.isfinite(real) & np.isfinite(synthetic)
-    return real[shown].to_numpy(), synthetic[shown].to_numpy(), int((~shown).sum())
+    hidden = hidden_columns(evaluation.train, evaluation.schema)["values"][real.index]
+    shown = ~hidden & np.isfinite(real) & np.isfinite(synthetic)
+    left_out = {"with too few people": int(hidden.sum()), "without a known value": int((~shown & ~hidden).sum())}
+    return real[shown].to_numpy(), synthetic[shown].to_numpy(), left_out
 
 
 def _model_scores(scores: pd.DataFrame) -> pd.DataFrame:

@@ -15,7 +15,6 @@ from scipy.ndimage import gaussian_filter
 from rlsyn.evaluation.disclosure import MIN_PEOPLE, hidden_columns, hides_values
 from rlsyn.evaluation.features import row_groups
 from rlsyn.evaluation.fidelity.association import association_matrix
-from rlsyn.evaluation.fidelity.marginals import ks_statistics, total_variation
 from rlsyn.evaluation.report.shares import bars, histogram, missing_share
 from rlsyn.schema import Column, Schema
 
@@ -30,12 +29,6 @@ SMALL = (4.0, 3.5)
 """Inches of a figure that stays readable on a phone."""
 
 
-def column_distances(train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema) -> pd.Series:
-    """Kolmogorov-Smirnov statistic or total variation of every column that may be shown, as `worst_first`."""
-    distances = pd.concat([ks_statistics(train, synthetic, schema), total_variation(train, synthetic, schema)])
-    return worst_first(distances, train, schema)
-
-
 def worst_first(distances: pd.Series, train: pd.DataFrame, schema: Schema) -> pd.Series:
     """The distances by column, the largest first; NaN, and last, where they would tell of too few people.
 
@@ -46,15 +39,28 @@ def worst_first(distances: pd.Series, train: pd.DataFrame, schema: Schema) -> pd
 
 
 def marginals_figure(
-    train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, n_columns: int = 12, title: str = ""
+    train: pd.DataFrame,
+    synthetic: pd.DataFrame,
+    distances: pd.Series,
+    schema: Schema,
+    n_columns: int = 12,
+    title: str = "",
 ) -> Figure:
     """A figure of the `n_columns` columns whose distributions differ most, the worst first.
 
     Histograms of numbers, bars of the commonest categories; shares are of the present values. Above each stands its
     Kolmogorov-Smirnov statistic (KS) or total variation (TV), and the shares of missing values where there are any;
     not where these would tell of too few people.
+
+    Args:
+        train: Real rows.
+        synthetic: Synthetic rows.
+        distances: KS or TV by column.
+        schema: The columns.
+        n_columns: How many to draw.
+        title: Of the data.
     """
-    distances = column_distances(train, synthetic, schema)
+    distances = worst_first(distances, train, schema)
     names = list(distances.index[:n_columns])
     persons = row_groups(train, schema)
     n_across = min(4, max(1, int(np.ceil(np.sqrt(len(names))))))

@@ -14,18 +14,21 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
+from rlsyn.evaluation.constraints import BROKEN, broken_rows
 from rlsyn.evaluation.disclosure import MIN_PEOPLE, hidden_columns, is_few
 from rlsyn.evaluation.evaluation import REFERENCES, Evaluation
 from rlsyn.evaluation.features import count_people, row_groups
 from rlsyn.evaluation.report.chapters import phecode_chapters
 from rlsyn.evaluation.report.gallery import Picture, find, make_pictures, save_pictures
 from rlsyn.evaluation.report.panels import HEIGHT, MAX_NUMBERED, NAME_WIDTH, WIDTH, column_panels
-from rlsyn.evaluation.report.plots import column_distances, marginals_figure, worst_first
+from rlsyn.evaluation.report.plots import marginals_figure, worst_first
 from rlsyn.evaluation.score_texts import interval, number
 from rlsyn.evaluation.verdicts import verdicts
 from rlsyn.files import write_whole
+from rlsyn.schema import Schema
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
+FEW = f"fewer than {MIN_PEOPLE} people"
 FAMILIES = ("privacy", "utility", "fidelity", "constraints", "cost")
 MAX_PANELS = 120
 N_WORST_PAIRS = 10
@@ -74,16 +77,18 @@ def write_report(
     pictures, undrawn = make_pictures(evaluation)
     save_pictures(pictures, folder / "figures")
     title = _title(evaluation)
-    figure = marginals_figure(evaluation.train, evaluation.synthetic, evaluation.schema, title=title)
+    distances = find(evaluation, "marginals", "synthetic", "by_column")["distance"].astype(float)
+    figure = marginals_figure(evaluation.train, evaluation.synthetic, distances, evaluation.schema, title=title)
     figure.savefig(folder / "figures" / "marginals.png")
+    untold = _untold(evaluation)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     html = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
         title=title,
         evaluation=evaluation,
         today=date.today().isoformat(),
         sides=_sides(evaluation),
-        verdicts=verdicts(evaluation.scores),
-        families=_families(evaluation),
+        verdicts=verdicts(evaluation.scores, [BROKEN.name] if "real" in untold else []),
+        families=_families(evaluation, untold),
         tables=[*REFERENCES, *evaluation.others],
         meanings=MEANINGS,
         skipped=_skipped(evaluation),
@@ -96,7 +101,7 @@ def write_report(
         min_people=MIN_PEOPLE,
         command=command,
         versions=dict(versions or {}),
-        **_marginals(evaluation),
+        **_marginals(evaluation, distances),
     )
     write_whole(folder / "report.html", html)
     return folder / "report.html"
@@ -120,28 +125,41 @@ def _sides(evaluation: Evaluation) -> list[dict[str, Any]]:
     return sides
 
 
-def _families(evaluation: Evaluation) -> list[tuple[str, list[dict[str, Any]]]]:
+def _untold(evaluation: Evaluation) -> set[str]:
+    # References of "broken rules" that count out one or two people, whom the table of rules does not tell either.
+    untold = {"real"} if _few_break_rules(evaluation.test, evaluation.schema) else set()
+    return untold | ({"copy", "independent"} if _few_break_rules(evaluation.train, evaluation.schema) else set())
+
+
+def _few_break_rules(table: pd.DataFrame, schema: Schema) -> bool:
+    return is_few(row_groups(table, schema)[broken_rows(table, schema).any(axis=1).to_numpy()])
+
+
+def _families(evaluation: Evaluation, untold: set[str]) -> list[tuple[str, list[dict[str, Any]]]]:
     # The scores that have a value, as texts.
     names = [*REFERENCES, *evaluation.others]
     found = []
     for family in FAMILIES:
         scores = evaluation.scores[(evaluation.scores["family"] == family) & evaluation.scores["value"].notna()]
         rows = [
-            {
-                "metric": row["metric"],
-                "meaning": row["meaning"],
-                "note": row["note"],
-                "goal": GOALS.get(row["goal"], f"near {row['goal']}"),
-                "value": number(row["value"]),
-                "interval": interval(row["low"], row["high"]),
-                "references": {name: number(row[name]) for name in names},
-                "strip": _strip(row, names) if family != "cost" else None,
-            }
-            for row in scores.to_dict("records")
+            _told(row, names, untold if row["metric"] == BROKEN.name else set()) for row in scores.to_dict("records")
         ]
         if rows:
             found.append((family, rows))
     return found
+
+
+def _told(row: dict[Any, Any], names: list[str], untold: set[str]) -> dict[str, Any]:
+    return {
+        "metric": row["metric"],
+        "meaning": row["meaning"],
+        "note": row["note"],
+        "goal": GOALS[row["goal"]],
+        "value": number(row["value"]),
+        "interval": interval(row["low"], row["high"]),
+        "references": {name: FEW if name in untold else number(row[name]) for name in names},
+        "strip": _strip(row, [name for name in names if name not in untold]) if row["family"] != "cost" else None,
+    }
 
 
 def _strip(row: dict[Any, Any], names: list[str]) -> Strip | None:
@@ -178,12 +196,8 @@ def _gallery(pictures: list[Picture]) -> dict[str, list[dict[str, str]]]:
     return sections
 
 
-def _marginals(evaluation: Evaluation) -> dict[str, Any]:
-    by_column = find(evaluation, "marginals", "synthetic", "by_column")
-    if by_column is None:
-        distances = column_distances(evaluation.train, evaluation.synthetic, evaluation.schema)
-    else:
-        distances = worst_first(by_column["distance"].astype(float), evaluation.train, evaluation.schema)
+def _marginals(evaluation: Evaluation, distances: pd.Series) -> dict[str, Any]:
+    distances = worst_first(distances, evaluation.train, evaluation.schema)
     panels = column_panels(evaluation.train, evaluation.synthetic, evaluation.schema, distances.iloc[:MAX_PANELS])
     rest = distances.iloc[MAX_PANELS:].dropna()
     return {
@@ -225,8 +239,6 @@ def _signed(value: float) -> str:
 def _rules(evaluation: Evaluation) -> list[dict[str, str]]:
     by_rule = find(evaluation, "constraints", "synthetic", "by_rule")
     people = find(evaluation, "constraints", "synthetic", "people_by_rule")
-    if by_rule is None:
-        return []
     return [
         {
             "rule": str(rule),
@@ -243,5 +255,5 @@ def _share(share: float, n_people: int = MIN_PEOPLE) -> str:
     if pd.isna(share):
         return "-"
     if 0 < n_people < MIN_PEOPLE:
-        return f"fewer than {MIN_PEOPLE} people"
+        return FEW
     return "0 %" if share == 0 else f"{share:.1%}".replace("%", " %") if share >= 0.0005 else "<0.1 %"

@@ -37,8 +37,8 @@ class Bars(NamedTuple):
 def histogram(real: pd.Series, synthetic: pd.Series, column: Column, persons: np.ndarray) -> Histogram:
     """Shares of the rows of a numeric or integer column in bins with round edges.
 
-    No edge is a value of a real row, and every bin holds no real person or at least `MIN_PEOPLE` of them; `real` is
-    `None` where `hides_values` says so.
+    Edges are round numbers, not taken from rows, and every bin holds no real person or at least `MIN_PEOPLE` of them;
+    `real` is `None` where `hides_values` says so.
 
     Args:
         real: Values of real rows.
@@ -88,7 +88,7 @@ def bars(real: pd.Series, synthetic: pd.Series, column: Column, persons: np.ndar
     `hides_values` says so. Arguments as for `histogram`.
     """
     n, is_hidden = len(column.categories), hides_values(real, column, persons)
-    positions, others = (_positions(values, column) for values in (real, synthetic))
+    positions, others = (category_positions(values, column, n) for values in (real, synthetic))
     is_present = positions != MISSING
     positions, persons, others = positions[is_present], persons[is_present], others[others != MISSING]
     people = np.array([n_people(persons[positions == position]) for position in range(n + 1)])
@@ -111,12 +111,6 @@ def bars(real: pd.Series, synthetic: pd.Series, column: Column, persons: np.ndar
 def missing_share(values: pd.Series, persons: np.ndarray) -> float | None:
     """Share of missing values; `None` where that would tell of one or two people who have, or lack, the value."""
     return None if hides_missing(values, persons) else float(values.isna().mean())
-
-
-def _positions(values: pd.Series, column: Column) -> np.ndarray:
-    # A value outside the schema takes the place behind its categories.
-    positions = category_positions(values, column)
-    return np.where(positions < MISSING, len(column.categories), positions)
 
 
 def _limits(*sides: tuple[np.ndarray, np.ndarray | None]) -> tuple[float, float]:
