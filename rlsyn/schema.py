@@ -308,6 +308,8 @@ def infer_column(values: pd.Series, keep_integer: bool = False, people: pd.Serie
             f"Column {name!r} must hold finite numbers, got {int(np.isinf(numbers).sum())} infinite. "
             f"Make them empty (missing) or leave the column out with --drop {_shell(name)}."
         )
+    decimals = count_decimals(np.unique(numbers))
+    numbers = numbers if decimals is None else np.round(numbers, decimals)  # 0.1 + 0.2 is a 0.3
     distinct = np.unique(numbers)
     is_whole = bool((distinct == np.round(distinct)).all()) and bool((np.abs(distinct) < 2**53).all())
     if (is_whole and are_dates(numbers)) or are_days_of_a_spreadsheet(name, numbers):
@@ -320,10 +322,10 @@ def infer_column(values: pd.Series, keep_integer: bool = False, people: pd.Serie
     if not is_whole and np.abs(distinct).max() >= 2**53:
         raise ValueError(_refusal(name, "holds numbers too large to be kept exactly", str(present.iloc[0])))
     if len(distinct) == 2 and not keep_integer and _are_two_kinds(numbers, distinct):
-        return Column(name, "binary", _to_categories(present), missing=missing)
+        return Column(name, "binary", _to_categories(pd.Series(numbers)), missing=missing)
     if is_whole:
         return Column(name, "integer", missing=missing)
-    return Column(name, "numeric", decimals=count_decimals(distinct), missing=missing)
+    return Column(name, "numeric", decimals=decimals, missing=missing)
 
 
 def _infer_text(name: str, present: pd.Series, n_rows: int, owners: pd.Series) -> Column:

@@ -8,11 +8,10 @@ from scipy.stats import binom
 from sklearn.neighbors import NearestNeighbors
 
 from rlsyn.evaluation.features import FeatureEncoder, NotComputableError
-from rlsyn.evaluation.measure import Tables, share_estimate
+from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.privacy.copies import (
     COPIES,
     _near_estimate,
-    _people_estimate,
     compute_copies,
     compute_real_copies,
     exact_copies,
@@ -160,7 +159,6 @@ def test_how_alike_training_people_are_is_not_rounded_up_to_a_whole_person():
     assert not how_alike(train, test, schema).is_chance
     value, low, high = real_copies(train, test, schema)["exact copies"]
     assert low <= value == 2 / 3_000 < 0.03 < high < 0.05
-    assert _people_estimate(7 / 25, 7 / 25, 25) == share_estimate(np.arange(25) < 7)
 
 
 def test_many_equal_rows_of_a_person_are_one_chance():

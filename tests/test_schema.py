@@ -48,6 +48,8 @@ KINDS = {
     "0 and 1 written in two ways": (text([0, 1, 0.0, 1.0]), "binary", (0, 1)),
     "1 written in two ways": (text([1, 1.0, None]), "integer", ()),
     "1 and true": (text([True, 1, None]), "categorical", (True,)),
+    "two doses and their noise": (pd.Series([0.1, 0.3, 3 * 0.1] * 3), "binary", (0.1, 0.3)),
+    "nothing left": (pd.Series([0.3 - 3 * 0.1, 0.1, 0.2]), "numeric", ()),
     "1 as number and text": (text([1, "1", "x"]), "binary", ("1", "x")),
     "numbers of a database": (text([Decimal("1.50"), Decimal("2.25"), Decimal(3), None]), "numeric", ()),
     "sites": (pd.Series(pd.Categorical([*range(30)] * 3)), "categorical", tuple(range(30))),

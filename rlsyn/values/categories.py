@@ -6,9 +6,16 @@ import re
 
 
 def category_text(category: object) -> str:
-    """What a category is called in text; whole numbers have no point, as a file may write them either way."""
-    is_whole = isinstance(category, float) and category.is_integer()
-    return str(int(category)) if is_whole else str(category)  # type: ignore[call-overload]
+    """What a category is called in text; whole numbers have no point, and no number has the noise of rounding.
+
+    Example:
+        >>> category_text(2.0), category_text(3 * 0.1)
+        ('2', '0.3')
+    """
+    if not isinstance(category, float):
+        return str(category)
+    number = category if category.is_integer() else float(f"{category:.15g}")
+    return str(int(number)) if number.is_integer() else str(number)
 
 
 def category_meaning(category: object) -> str:
@@ -17,6 +24,5 @@ def category_meaning(category: object) -> str:
     if text.lower() in ("true", "false"):
         return str(int(text.lower() == "true"))
     if re.fullmatch(r"[+-]?\d+(\.\d*)?", text):
-        number = float(text)
-        return category_text(number if number.is_integer() else float(f"{number:.15g}"))
+        return category_text(float(text))
     return text

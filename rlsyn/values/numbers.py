@@ -42,7 +42,8 @@ def count_decimals(values: np.ndarray) -> int | None:
         2
     """
     for decimals in range(MAX_DECIMALS + 1):
-        if np.allclose(values, np.round(values, decimals), rtol=1e-12, atol=0):
+        # What is left of 0.3 - 3 * 0.1 is 0.
+        if np.allclose(values, np.round(values, decimals), rtol=1e-12, atol=1e-12 * 10.0**-decimals):
             return decimals
     return None
 

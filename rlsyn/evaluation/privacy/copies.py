@@ -223,10 +223,10 @@ def compute_real_copies(tables: Tables) -> Measurement:
     for exact, near, hits in zip(METRICS[:2], METRICS[2:4], (lambda n: n > 0, lambda n: n == 1), strict=True):
         within, beyond = hits(alike.others), hits(alike.equal)
         if alike.is_chance:
-            share = np.concatenate([within, beyond]).mean()
-            found.estimates[exact.name] = _people_estimate(beyond.mean(), share, n_train + n_test)
+            value, of_all = float(beyond.mean()), share_estimate(np.concatenate([within, beyond]), n_train + n_test)
+            found.estimates[exact.name] = Estimate(value, min(of_all.low, value), max(of_all.high, value))
         else:
-            found.estimates[exact.name] = _people_estimate(within.mean(), within.mean(), n_train)
+            found.estimates[exact.name] = share_estimate(within, n_train)
             # The rest are as near as test rows that equal none; where all of these equal one, only equal rows are near.
             rest = (alike.others == 0).mean() if len(apart) else 0.0
             found.estimates[near.name] = _sum(found.estimates[exact.name], found.estimates[near.name], rest)
@@ -295,12 +295,6 @@ def _near_estimate(is_near: np.ndarray, n_test_people: int) -> Estimate:
     low = share.value - np.hypot(share.value - share.low, below)
     high = share.value + np.hypot(share.high - share.value, above)
     return Estimate(share.value, float(max(low, 0.0)), float(min(high, 1.0)))
-
-
-def _people_estimate(value: float, share: float, n_people: int) -> Estimate:
-    # The interval is that of the share of so many people, stretched to the value.
-    of_people = share_estimate(np.arange(n_people) < round(share * n_people))
-    return Estimate(float(value), float(min(of_people.low, value)), float(max(of_people.high, value)))
 
 
 def _sum(first: Estimate, second: Estimate, weight: float) -> Estimate:
