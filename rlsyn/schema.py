@@ -65,8 +65,8 @@ class Column:
                 f"Column {self.name!r}: binary and categorical columns list their categories, others have none; "
                 f"got kind {self.kind!r} with {len(self.categories)} categories."
             )
-        texts = {category_text(category) for category in self.categories}
-        if len(texts) < len(self.categories) or (self.kind == "binary" and len(texts) != 2):
+        n_different = min(len(set(self.categories)), len({category_text(one) for one in self.categories}))
+        if n_different < len(self.categories) or (self.kind == "binary" and n_different != 2):
             raise ValueError(
                 f"Column {self.name!r}: categories must be different, and two if it is binary, got {short(self.categories)}."
             )
@@ -270,7 +270,7 @@ def infer_schema(
             continue
         column = infer_column(table[name].rename(name), name in set(integers), people)
         if name == label and column.kind == "integer" and table[name].nunique() <= MAX_CLASSES:
-            column = replace(column, kind="categorical", categories=_to_categories(table[name].dropna()))
+            column = replace(column, kind="categorical", categories=_to_categories(as_written(table[name].dropna())))
         columns.append(replace(column, unit=units.get(name, "")))
     schema = Schema(tuple(columns), label, group)
     if label is not None:

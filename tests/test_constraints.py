@@ -12,9 +12,11 @@ from evaluation_tables import SCHEMA, make_patients
 from rlsyn.constraints import Constraint, constraints_from, in_range, one_hot, read_constraints, sums_to, truth
 from rlsyn.constraints.expressions import FUNCTIONS
 from rlsyn.datasets import from_table
-from rlsyn.evaluation.constraints import broken_share, constraints, measures, rows_out_of_range
+from rlsyn.evaluation import evaluate
+from rlsyn.evaluation.constraints import broken_share, constraints, constraints_of_real, measures, rows_out_of_range
 from rlsyn.evaluation.measure import Tables, share_estimate
-from rlsyn.schema import Column, Schema
+from rlsyn.evaluation.verdicts import verdicts
+from rlsyn.schema import Column, Schema, infer_schema
 
 
 @pytest.fixture(scope="module")
@@ -559,7 +561,7 @@ def test_from_table_puts_rules_into_the_schema(patients):
 
 def test_measure_counts_rows_by_rule(train, test, synthetic):
     (measure,) = measures(WITH_RULES)
-    assert measure.compute is constraints and measure.real == "test"
+    assert measure.compute is constraints and measure.real is constraints_of_real
     found = measure.compute(Tables(train, test, synthetic, WITH_RULES))
     assert set(found.estimates) == {metric.name for metric in measure.metrics} and not found.notes
     breaks = np.column_stack(
@@ -592,6 +594,25 @@ def test_rows_of_one_person_are_no_further_people(train, test):
     for name in ("broken rules", "out of range"):
         assert often[name] == pytest.approx(once[name]) and once[name].value > 0
         assert as_many_people[name].high - as_many_people[name].low < 0.3 * (once[name].high - once[name].low)
+
+
+def test_rules_that_no_real_person_breaks_are_not_excused_by_few_test_people():
+    """Nobody of 125 people breaks it on any of 40 days: one synthetic row in ten that does is no chance."""
+    rng = np.random.default_rng(0)
+
+    def days(n_people):
+        low = rng.normal(80, 8, 40 * n_people)
+        table = pd.DataFrame({"low": low, "high": low + rng.uniform(10, 60, len(low))}).round(1)
+        return table.assign(person=np.repeat(np.arange(n_people), 40))
+
+    train, test, synthetic = days(100), days(25), days(100).drop(columns="person")
+    schema = replace(infer_schema(train, group="person"), constraints=constraints_from(["high > low"]))
+    of_real = constraints_of_real(Tables(train, test, synthetic, schema)).estimates["broken rules"]
+    assert of_real.value == of_real.low == 0 and of_real.high < 0.04
+    synthetic.loc[::10, "high"] = synthetic["low"] - 5
+    test["person"] += 1_000
+    judged = verdicts(evaluate(train, test, synthetic, schema, fast=True).scores)
+    assert {one.metric: one.level for verdict in judged for one in verdict.criteria}["broken rules"] == "poor"
 
 
 @pytest.mark.parametrize("n_people", [1, 2, 7, 90])

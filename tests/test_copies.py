@@ -181,6 +181,39 @@ def test_many_equal_rows_of_a_person_are_one_chance():
     assert n_false <= 1 and n_found > 50
 
 
+def test_a_row_that_most_people_have_hides_no_training_people_among_the_test_people():
+    """A watch that is not worn gives everybody the same row now and then."""
+
+    def days(n_people, first, rng):
+        days = pd.DataFrame(rng.integers(1, 1_000, (20 * n_people, 4)), columns=list("abcd"))
+        days.loc[rng.random(len(days)) < 0.05] = 0
+        return days.assign(person=first + np.repeat(np.arange(n_people), 20))
+
+    schema = Schema(tuple(Column(name, "integer") for name in "abcd"), group="person")
+    n_false, n_found = 0, 0
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        train, test = days(200, 0, rng), days(80, 1_000, rng)
+        n_false += not how_alike(train, test, schema).is_chance
+        copies = train[train["person"] < 10].assign(person=lambda table: table["person"] + 2_000)
+        n_found += not how_alike(train, pd.concat([test, copies]), schema).is_chance
+    assert n_false <= 1 and n_found > 38
+
+
+def test_training_people_among_the_test_people_leave_distances_those_of_all_test_rows():
+    rng = np.random.default_rng(0)
+    train, test = (pd.DataFrame(rng.random((n, 3)), columns=list("abc")) for n in (300, 100))
+    schema = infer_schema(train)
+    test.iloc[:60] = train.iloc[:60]
+    assert not how_alike(train, test, schema).is_chance
+    expected = compute_copies(Tables(train, test, test, schema)).estimates
+    found = compute_real_copies(Tables(train, test, test, schema)).estimates
+    assert [found[name] for name in found if name.startswith(("DCR", "NNDR"))] == [
+        expected[name] for name in expected if name.startswith(("DCR", "NNDR"))
+    ]
+    assert expected["DCR median"].value == 0
+
+
 def test_copies_of_people_unlike_all_others_single_them_out():
     """Most have few of 60 findings and are near each other; a copy of the sickest is not, though two findings differ."""
     columns = [Column(f"finding_{number}", "binary", (0, 1)) for number in range(60)]

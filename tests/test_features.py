@@ -29,6 +29,7 @@ def test_the_last_bit_of_a_number_makes_no_other_category():
     column = Column("dose", "categorical", (0.1, 0.3, 1, 9007199254740991))
     assert category_positions(pd.Series([0.1 * 3, 0.1 * 10 - 1e-16, 0.31]), column).tolist() == [1, 2, -2]
     assert category_positions(pd.Series([9007199254740991, 9007199254740990]), column).tolist() == [3, -2]
+    assert category_positions(pd.Series([3 * 1e-5, 1e-5]), Column("dose", "binary", (1e-5, 3e-5))).tolist() == [1, 0]
 
 
 @pytest.mark.parametrize("dtype", ["Int64", "boolean", "Float64"])

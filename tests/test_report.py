@@ -385,7 +385,7 @@ def test_prevalence_says_why_columns_are_left_out():
     tables[2] = tables[2].assign(code_1="no", code_2=NAN)
     schema = Schema(tuple(Column(name, "binary", (0, 1)) for name in tables[0]))
     (caption,) = (one.caption for one in make_pictures(make_evaluation(*tables, schema))[0] if one.name == "prevalence")
-    reasons = "1 columns with too few people are left out; 2 columns without a known value are left out"
+    reasons = "left out: 1 with too few people, 2 without a known value"
     assert caption == f"Prevalence of 9 binary columns; {reasons}"
 
 

@@ -215,8 +215,17 @@ def test_numbers_of_fewer_bits_keep_their_decimals(dtype):
 
 @pytest.mark.parametrize(
     ("values", "decimals"),
-    [([1.0, 20.0], 0), ([1.5, 2.0], 1), ([0.1 + 0.2], 1), ([1e-7, 1.0], 7), ([123456.789], 3), ([1 / 3], None)],
-    ids=["whole", "one", "rounding error", "seven", "large", "unrounded"],
+    [
+        ([1.0, 20.0], 0),
+        ([1.5, 2.0], 1),
+        ([0.1 + 0.2], 1),
+        ([1e-7, 1.0], 7),
+        ([123456.789], 3),
+        ([1 / 3], None),
+        ([2e-13, 3.1e-13], None),
+        ([0.3 - 3 * 0.1, 0.2], 1),
+    ],
+    ids=["whole", "one", "rounding error", "seven", "large", "unrounded", "small", "nothing left"],
 )
 def test_count_decimals_counts_digits_after_the_point(values, decimals):
     assert count_decimals(np.array(values)) == decimals
@@ -382,6 +391,7 @@ def test_validate_accepts_categories_that_became_floats(patients):
         (lambda: Column("x", "numeric", ("a",)), "'x': binary and categorical columns list their categories"),
         (lambda: Column("x", "binary", ("a",)), "two if it is binary"),
         (lambda: Column("x", "categorical", ("1", 1)), "must be different"),
+        (lambda: Column("x", "categorical", (True, 1, 2)), "must be different"),
         (lambda: Schema(()), "at least one column"),
         (lambda: Schema((Column("x", "numeric"), Column("x", "integer"))), r"unique, got \['x'\]"),
         (lambda: Schema((Column("x", "numeric"),), label="y"), "Unknown column 'y'"),
@@ -393,6 +403,7 @@ def test_validate_accepts_categories_that_became_floats(patients):
         "needless categories",
         "one of two",
         "alike",
+        "equal",
         "no column",
         "duplicate",
         "label",
@@ -412,6 +423,11 @@ def test_a_given_schema_is_as_strict_about_people_and_names_as_an_inferred_one(p
         given_or_inferred(table.assign(person=table["person"].where(table.index > 2)), schema=schema)
     with pytest.raises(ValueError, match=r"must be unique, got \['age'\]"):
         schema.validate(pd.concat([table, table[["age"]]], axis=1))
+
+
+def test_label_of_a_database_is_a_class_of_numbers(patients):
+    stage = pd.Series([Decimal(1 + i % 3) for i in range(len(patients))], dtype=object)
+    assert infer_schema(patients.assign(stage=stage), label="stage")["stage"].categories == (1, 2, 3)
 
 
 def test_names_of_numpy_are_plain_text(patients):

@@ -128,8 +128,8 @@ def _tell_short_rows(table: pd.DataFrame, path: Path, separator: str, header: li
             start = rows.line_num + 1
     if lines:
         _log.warning(
-            "Rows of %s that end before its last column: %d, the first in line %d. What they lack was read as missing: was a "
-            "separator lost there, or the rest of the file?",
+            "Rows of %s that end before its last column: %d, the first in line %d. What they lack was read as missing: did a "
+            "spreadsheet leave out empty fields, or was a separator lost there, or the rest of the file?",
             *(path, len(lines), lines[0]),
         )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -31,7 +33,7 @@ NO_RULES = "does not apply: the schema declares no rules"
 
 def measures(schema: Schema) -> list[Measure]:
     """Rules that records break, and values that the train rows do not know."""
-    return [Measure("constraints", (BROKEN, OUT_OF_RANGE), constraints)]
+    return [Measure("constraints", (BROKEN, OUT_OF_RANGE), constraints, real=constraints_of_real)]
 
 
 def constraints(tables: Tables) -> Measurement:
@@ -74,6 +76,21 @@ def constraints(tables: Tables) -> Measurement:
         notes={} if schema.constraints else {BROKEN.name: NO_RULES},
         details={"by_rule": by_rule, "people_by_rule": people_by_rule, "out_of_range": outside.mean()},
     )
+
+
+def constraints_of_real(tables: Tables) -> Measurement:
+    """What `constraints` finds of the test rows in the place of the synthetic ones.
+
+    How often people break rules is told by all of them: the interval of broken rules is that of train and test rows
+    together, stretched to the test rows' share.
+    """
+    found, schema = constraints(replace(tables, synthetic=tables.test)), tables.schema
+    if schema.constraints:
+        both = [broken_rows(table, schema).any(axis=1).to_numpy() for table in (tables.train, tables.test)]
+        n_persons = count_people(tables.train, schema) + count_people(tables.test, schema)
+        value, of_all = float(both[1].mean()), share_estimate(np.concatenate(both), n_persons)
+        found.estimates[BROKEN.name] = Estimate(value, min(of_all.low, value), max(of_all.high, value))
+    return found
 
 
 def broken_share(table: pd.DataFrame, schema: Schema) -> pd.Series:

@@ -165,8 +165,10 @@ def _measure_tasks(
             if name == "real":
                 tasks[measure.name, name] = delayed(attempt)(_measure_real, measure, tables)
             else:
-                if name == "copy" and measure.metrics[0].family == "fidelity":
-                    table = table.head(len(tables.synthetic))  # its people stand in random order
+                n_rows = len(tables.synthetic)
+                if name == "copy" and measure.metrics[0].family == "fidelity" and n_rows < len(table):
+                    # Rows, not people: those of a generator are of one person each.
+                    table = table.sample(n_rows, random_state=tables.seed)
                 judged = replace(tables, synthetic=table, with_intervals=name == "synthetic")
                 tasks[measure.name, name] = delayed(attempt)(measure.compute, judged)
     return tasks

@@ -20,6 +20,8 @@ def category_text(category: object) -> str:
 
 def category_meaning(category: object) -> str:
     """What a category, or its text, means: the same for 1, 1.0, "1", True and "True", and for 0.3 and 3 * 0.1."""
+    if isinstance(category, float):
+        return category_text(category)
     text = str(category).strip()
     if text.lower() in ("true", "false"):
         return str(int(text.lower() == "true"))

@@ -41,9 +41,10 @@ def count_decimals(values: np.ndarray) -> int | None:
         >>> count_decimals(np.array([1.5, 2.25, 3.0]))
         2
     """
+    largest = np.abs(values).max(initial=0)
     for decimals in range(MAX_DECIMALS + 1):
-        # What is left of 0.3 - 3 * 0.1 is 0.
-        if np.allclose(values, np.round(values, decimals), rtol=1e-12, atol=1e-12 * 10.0**-decimals):
+        # What is left of 0.3 - 3 * 0.1 is 0, but nothing is where all values are as small.
+        if np.allclose(values, np.round(values, decimals), rtol=1e-12, atol=1e-12 * min(10.0**-decimals, largest)):
             return decimals
     return None
 

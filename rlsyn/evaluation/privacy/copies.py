@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import beta, hypergeom, quantile_test
+from scipy.stats import beta, quantile_test
 
 from rlsyn.evaluation.features import FeatureEncoder, category_positions, column_numbers, count_people, row_groups
 from rlsyn.evaluation.measure import (
@@ -23,7 +23,9 @@ from rlsyn.schema import Column, Schema
 
 NEAR_QUANTILE = 0.01
 CHANCE = 0.01
-"""Test people are alike to training people by chance where as many would be with at least this probability."""
+"""Test people are alike to training people by chance where they would be as much with at least this probability."""
+N_DRAWS = 999
+"""Of people, to tell that probability."""
 MAX_ROWS, MAX_ROWS_FAST = 30_000, 5_000
 """Synthetic rows, and test rows, whose distance to train is looked for."""
 
@@ -216,20 +218,20 @@ def compute_real_copies(tables: Tables) -> Measurement:
     """
     train, test, schema = tables.train, tables.test, tables.schema
     alike = how_alike(train, test, schema)
-    apart = test[alike.equal == 0]
-    judged = test if alike.is_chance or apart.empty else apart
-    found = compute_copies(replace(tables, synthetic=judged))
+    apart, is_chance = test[alike.equal == 0], alike.is_chance
+    found = compute_copies(replace(tables, synthetic=test))
+    of_apart = compute_copies(replace(tables, synthetic=apart)) if len(apart) and not is_chance else found
     n_train, n_test = (count_people(rows, schema) for rows in (train, test))
     for exact, near, hits in zip(METRICS[:2], METRICS[2:4], (lambda n: n > 0, lambda n: n == 1), strict=True):
         within, beyond = hits(alike.others), hits(alike.equal)
-        if alike.is_chance:
+        if is_chance:
             value, of_all = float(beyond.mean()), share_estimate(np.concatenate([within, beyond]), n_train + n_test)
             found.estimates[exact.name] = Estimate(value, min(of_all.low, value), max(of_all.high, value))
         else:
             found.estimates[exact.name] = share_estimate(within, n_train)
             # The rest are as near as test rows that equal none; where all of these equal one, only equal rows are near.
             rest = (alike.others == 0).mean() if len(apart) else 0.0
-            found.estimates[near.name] = _sum(found.estimates[exact.name], found.estimates[near.name], rest)
+            found.estimates[near.name] = _sum(found.estimates[exact.name], of_apart.estimates[near.name], rest)
     return found
 
 
@@ -259,17 +261,20 @@ class HowAlike:
 
     @property
     def is_chance(self) -> bool:
-        """Whether as many of the test people would often have an equal row if they were drawn with the training people.
+        """Whether test people would often have as large a share of equal rows if they were drawn with the training people.
 
-        By the hypergeometric distribution, without replacement: of people, since one equal row of somebody makes others
-        of theirs likely.
+        By a permutation test of people: one equal row of somebody makes others of theirs likely. Of shares: where everybody
+        has some row of no findings, only whose all rows are equal differs from the others.
         """
         within, beyond = (
-            pd.Series(n_people > 0).groupby(persons).any()
+            pd.Series(n_people > 0).groupby(persons).mean().to_numpy()
             for n_people, persons in zip((self.others, self.equal), self.persons, strict=True)
         )
-        n_people, n_alike = len(within) + len(beyond), within.sum() + beyond.sum()
-        return bool(hypergeom.sf(beyond.sum() - 1, n_people, n_alike, len(beyond)) >= CHANCE)
+        every, rng = np.concatenate([within, beyond]), np.random.default_rng(0)
+        alike = every[every > 0]
+        counts = rng.hypergeometric(len(alike), len(every) - len(alike), len(beyond), size=N_DRAWS)
+        drawn = np.array([rng.permutation(alike)[:count].sum() for count in counts])
+        return bool((1 + (drawn >= beyond.sum() - 1e-9).sum()) / (1 + N_DRAWS) >= CHANCE)
 
 
 def how_alike(train: pd.DataFrame, test: pd.DataFrame, schema: Schema) -> HowAlike:

@@ -139,8 +139,8 @@ def _picture_plans(evaluation: Evaluation) -> Iterator[Plan]:
     )
     real, synthetic, left_out = _prevalences(evaluation)
     if len(real) + sum(left_out.values()) >= MIN_BINARY:
-        absent = "".join(f"; {n} columns {why} are left out" for why, n in left_out.items() if n)
-        caption = f"Prevalence of {len(real)} binary columns{absent}"
+        reasons = ", ".join(f"{n} {why}" for why, n in left_out.items() if n)
+        caption = f"Prevalence of {len(real)} binary columns{f'; left out: {reasons}' if reasons else ''}"
         description = "Synthetic against real share of the second category; points on the diagonal are equal."
         yield Plan("prevalence", "prevalence", caption, description, _later(plots.prevalence_figure, real, synthetic))
 
