@@ -165,7 +165,7 @@ def compute_copies(tables: Tables) -> Measurement:
     Exact copies are looked for among all synthetic rows; the distances of at most `MAX_ROWS` synthetic and test rows
     are taken to all train rows. They are Euclidean among features fitted on train (a numeric column spans 0 to 1 in
     train, a change of category counts sqrt 2, of a binary value 1). The intervals are over synthetic rows; those of near
-    copies also tell how well so many test people fix the limit.
+    copies also tell how well so many test people, those with a row that equals none, fix the limit.
 
     DCR is the distance to the closest train row, NNDR that over the distance to the closest of another person: 1 where both
     are the same, even 0, as this singles out nobody. Elsewhere NNDR has the second closest row, which is the same where
@@ -189,11 +189,11 @@ def compute_copies(tables: Tables) -> Measurement:
     dcr, nndr = _ratios(nearest)
     n_equal = n_people if synthetic is tables.synthetic else people_with_an_equal_row(train, synthetic, schema)
     # By equality: last digits that train does not have are no distance.
-    apart = of_test[(people_with_an_equal_row(train, test, schema) == 0) & (of_test[:, 0] > 0)]
+    is_apart = (people_with_an_equal_row(train, test, schema) == 0) & (of_test[:, 0] > 0)
+    apart, n_apart = of_test[is_apart], count_people(test[is_apart], schema)
     near = near_copies(nearest, apart, n_equal), near_copies_of_one_person(nearest, apart, n_equal)
-    n_test_people = count_people(test, schema)
     shares = [share_estimate(n_people > 0), share_estimate(n_people == 1)]
-    shares += [_near_estimate(is_near, n_test_people) for is_near in near]
+    shares += [_near_estimate(is_near, n_apart) for is_near in near]
     if not tables.with_intervals:
         shares = [Estimate(share.value) for share in shares]
     quantiles = [one for values in (dcr, nndr) for one in _quantile_estimates(values, tables.with_intervals)]
@@ -291,11 +291,11 @@ def _ratios(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return first, np.divide(first, of_other, out=np.ones_like(first), where=of_other > 0)
 
 
-def _near_estimate(is_near: np.ndarray, n_test_people: int) -> Estimate:
+def _near_estimate(is_near: np.ndarray, n_apart: int) -> Estimate:
     # The share of fresh rows below the empirical 1 % quantile of n others, which lies between the order statistics about
     # 1 + (n - 1) / 100, follows a beta distribution, skewed where they are few: the limit itself is a matter of chance.
-    share, place = share_estimate(is_near), 1 + (n_test_people - 1) * NEAR_QUANTILE
-    least, most = beta.ppf([0.025, 0.975], place, n_test_people + 1 - place)
+    share, place = share_estimate(is_near), 1 + (n_apart - 1) * NEAR_QUANTILE
+    least, most = beta.ppf([0.025, 0.975], place, n_apart + 1 - place)
     below, above = max(most - NEAR_QUANTILE, 0.0), max(NEAR_QUANTILE - least, 0.0)
     low = share.value - np.hypot(share.value - share.low, below)
     high = share.value + np.hypot(share.high - share.value, above)
