@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -167,7 +169,7 @@ class QuantileLevels:
             return cls(column, (), np.array([len(numbers)]), np.zeros(1, int), np.ones(1), np.zeros(0), True)
         starts = _bin_starts(counts, shared, n_levels)
         decimals = column.most_decimals
-        edges = _bin_edges(distinct, shared, starts, 0.0 if decimals is None else 10.0**-decimals)
+        edges = _bin_edges(distinct, shared, starts, decimals)
         parts = [slice(start, stop) for start, stop in zip(starts, [*starts[1:], len(distinct)], strict=True)]
         bins = tuple(
             _make_bin(distinct[part], counts[part], shared[part], lower, upper)
@@ -278,7 +280,7 @@ class QuantileLevels:
         """Each level in words: its value, or its interval."""
         words = [
             f"{interval.atoms[0]:g}" if len(interval.atoms) == 1 and not len(interval.knots)
-            else f"{interval.lower:g} to {interval.upper:g}"
+            else _words(interval.lower, interval.upper, self.column)
             for interval in self.bins
         ]  # fmt: skip
         return words + ["missing"] * self.missing
@@ -333,6 +335,14 @@ class QuantileLevels:
 Levels = CategoryLevels | QuantileLevels
 
 
+def _words(lower: float, upper: float, column: Column) -> str:
+    """The values of an interval without its upper end."""
+    if column.kind != "integer":
+        return f"{lower:g} to {upper:g}"
+    first, last = math.ceil(lower), math.ceil(upper) - 1
+    return f"{first}" if first == last else f"{first} to {last}"
+
+
 def _match_categories(column: Column, values: pd.Series, categories: tuple[Category, ...]) -> np.ndarray:
     """Index of each value among the categories, -1 for missing."""
     index = {category: i for i, category in enumerate(categories)}
@@ -381,20 +391,27 @@ def _bin_starts(counts: np.ndarray, shared: np.ndarray, n_levels: int) -> list[i
     return starts
 
 
-def _bin_edges(distinct: np.ndarray, shared: np.ndarray, starts: list[int], unit: float) -> np.ndarray:
+def _bin_edges(distinct: np.ndarray, shared: np.ndarray, starts: list[int], decimals: int | None) -> np.ndarray:
     """Edges of the bins: midway between values.
 
     The outer edges are a quarter step inside an extreme that only one or two people have, as far as the unit of the
     last decimal allows: nobody's own extreme is kept.
     """
+
+    def on_grid(value: float, towards: Callable[[float], float]) -> float:
+        # 0.6 / 0.1 is below 6, and 3 * 0.1 above 0.3, of which no value of one decimal would be left.
+        return (
+            value if decimals is None else round(towards(round(value * 10.0**decimals, 6)) / 10.0**decimals, decimals)
+        )
+
     inner = [(distinct[i - 1] + distinct[i]) / 2 for i in starts[1:]]
     lowest, highest = distinct[0], distinct[-1]
     if len(distinct) > 1 and not shared[0]:
         lowest += (distinct[1] - distinct[0]) / 4
-        lowest = np.floor(lowest / unit) * unit if unit else lowest
+        lowest = on_grid(lowest, math.floor)
     if len(distinct) > 1 and not shared[-1]:
         highest -= (distinct[-1] - distinct[-2]) / 4
-        highest = np.ceil(highest / unit) * unit if unit else highest
+        highest = on_grid(highest, math.ceil)
     return np.array([lowest, *inner, np.nextafter(highest, np.inf)])
 
 

@@ -1,6 +1,7 @@
 """Levels of one column: laws that hold for any values, and what is kept exactly."""
 
 import json
+import re
 from itertools import chain
 
 import numpy as np
@@ -206,6 +207,24 @@ def test_decode_draws_on_the_grid_that_most_values_use():
     levels = fit(pd.Series(ages, name="age"))
     decoded = levels.decode(levels.encode(pd.Series(ages)), np.random.default_rng(0))
     assert (decoded == decoded.round()).mean() == pytest.approx(0.98, abs=0.02)
+
+
+@pytest.mark.parametrize("lone", [0.3, 0.6, 0.7, 1.2])
+@pytest.mark.parametrize("side", [1, -1])
+def test_values_beside_a_lone_extreme_have_the_decimals_of_training(lone, side):
+    """Edges on the grid are 0.6 / 0.1 or 3 * 0.1 steps, which binary fractions miss by their last bit."""
+    values = pd.Series([side * lone, *[side * (lone + step) for step in (0.2, 0.4, 0.6)] * 20], name="crp").round(1)
+    levels = fit(values)
+    drawn = levels.decode(np.arange(levels.n_levels).repeat(50), np.random.default_rng(0)).to_numpy()
+    np.testing.assert_array_equal(drawn, drawn.round(1))
+
+
+def test_whole_numbers_are_called_by_whole_numbers():
+    values = pd.Series([*range(0, 300, 3), 500] * 2, name="visits")
+    labels = fit(values, n_levels=16, people=np.arange(len(values)) // 2).labels()
+    assert all(re.fullmatch(r"\d+( to \d+)?", label) for label in labels) and any("to" in label for label in labels)
+    bounds = [int(number) for label in labels for number in label.split(" to ")]
+    assert bounds == sorted(bounds)
 
 
 def test_values_beyond_the_training_range_get_the_outermost_level():
