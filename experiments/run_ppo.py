@@ -106,6 +106,11 @@ def _run(
     print(
         f"{len(dataset.train):,} training rows, {len(dataset.test):,} test rows, {len(dataset.schema.columns)} columns."
     )
+    group = dataset.schema.group
+    if group is not None and (n_people := dataset.train[group].nunique()) < len(dataset.train):
+        print(
+            f"The training rows are of {n_people:,} people. A synthetic row stands for itself: no two are of one person."
+        )
     log_dir = run_dir.parent.parent if run_dir.parent.name == METHOD else run_dir
     print(f"Run directory: {run_dir}   (watch it: tensorboard --logdir {log_dir})", flush=True)
     from rlsyn.run_summary import write_description, write_outcome
@@ -383,7 +388,7 @@ def _parser() -> Parser:
         "--n-samples", type=int, metavar="N", help="synthetic records (default: as many as training rows)"
     )
     output.add_argument("--log-dir", default="lightning_logs", metavar="DIR", help="where runs are numbered")
-    output.add_argument("--run-dir", metavar="DIR", help="this very folder instead")
+    output.add_argument("-o", "--run-dir", metavar="DIR", help="this very folder instead")
     output.add_argument("--resume", metavar="RUN", help="go on with an interrupted run")
     output.add_argument("--no-report", dest="report", action="store_false", help="quick scores only, no report")
     output.add_argument("-P", "--progress", action="store_true", help="show a progress bar")

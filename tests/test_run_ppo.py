@@ -4,6 +4,7 @@ A process of its own takes seconds to import: only what a process alone can show
 """
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -274,6 +275,15 @@ def test_own_table_comes_back_with_its_kinds_categories_decimals_and_missing(tra
     assert synthetic["never_measured"].isna().all() and (synthetic["country"] == "CH").all()
     assert infer_schema(synthetic)["age"].decimals == 1 and 0.1 < (synthetic["steps"] == 0).mean() < 0.6
     assert (synthetic["n_visits"].dropna() % 1 == 0).all() and set(synthetic["site"]) <= set(schema["site"].categories)
+
+
+def test_visits_of_people_are_told_to_stand_for_themselves(train, patients, tmp_path, capsys):
+    patients.assign(person=[f"P{row // 3}" for row in range(len(patients))]).to_csv(
+        tmp_path / "visits.csv", index=False
+    )
+    assert train(tmp_path / "run", "--csv", tmp_path / "visits.csv", "--label", "died", "--group", "person") == 0
+    told = re.search(r"rows are of (\d+) people\. A synthetic row stands for itself", capsys.readouterr().out)
+    assert 0 < int(told[1]) < len(patients) / 3
 
 
 @pytest.mark.slow
