@@ -12,8 +12,8 @@ from rlsyn.evaluation import check_held_out, evaluate
 from rlsyn.evaluation.features import category_positions
 from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.privacy.membership import compute_membership
+from rlsyn.evaluation.remarks import remarks_on_kinds_of_people
 from rlsyn.evaluation.score_texts import interval, number
-from rlsyn.evaluation.suite import _remarks_on_kinds_of_people
 from rlsyn.evaluation.verdicts import verdicts
 from rlsyn.schema import Column, Schema, infer_schema
 
@@ -283,7 +283,7 @@ def test_test_rows_of_one_person_leave_references_open(train, test, synthetic):
     [
         (
             lambda table: table.rename(columns={"age": "Age"}),
-            r"synthetic table lacks 1 of the 9 columns of train: 'age'",
+            r"synthetic table lacks 1 of the 9 columns of train: 'age'.*a file that has them, or leave them out of.* \(--drop",
         ),
         (lambda table: table.iloc[:0], "synthetic table has no rows"),
         (lambda table: table.assign(pressure="high"), r"synthetic table does not fit the schema.*'pressure'"),
@@ -335,15 +335,15 @@ def test_test_rows_of_other_kinds_of_people_are_told(train, test, synthetic):
 def test_few_training_people_are_told_from_many_test_people_by_chance(train, test):
     scores, few = pd.DataFrame({"metric": ["detection AUC (LightGBM)"], "real": [0.62]}), train.head(40)
     many = pd.concat([test.assign(person=test["person"].astype(str) + f" {n}") for n in range(20)])
-    assert not _remarks_on_kinds_of_people(scores, Tables(few, many, few, SCHEMA))
-    assert _remarks_on_kinds_of_people(scores, Tables(many, many, few, SCHEMA))
+    assert not remarks_on_kinds_of_people(scores, Tables(few, many, few, SCHEMA))
+    assert remarks_on_kinds_of_people(scores, Tables(many, many, few, SCHEMA))
 
 
 def test_remarks_tell_what_a_reader_must_know(train, test, synthetic):
     tables = train, test.iloc[:30], synthetic.assign(comment="x")
     remarks = evaluate(*tables, SCHEMA, fast=True, references=("real",)).remarks
     assert any("10 people only" in remark for remark in remarks)
-    assert any("comment" in remark for remark in remarks)
+    assert any("'comment'. They were not judged, whatever they hold; remove them" in remark for remark in remarks)
     assert not any("than by chance" in remark for remark in remarks)
 
 

@@ -82,7 +82,10 @@ FLOORS = (
         *("rlsyn.evaluation.privacy.domias", "rlsyn.evaluation.privacy.inference"),
     ),
     ("rlsyn.evaluation.fidelity", "rlsyn.evaluation.utility", "rlsyn.evaluation.privacy"),
-    ("rlsyn.evaluation.score_rows", "rlsyn.evaluation.console", "rlsyn.evaluation.report.shares"),
+    (
+        *("rlsyn.evaluation.score_rows", "rlsyn.evaluation.remarks", "rlsyn.evaluation.console"),
+        "rlsyn.evaluation.report.shares",
+    ),
     ("rlsyn.evaluation.suite",),
     ("rlsyn.evaluation.report.plots", "rlsyn.evaluation.report.chapters"),
     ("rlsyn.evaluation.report.panels", "rlsyn.evaluation.report.curves"),

@@ -1,0 +1,109 @@
+"""What a reader must know of the tables before any score, in sentences."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from rlsyn.evaluation.features import MISSING, UNKNOWN, category_positions, column_numbers, count_people
+from rlsyn.evaluation.measure import Tables
+from rlsyn.evaluation.privacy import HowAlike
+from rlsyn.names import listed
+from rlsyn.schema import Column
+from rlsyn.values.numbers import count_decimals
+
+FEW_PEOPLE = 50
+TOLD_APART = 0.6
+"""A detection AUC of training and test rows beyond which they are hardly of the same kind of people."""
+
+
+def remarks_on_tables(tables: Tables, alike: HowAlike) -> tuple[str, ...]:
+    """What the tables by themselves tell: too few people, values of another form, columns that are not judged.
+
+    Args:
+        tables: Where the synthetic table still has all its columns.
+        alike: How often test rows equal a training row.
+    """
+    return (*_on_test_rows(tables, alike), *_on_values(tables), *_on_further_columns(tables))
+
+
+def _on_test_rows(tables: Tables, alike: HowAlike) -> list[str]:
+    remarks = []
+    n_people = count_people(tables.test, tables.schema)
+    if n_people < FEW_PEOPLE:
+        remarks.append(f"The test rows are of {n_people} people only: read every score with its interval.")
+    if not alike.is_chance:
+        remarks.append(
+            f"More test rows than by chance equal a training row, {alike.n_equal:,} of {len(tables.test):,}; of "
+            f"{len(tables.train):,} training rows {alike.n_others:,} equal one of another person, which copies are judged "
+            "beside. If they are of the same people, remove them from the test rows: every attack looks weaker beside them."
+        )
+    return remarks
+
+
+def _on_values(tables: Tables) -> list[str]:
+    remarks = []
+    for role, table in (("test", tables.test), ("synthetic", tables.synthetic)):
+        remarks += [
+            f"No value of {column.name!r} in the {role} table is one that train has: is it coded otherwise?"
+            for column in tables.schema.columns
+            if column.is_discrete and _is_foreign(table[column.name], column)
+        ]
+    finer = [
+        column.name
+        for column in tables.schema.columns
+        if _has_more_decimals(tables.synthetic[column.name], column)
+        and not _has_more_decimals(tables.train[column.name], column)
+    ]
+    if finer:
+        remarks.append(
+            f"Values of the synthetic table have more decimals than those of train, by which alone they are told apart: "
+            f"{listed(finer, 10)}. Round them."
+        )
+    return remarks
+
+
+def _on_further_columns(tables: Tables) -> list[str]:
+    remarks, group = [], tables.schema.group
+    if group in tables.synthetic:
+        remarks.append(
+            f"The synthetic table has the column {str(group)!r}, which names people in train. It was left out of "
+            "account; remove it before the rows leave."
+        )
+    known = {*tables.schema.names, group}
+    if further := [repr(name) for name in tables.synthetic if name not in known]:
+        remarks.append(
+            f"The synthetic table has columns that are not among those compared: {listed(further, 10)}. They were not "
+            "judged, whatever they hold; remove them before the rows leave."
+        )
+    return remarks
+
+
+def remarks_on_kinds_of_people(scores: pd.DataFrame, tables: Tables) -> tuple[str, ...]:
+    """That the test rows are of other kinds of people than the training rows, where a classifier tells them apart."""
+    of_real = scores.loc[scores["metric"] == "detection AUC (LightGBM)", "real"].max()
+    # Three standard deviations of the AUC of as many people on either side, in whom nothing differs (Mann and Whitney).
+    n_people = min(count_people(rows, tables.schema) for rows in (tables.train, tables.test))
+    chance = 3 * (6 * n_people) ** -0.5
+    if not of_real > max(TOLD_APART, 0.5 + chance):
+        return ()
+    remark = (
+        f"The test rows are told from the training rows, at an AUC of {of_real:.2f}: they are of other kinds of people, as "
+        "those of another time, place or choice are. Attacks then find these kinds and not the training people, and "
+        "synthetic rows look unlike. Better take test rows by chance from the same table."
+    )
+    return (remark,)
+
+
+def _is_foreign(values: pd.Series, column: Column) -> bool:
+    positions = category_positions(values, column)
+    present = positions[positions != MISSING]
+    return len(present) > 0 and bool((present == UNKNOWN).all())
+
+
+def _has_more_decimals(values: pd.Series, column: Column) -> bool:
+    if column.is_discrete or column.most_decimals is None:
+        return False
+    numbers = column_numbers(values)
+    decimals = count_decimals(numbers[~np.isnan(numbers)])
+    return decimals is None or decimals > column.most_decimals
