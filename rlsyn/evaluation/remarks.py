@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from rlsyn.evaluation.features import MISSING, UNKNOWN, category_positions, column_numbers, count_people
+from rlsyn.evaluation.features import column_numbers, count_people
 from rlsyn.evaluation.measure import Tables
-from rlsyn.evaluation.privacy import HowAlike
+from rlsyn.evaluation.privacy import HowAlike, foreign_columns
 from rlsyn.names import listed
 from rlsyn.schema import Column
 from rlsyn.values.numbers import count_decimals
@@ -43,12 +43,20 @@ def _on_test_rows(tables: Tables, alike: HowAlike) -> list[str]:
 
 def _on_values(tables: Tables) -> list[str]:
     remarks = []
-    for role, table in (("test", tables.test), ("synthetic", tables.synthetic)):
+    # What a generator says of persons is none of train's.
+    for role, table in (("test", tables.test), ("synthetic", tables.synthetic[tables.schema.names])):
+        foreign = foreign_columns(tables.train, table, tables.schema)
         remarks += [
             f"No value of {column.name!r} in the {role} table is one that train has: is it coded otherwise?"
-            for column in tables.schema.columns
-            if column.is_discrete and _is_foreign(table[column.name], column)
+            for column in foreign
+            if column.is_discrete
         ]
+        if numbers := [repr(column.name) for column in foreign if not column.is_discrete]:
+            remarks.append(
+                f"Most values in the {role} table lie outside the range of train: {listed(numbers, 10)}. Are they in other "
+                "units, or on another scale? Then distances, and with them the attacks on privacy, cannot tell whose these "
+                "rows are: give values as train has them."
+            )
     finer = [
         column.name
         for column in tables.schema.columns
@@ -93,12 +101,6 @@ def remarks_on_kinds_of_people(scores: pd.DataFrame, tables: Tables) -> tuple[st
         "synthetic rows look unlike. Better take test rows by chance from the same table."
     )
     return (remark,)
-
-
-def _is_foreign(values: pd.Series, column: Column) -> bool:
-    positions = category_positions(values, column)
-    present = positions[positions != MISSING]
-    return len(present) > 0 and bool((present == UNKNOWN).all())
 
 
 def _has_more_decimals(values: pd.Series, column: Column) -> bool:
