@@ -79,7 +79,12 @@ FLOORS = (
         *("rlsyn.evaluation.fidelity.marginals", "rlsyn.evaluation.fidelity.association"),
         *("rlsyn.evaluation.fidelity.detection", "rlsyn.evaluation.fidelity.clusters"),
         *("rlsyn.evaluation.privacy.copies", "rlsyn.evaluation.privacy.membership"),
-        *("rlsyn.evaluation.privacy.domias", "rlsyn.evaluation.privacy.inference", "rlsyn.evaluation.privacy.foreign"),
+        *(
+            "rlsyn.evaluation.privacy.domias",
+            "rlsyn.evaluation.privacy.inference",
+            "rlsyn.evaluation.privacy.foreign",
+            "rlsyn.evaluation.privacy.row_order",
+        ),
     ),
     ("rlsyn.evaluation.fidelity", "rlsyn.evaluation.utility", "rlsyn.evaluation.privacy"),
     (

@@ -7,7 +7,7 @@ import pandas as pd
 
 from rlsyn.evaluation.features import column_numbers, count_people
 from rlsyn.evaluation.measure import Tables
-from rlsyn.evaluation.privacy import HowAlike, foreign_columns
+from rlsyn.evaluation.privacy import HowAlike, foreign_columns, has_order_of
 from rlsyn.names import listed
 from rlsyn.schema import Column
 from rlsyn.values.numbers import count_decimals
@@ -18,13 +18,13 @@ TOLD_APART = 0.6
 
 
 def remarks_on_tables(tables: Tables, alike: HowAlike) -> tuple[str, ...]:
-    """What the tables by themselves tell: too few people, values of another form, columns that are not judged.
+    """What the tables by themselves tell: too few people, values of another form, rows in order, columns that are not judged.
 
     Args:
         tables: Where the synthetic table still has all its columns.
         alike: How often test rows equal a training row.
     """
-    return (*_on_test_rows(tables, alike), *_on_values(tables), *_on_further_columns(tables))
+    return (*_on_test_rows(tables, alike), *_on_values(tables), *_on_row_order(tables), *_on_further_columns(tables))
 
 
 def _on_test_rows(tables: Tables, alike: HowAlike) -> list[str]:
@@ -69,6 +69,16 @@ def _on_values(tables: Tables) -> list[str]:
             f"{listed(finer, 10)}. Round them."
         )
     return remarks
+
+
+def _on_row_order(tables: Tables) -> list[str]:
+    if not has_order_of(tables.train, tables.synthetic, tables.schema, tables.seed):
+        return []
+    remark = (
+        "The rows of the synthetic table stand in the order of the training rows: row by row they are more alike than by "
+        "chance, so that the place of a row tells whose it is. No attack looks at it; shuffle the rows before they leave."
+    )
+    return [remark]
 
 
 def _on_further_columns(tables: Tables) -> list[str]:

@@ -9,6 +9,7 @@ from rlsyn.evaluation.privacy.domias import DOMIAS, domias_attack, domias_auc
 from rlsyn.evaluation.privacy.foreign import FOREIGN, foreign_columns
 from rlsyn.evaluation.privacy.inference import INFERENCE, attribute_inference_advantage, infer_attributes
 from rlsyn.evaluation.privacy.membership import MEMBERSHIP, membership_auc, membership_scores, roc_statistics
+from rlsyn.evaluation.privacy.row_order import has_order_of
 from rlsyn.schema import Schema
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "domias_auc",
     "exact_copies",
     "foreign_columns",
+    "has_order_of",
     "how_alike",
     "infer_attributes",
     "measures",
