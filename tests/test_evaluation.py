@@ -348,6 +348,26 @@ def test_remarks_tell_what_a_reader_must_know(train, test, synthetic):
     assert not any("than by chance" in remark for remark in remarks)
 
 
+@pytest.mark.parametrize(("n_people", "is_told"), [(1, True), (2, True), (3, False)])
+def test_categories_of_few_people_are_told_by_column_and_rows(train, test, synthetic, n_people, is_told):
+    """However many rows the one or two people have, and whoever else is in the test rows."""
+    rare = Column("stage", "categorical", ("I", "II", "III", "Erdheim-Chester"))
+    schema = replace(SCHEMA, columns=tuple(rare if column.name == "stage" else column for column in COLUMNS))
+    train, test, synthetic = train.copy(), test.copy(), synthetic.copy()
+    train.loc[train["person"].isin(train["person"].unique()[:n_people]), "stage"] = rare.categories[-1]
+    test.loc[:30, "stage"] = rare.categories[-1]
+
+    def told(synthetic):
+        remarks = evaluate(train, test, synthetic, schema, fast=True, references=("real",)).remarks
+        return [remark for remark in remarks if "fewer than 3 people of train" in remark]
+
+    assert told(synthetic) == []  # no row has it
+    synthetic.loc[:3, "stage"] = rare.categories[-1]
+    assert len(told(synthetic)) == is_told
+    for remark in told(synthetic):
+        assert "'stage' (4 rows)" in remark and "merge it with others" in remark and "Erdheim" not in remark
+
+
 def test_copies_are_not_excused_by_test_rows_that_were_trained_on(train, test, synthetic):
     of_train = train.iloc[:30].assign(person=lambda table: -1 - table["person"])
     overlap, copied = pd.concat([test, of_train]), pd.concat([synthetic, train.iloc[:9][SCHEMA.names]])

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from rlsyn.evaluation.features import column_numbers, count_people
+from rlsyn.evaluation.disclosure import MIN_PEOPLE, is_few
+from rlsyn.evaluation.features import category_positions, column_numbers, count_people, row_groups
 from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.privacy import HowAlike, foreign_columns, has_order_of
 from rlsyn.names import listed
@@ -18,13 +19,19 @@ TOLD_APART = 0.6
 
 
 def remarks_on_tables(tables: Tables, alike: HowAlike) -> tuple[str, ...]:
-    """What the tables by themselves tell: too few people, values of another form, rows in order, columns that are not judged.
+    """What the tables by themselves tell, before anything is measured.
 
     Args:
         tables: Where the synthetic table still has all its columns.
         alike: How often test rows equal a training row.
     """
-    return (*_on_test_rows(tables, alike), *_on_values(tables), *_on_row_order(tables), *_on_further_columns(tables))
+    return (
+        *_on_test_rows(tables, alike),
+        *_on_values(tables),
+        *_on_row_order(tables),
+        *_on_rare_categories(tables),
+        *_on_further_columns(tables),
+    )
 
 
 def _on_test_rows(tables: Tables, alike: HowAlike) -> list[str]:
@@ -77,6 +84,26 @@ def _on_row_order(tables: Tables) -> list[str]:
     remark = (
         "The rows of the synthetic table stand in the order of the training rows: row by row they are more alike than by "
         "chance, so that the place of a row tells whose it is. No attack looks at it; shuffle the rows before they leave."
+    )
+    return [remark]
+
+
+def _on_rare_categories(tables: Tables) -> list[str]:
+    persons = row_groups(tables.train, tables.schema)
+    found = []
+    for column in tables.schema.columns:
+        if column.is_discrete:
+            known, drawn = (category_positions(rows[column.name], column) for rows in (tables.train, tables.synthetic))
+            rare = [position for position in np.unique(drawn[drawn >= 0]) if is_few(persons[known == position])]
+            n_rows = int(np.isin(drawn, rare).sum())
+            found += [f"{column.name!r} ({n_rows:,} row{'s' if n_rows > 1 else ''})"] if n_rows else []
+    if not found:
+        return []
+    # Neither the categories nor how many people have them: the remark may be read by more people than train.
+    remark = (
+        f"Rows of the synthetic table have categories that fewer than {MIN_PEOPLE} people of train have, in {listed(found, 10)}. "
+        "Such a category points at a person, whatever the rest of the row says: merge it with others before training, or "
+        "remove these rows before they leave."
     )
     return [remark]
 
