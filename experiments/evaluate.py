@@ -27,7 +27,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         output_dir = _checked_output_dir(arguments)
         dataset = _run_dataset(arguments) if arguments.run else _given_dataset(arguments)
-        synthetic = _without(arguments.drop, read_table(arguments.synthetic or Path(arguments.run) / "synthetic.csv"))
+        # With the columns of --drop: whoever gives the rows away must be told that they hold them.
+        synthetic = read_table(arguments.synthetic or Path(arguments.run) / "synthetic.csv")
         make_folder(output_dir)
         _check_free(output_dir)
         if arguments.fast:
@@ -161,17 +162,13 @@ def _given_dataset(arguments: argparse.Namespace) -> Dataset:
         raise ValueError(
             f"Expected a run directory, or --train, --test and --synthetic; {', '.join(absent)} not given."
         )
-    train, test = read_table(arguments.train, arguments.drop), _without(arguments.drop, read_table(arguments.test))
+    train, test = read_table(arguments.train, arguments.drop), read_table(arguments.test)
+    test = test.drop(columns=arguments.drop, errors="ignore")  # which need not have what train has
     schema = _schema(arguments, train)
     if schema.group is not None:
         _check_group(train, test, schema.group)
     source = f"Your tables {arguments.train} and {arguments.test}."
     return Dataset(Path(arguments.synthetic).name, train, test, schema, source)
-
-
-def _without(names: list[str], table: pd.DataFrame) -> pd.DataFrame:
-    # Train has them, the others need not: identifiers are seldom generated.
-    return table.drop(columns=[name for name in names if name in table])
 
 
 def _schema(arguments: argparse.Namespace, train: pd.DataFrame) -> Schema:
@@ -199,7 +196,14 @@ def _parser() -> Parser:
     tables.add_argument("--synthetic", metavar="FILE", help="rows that it generated")
     tables.add_argument("--label", metavar="COLUMN", help="outcome column, for utility")
     tables.add_argument("--group", metavar="COLUMN", help="column that identifies the person a row belongs to")
-    tables.add_argument("--drop", metavar="COLUMN", nargs="+", action="extend", default=[], help="columns to leave out")
+    tables.add_argument(
+        "--drop",
+        metavar="COLUMN",
+        nargs="+",
+        action="extend",
+        default=[],
+        help="columns of train and test to leave out",
+    )
     tables.add_argument("--schema", metavar="FILE", help="schema.yaml, where kinds should not be inferred from train")
     tables.add_argument("--constraints", metavar="FILE", help="YAML list of rules that every record must obey")
     places = parser.add_argument_group("where the data of a run lie now, if they were moved")

@@ -59,6 +59,17 @@ def test_three_tables_of_any_generator_leave_scores_figures_and_a_report(files, 
     for word in ("S2R AUC", "Privacy:", "good up to 0.55", "left out for speed", "report.html"):
         assert word in result.stdout
     assert "Traceback" not in result.stderr and "Warning" not in result.stderr
+    assert "'visit'" not in result.stdout
+
+
+@pytest.mark.slow
+def test_dropped_columns_that_the_synthetic_table_has_are_named(main, files, tmp_path, capsys):
+    for name in TABLES:
+        table = pd.read_csv(files[name])
+        table.assign(name=[f"Person {row}" for row in range(len(table))]).to_csv(files[name], index=False)
+    assert main([*three(files), *LABEL, "--drop", "name", "-o", str(tmp_path / "scores"), "--fast"]) == 0
+    out = " ".join(capsys.readouterr().out.split())
+    assert "not among those compared: 'name'. They were not judged, whatever they hold; remove them" in out
 
 
 @pytest.mark.slow

@@ -12,8 +12,8 @@ from rlsyn.evaluation import check_held_out, evaluate
 from rlsyn.evaluation.features import category_positions
 from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.privacy.membership import compute_membership
+from rlsyn.evaluation.remarks import remarks_on_kinds_of_people
 from rlsyn.evaluation.score_texts import interval, number
-from rlsyn.evaluation.suite import _remarks_on_kinds_of_people
 from rlsyn.evaluation.verdicts import verdicts
 from rlsyn.schema import Column, Schema, infer_schema
 
@@ -26,7 +26,7 @@ METRICS = {
     *("S2R AUC (lightgbm_paper)", "S2R Brier", "R2S AUC", "S2R AUC loss"),
     *("membership AUC", "membership AUC per person", "membership TPR at 1 % FPR", "membership TPR at 5 % FPR"),
     *("DOMIAS AUC", "attribute inference advantage", "near copies", "exact copies", "copies of unique rows"),
-    "near copies of one person",
+    *("near copies of one person", "foreign columns"),
     *("DCR 5 %", "DCR median", "NNDR 5 %", "NNDR median", "broken rules", "out of range"),
 }
 # How far fresh rows may score from real ones: some four standard deviations of that difference over ten other draws of
@@ -60,6 +60,7 @@ TOLERANCES = {
     "attribute inference advantage": 0.1,
     "exact copies": 0,
     "copies of unique rows": 0,
+    "foreign columns": 0,
     "near copies": 0.03,
     "near copies of one person": 0.03,
     "out of range": 0.03,
@@ -283,7 +284,7 @@ def test_test_rows_of_one_person_leave_references_open(train, test, synthetic):
     [
         (
             lambda table: table.rename(columns={"age": "Age"}),
-            r"synthetic table lacks 1 of the 9 columns of train: 'age'",
+            r"synthetic table lacks 1 of the 9 columns of train: 'age'.*a file that has them, or leave them out of.* \(--drop",
         ),
         (lambda table: table.iloc[:0], "synthetic table has no rows"),
         (lambda table: table.assign(pressure="high"), r"synthetic table does not fit the schema.*'pressure'"),
@@ -335,16 +336,36 @@ def test_test_rows_of_other_kinds_of_people_are_told(train, test, synthetic):
 def test_few_training_people_are_told_from_many_test_people_by_chance(train, test):
     scores, few = pd.DataFrame({"metric": ["detection AUC (LightGBM)"], "real": [0.62]}), train.head(40)
     many = pd.concat([test.assign(person=test["person"].astype(str) + f" {n}") for n in range(20)])
-    assert not _remarks_on_kinds_of_people(scores, Tables(few, many, few, SCHEMA))
-    assert _remarks_on_kinds_of_people(scores, Tables(many, many, few, SCHEMA))
+    assert not remarks_on_kinds_of_people(scores, Tables(few, many, few, SCHEMA))
+    assert remarks_on_kinds_of_people(scores, Tables(many, many, few, SCHEMA))
 
 
 def test_remarks_tell_what_a_reader_must_know(train, test, synthetic):
     tables = train, test.iloc[:30], synthetic.assign(comment="x")
     remarks = evaluate(*tables, SCHEMA, fast=True, references=("real",)).remarks
     assert any("10 people only" in remark for remark in remarks)
-    assert any("comment" in remark for remark in remarks)
+    assert any("'comment'. They were not judged, whatever they hold; remove them" in remark for remark in remarks)
     assert not any("than by chance" in remark for remark in remarks)
+
+
+@pytest.mark.parametrize(("n_people", "is_told"), [(1, True), (2, True), (3, False)])
+def test_categories_of_few_people_are_told_by_column_and_rows(train, test, synthetic, n_people, is_told):
+    """However many rows the one or two people have, and whoever else is in the test rows."""
+    rare = Column("stage", "categorical", ("I", "II", "III", "Erdheim-Chester"))
+    schema = replace(SCHEMA, columns=tuple(rare if column.name == "stage" else column for column in COLUMNS))
+    train, test, synthetic = train.copy(), test.copy(), synthetic.copy()
+    train.loc[train["person"].isin(train["person"].unique()[:n_people]), "stage"] = rare.categories[-1]
+    test.loc[:30, "stage"] = rare.categories[-1]
+
+    def told(synthetic):
+        remarks = evaluate(train, test, synthetic, schema, fast=True, references=("real",)).remarks
+        return [remark for remark in remarks if "fewer than 3 people of train" in remark]
+
+    assert told(synthetic) == []  # no row has it
+    synthetic.loc[:3, "stage"] = rare.categories[-1]
+    assert len(told(synthetic)) == is_told
+    for remark in told(synthetic):
+        assert "'stage' (4 rows)" in remark and "merge it with others" in remark and "Erdheim" not in remark
 
 
 def test_copies_are_not_excused_by_test_rows_that_were_trained_on(train, test, synthetic):

@@ -16,26 +16,16 @@ from tqdm.auto import tqdm
 
 from rlsyn.evaluation import constraints, fidelity, privacy, utility
 from rlsyn.evaluation.evaluation import REFERENCES, Evaluation
-from rlsyn.evaluation.features import (
-    MISSING,
-    UNKNOWN,
-    NotComputableError,
-    category_positions,
-    column_numbers,
-    count_people,
-    row_groups,
-)
+from rlsyn.evaluation.features import NotComputableError, column_numbers, row_groups
 from rlsyn.evaluation.measure import Measure, Measurement, Tables
+from rlsyn.evaluation.remarks import remarks_on_kinds_of_people, remarks_on_tables
 from rlsyn.evaluation.score_rows import Key, attempt, cost_rows, measure_rows, scores_table, utility_rows
 from rlsyn.names import listed
 from rlsyn.schema import Column, Schema
 from rlsyn.values.identifiers import check_nobody_in_both
-from rlsyn.values.numbers import as_written, count_decimals
+from rlsyn.values.numbers import as_written
 
 MANY_COPIES = 0.5
-FEW_PEOPLE = 50
-TOLD_APART = 0.6
-"""A detection AUC of training and test rows beyond which they are hardly of the same kind of people."""
 MIN_CELLS = 200_000
 """Tables with fewer cells than this are measured sooner than other processes would have started."""
 
@@ -104,7 +94,8 @@ def evaluate(
         _check(name, table, schema)
     train, test, synthetic = (_as_written(table, schema) for table in (train, test, synthetic))
     others = {name: _as_written(table, schema) for name, table in others.items()}
-    remarks = _remarks(Tables(train, test, synthetic, schema, seed, fast), check_held_out(train, test, schema))
+    alike = check_held_out(train, test, schema)
+    remarks = remarks_on_tables(Tables(train, test, synthetic, schema, seed, fast), alike)
     # What a generator says of persons is none of train's: rows of a table without people are of one each.
     synthetic = synthetic.drop(columns=schema.group or [], errors="ignore")
     others = {name: table.drop(columns=schema.group or [], errors="ignore") for name, table in others.items()}
@@ -119,7 +110,7 @@ def evaluate(
     of_utility, curves = utility_rows(tables, found, in_place)
     scores = scores_table([*rows, *of_utility, *of_costs], list(others))
     details |= curves
-    remarks += _remarks_on_kinds_of_people(scores, tables)
+    remarks += remarks_on_kinds_of_people(scores, tables)
     seconds = time.perf_counter() - start
     return Evaluation(
         *(scores, details, train, test, synthetic, schema, title, source, simulated, licence, seed, fast, seconds),
@@ -213,78 +204,6 @@ def _n_jobs(tables: Tables) -> int:
     return 1 if is_small else min(8, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1)
 
 
-def _remarks(tables: Tables, alike: privacy.HowAlike) -> tuple[str, ...]:
-    remarks = []
-    n_people = count_people(tables.test, tables.schema)
-    if n_people < FEW_PEOPLE:
-        remarks.append(f"The test rows are of {n_people} people only: read every score with its interval.")
-    if not alike.is_chance:
-        remarks.append(
-            f"More test rows than by chance equal a training row, {alike.n_equal:,} of {len(tables.test):,}; of "
-            f"{len(tables.train):,} training rows {alike.n_others:,} equal one of another person, which copies are judged "
-            "beside. If they are of the same people, remove them from the test rows: every attack looks weaker beside them."
-        )
-    for role, table in (("test", tables.test), ("synthetic", tables.synthetic)):
-        remarks += [
-            f"No value of {column.name!r} in the {role} table is one that train has: is it coded otherwise?"
-            for column in tables.schema.columns
-            if column.is_discrete and _is_foreign(table[column.name], column)
-        ]
-    finer = [
-        column.name
-        for column in tables.schema.columns
-        if _has_more_decimals(tables.synthetic[column.name], column)
-        and not _has_more_decimals(tables.train[column.name], column)
-    ]
-    if finer:
-        remarks.append(
-            f"Values of the synthetic table have more decimals than those of train, by which alone they are told apart: "
-            f"{listed(finer, 10)}. Round them."
-        )
-    group = tables.schema.group
-    if group in tables.synthetic:
-        remarks.append(
-            f"The synthetic table has the column {str(group)!r}, which names people in train. It was left out of "
-            "account; remove it before the rows leave."
-        )
-    known = {*tables.schema.names, group}
-    ignored = [name for name in tables.synthetic if name not in known]
-    if ignored:
-        remarks.append(
-            f"Columns of the synthetic table that train does not have were left out of account: {listed(ignored, 10)}."
-        )
-    return tuple(remarks)
-
-
-def _remarks_on_kinds_of_people(scores: pd.DataFrame, tables: Tables) -> tuple[str, ...]:
-    of_real = scores.loc[scores["metric"] == "detection AUC (LightGBM)", "real"].max()
-    # Three standard deviations of the AUC of as many people on either side, in whom nothing differs (Mann and Whitney).
-    n_people = min(count_people(rows, tables.schema) for rows in (tables.train, tables.test))
-    chance = 3 * (6 * n_people) ** -0.5
-    if not of_real > max(TOLD_APART, 0.5 + chance):
-        return ()
-    remark = (
-        f"The test rows are told from the training rows, at an AUC of {of_real:.2f}: they are of other kinds of people, as "
-        "those of another time, place or choice are. Attacks then find these kinds and not the training people, and "
-        "synthetic rows look unlike. Better take test rows by chance from the same table."
-    )
-    return (remark,)
-
-
-def _is_foreign(values: pd.Series, column: Column) -> bool:
-    positions = category_positions(values, column)
-    present = positions[positions != MISSING]
-    return len(present) > 0 and bool((present == UNKNOWN).all())
-
-
-def _has_more_decimals(values: pd.Series, column: Column) -> bool:
-    if column.is_discrete or column.most_decimals is None:
-        return False
-    numbers = column_numbers(values)
-    decimals = count_decimals(numbers[~np.isnan(numbers)])
-    return decimals is None or decimals > column.most_decimals
-
-
 def _halves(test: pd.DataFrame, schema: Schema, seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     groups = row_groups(test, schema)
     persons = np.random.default_rng(seed).permutation(np.unique(groups))
@@ -325,7 +244,8 @@ def _check(name: str, table: pd.DataFrame, schema: Schema) -> None:
         instead = f" It has {', '.join(others[:5])} instead." if others else ""
         raise ValueError(
             f"The {name} table lacks {len(absent)} of the {len(schema.names)} columns of train: "
-            f"{listed(map(repr, absent), 5)}.{instead}"
+            f"{listed(map(repr, absent), 5)}.{instead} Give a file that has them, or leave them out of train and test, too "
+            "(--drop of evaluate.py)."
         )
     for column in schema.columns:
         if not column.is_discrete:

@@ -6,8 +6,10 @@ from rlsyn.evaluation.measure import Measure
 from rlsyn.evaluation.privacy.copies import COPIES, HowAlike, exact_copies, how_alike
 from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighbours
 from rlsyn.evaluation.privacy.domias import DOMIAS, domias_attack, domias_auc
+from rlsyn.evaluation.privacy.foreign import FOREIGN, foreign_columns
 from rlsyn.evaluation.privacy.inference import INFERENCE, attribute_inference_advantage, infer_attributes
 from rlsyn.evaluation.privacy.membership import MEMBERSHIP, membership_auc, membership_scores, roc_statistics
+from rlsyn.evaluation.privacy.row_order import has_order_of
 from rlsyn.schema import Schema
 
 __all__ = [
@@ -16,6 +18,8 @@ __all__ = [
     "domias_attack",
     "domias_auc",
     "exact_copies",
+    "foreign_columns",
+    "has_order_of",
     "how_alike",
     "infer_attributes",
     "measures",
@@ -28,5 +32,5 @@ __all__ = [
 
 
 def measures(schema: Schema) -> list[Measure]:
-    """The measures of the family, the same for every schema: three attacks, and copies."""
-    return [MEMBERSHIP, DOMIAS, INFERENCE, COPIES]
+    """The measures of the family, the same for every schema: three attacks, copies, and columns that hide both."""
+    return [MEMBERSHIP, DOMIAS, INFERENCE, COPIES, FOREIGN]

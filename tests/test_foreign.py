@@ -1,0 +1,67 @@
+"""Columns in other units or codes: named whatever the unit, and never of fresh people."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from evaluation_tables import SCHEMA
+
+from rlsyn.evaluation import evaluate
+from rlsyn.evaluation.privacy import foreign_columns
+from rlsyn.evaluation.verdicts import verdicts
+from rlsyn.schema import Column, Schema
+
+CODES = tuple(f"code {number}" for number in range(2_000))
+UNITS = {
+    "log": lambda table: table.assign(age=np.log(table["age"]), pressure=np.log(table["pressure"])),
+    "thousandths": lambda table: table.assign(age=table["age"] * 1_000, pressure=table["pressure"] * 1_000),
+}
+
+
+def named(train, table, schema=SCHEMA):
+    return [column.name for column in foreign_columns(train, table, schema)]
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_copies_in_other_units_are_told_and_not_good(train, test, unit):
+    copies = UNITS[unit](train[SCHEMA.names])
+    found = evaluate(train, test, copies.assign(person=1), SCHEMA, fast=True)
+    (remark,) = (one for one in found.remarks if "other units" in one)
+    assert "in the synthetic table lie outside the range of train: 'age', 'pressure'. Are they in other units" in remark
+    privacy = {one.family: one for one in verdicts(found.scores)}["privacy"]
+    assert privacy.level in ("fair", "poor")
+    (criterion,) = (one for one in privacy.criteria if one.metric == "foreign columns")
+    assert criterion.level == "fair" and "2 of 9 columns" in criterion.text
+
+
+def test_values_of_test_people_in_other_units_are_told(train, test, synthetic):
+    found = evaluate(train, UNITS["thousandths"](test), synthetic, SCHEMA, fast=True, references=("real",))
+    assert any("Most values in the test table lie outside the range of train" in remark for remark in found.remarks)
+    assert found.scores.set_index("metric").loc["foreign columns", "value"] == 0
+
+
+def test_other_codes_are_foreign_and_one_that_train_has_is_enough(train, synthetic):
+    coded = synthetic.assign(site=synthetic["site"].map({"north": "N", "south": "S", "west": "W"}))
+    assert named(train, coded) == ["site"]
+    assert named(train, pd.concat([coded, synthetic])) == []
+
+
+def test_constant_and_empty_columns_are_part_of_no_distance(train, synthetic):
+    assert named(train, synthetic.assign(constant=3.6, empty=1.0)) == []
+    assert named(train, synthetic.assign(age=np.nan)) == []
+
+
+@pytest.mark.parametrize("n_train", [2, 5, 10, 20, 200])
+@pytest.mark.parametrize("n_rows", [1, 3, 10, 200])
+@pytest.mark.parametrize("visits", [1, 4])
+def test_fresh_people_have_no_foreign_column(n_train, n_rows, visits):
+    """However few they are, with heavy tails, and with codes that hardly two people share."""
+    rng = np.random.default_rng(n_train)
+    columns = [Column(f"x{number}", "numeric") for number in range(200)]
+    schema = Schema((*columns, Column("code", "categorical", CODES)), group="person")
+    people = [
+        pd.DataFrame(rng.standard_cauchy((n, 200)), columns=[column.name for column in columns])
+        .assign(code=rng.choice(np.array(CODES, dtype=object), n), person=np.arange(n))
+        .loc[np.repeat(np.arange(n), visits)]
+        for n in (n_train, n_rows)
+    ]
+    assert named(*people, schema) == []

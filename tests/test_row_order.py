@@ -1,0 +1,77 @@
+"""Rows in the order of the training rows: told of some columns of them, never of fresh people or of what both are sorted by."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from evaluation_tables import COLUMNS, SCHEMA, make_patients
+
+from rlsyn.evaluation import evaluate
+from rlsyn.evaluation.privacy import has_order_of
+from rlsyn.schema import Column, Schema
+
+KEPT = ["age", "site", "diabetes"]
+FLAGS = Schema(tuple(Column(f"flag_{number}", "binary", (0, 1)) for number in range(5)))
+
+
+def take_over(train, table, names):
+    rows = min(len(train), len(table))
+    return table[:rows].assign(**{name: train[name].to_numpy()[:rows] for name in names})
+
+
+def test_rows_that_hold_some_of_the_training_row_are_told_until_they_are_shuffled(train, test, synthetic):
+    linked = take_over(train, synthetic, KEPT)
+
+    def told(table):
+        remarks = evaluate(train, test, table, SCHEMA, fast=True, references=("real",)).remarks
+        return [remark for remark in remarks if "stand in the order of the training rows" in remark]
+
+    assert len(told(linked)) == 1 and not told(linked.sample(frac=1, random_state=0))
+
+
+@pytest.mark.parametrize("n_rows", [20, 100, 450])
+def test_rows_are_told_whatever_the_length_of_the_tables(train, synthetic, n_rows):
+    linked = take_over(train, synthetic, KEPT)
+    assert has_order_of(train, linked[:n_rows], SCHEMA)
+    assert has_order_of(train[:n_rows], linked, SCHEMA)
+
+
+def test_rows_in_other_units_are_told(train, synthetic):
+    linked = take_over(train, synthetic, ["age", "bmi", "pressure"])
+    assert has_order_of(train, linked.assign(age=np.log(linked["age"]), pressure=linked["pressure"] / 1_000), SCHEMA)
+
+
+def test_too_few_rows_tell_nothing(train):
+    assert not has_order_of(train[:19], train[:19], SCHEMA)
+
+
+@pytest.mark.parametrize("kind", ["numeric", "binary"])
+def test_columns_of_one_kind_are_enough(train, synthetic, kind):
+    schema = Schema(tuple(column for column in COLUMNS if column.kind == kind))
+    assert has_order_of(train, train[schema.names], schema) and not has_order_of(train, synthetic, schema)
+
+
+@pytest.mark.parametrize("n_rows", [20, 60, 300])
+@pytest.mark.parametrize("sorted_by", [None, "person", "diabetes", "age"])
+def test_fresh_people_are_not_told_even_where_both_tables_are_sorted(n_rows, sorted_by):
+    told = 0
+    for seed in range(25):
+        tables = [make_patients(n_rows, 1_000 * n_rows + 2 * seed + side, 5) for side in (0, 1)]
+        if sorted_by == "person":  # visits stand beside each other and are alike
+            firsts = ["age", "bmi", "site", "stage"]
+            tables = [
+                table.assign(**{name: table[name].to_numpy()[table["person"]] for name in firsts}) for table in tables
+            ]
+        elif sorted_by:
+            tables = [table.sort_values(sorted_by, kind="stable") for table in tables]
+        told += has_order_of(*tables, SCHEMA)
+    assert told == 0
+
+
+@pytest.mark.parametrize("n_rows", [20, 100, 1_000])
+def test_rare_diagnoses_that_fall_together_are_chance(n_rows):
+    rng = np.random.default_rng(n_rows)
+    told = 0
+    for _ in range(100):
+        tables = [pd.DataFrame(rng.random((n_rows, 5)) < 0.03, columns=FLAGS.names).astype(int) for _ in range(2)]
+        told += has_order_of(*tables, FLAGS)
+    assert told == 0
