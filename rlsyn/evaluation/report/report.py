@@ -23,7 +23,7 @@ from rlsyn.evaluation.report.gallery import Picture, find, make_pictures, save_p
 from rlsyn.evaluation.report.panels import HEIGHT, MAX_NUMBERED, NAME_WIDTH, WIDTH, column_panels
 from rlsyn.evaluation.report.plots import marginals_figure, worst_first
 from rlsyn.evaluation.score_texts import interval, number
-from rlsyn.evaluation.verdicts import verdicts
+from rlsyn.evaluation.verdicts import evaluation_verdicts
 from rlsyn.files import write_whole
 from rlsyn.schema import Schema
 
@@ -87,7 +87,7 @@ def write_report(
         evaluation=evaluation,
         today=date.today().isoformat(),
         sides=_sides(evaluation),
-        verdicts=verdicts(evaluation.scores, [BROKEN.name] if "real" in untold else []),
+        verdicts=evaluation_verdicts(evaluation, [BROKEN.name] if "real" in untold else []),
         families=_families(evaluation, untold),
         tables=[*REFERENCES, *evaluation.others],
         meanings=MEANINGS,
