@@ -75,7 +75,8 @@ def _checked_output_dir(arguments: argparse.Namespace) -> Path:
 
 
 def _check_free(output_dir: Path) -> None:
-    for name, is_wrong, what in (("report.html", Path.is_dir, "folder"), ("figures", Path.is_file, "file")):
+    folders = [(name, Path.is_dir, "folder") for name in ("report.html", "copies.csv")]
+    for name, is_wrong, what in (*folders, ("figures", Path.is_file, "file")):
         if is_wrong(output_dir / name):
             raise ValueError(f"{output_dir / name} is a {what} and in the way. Choose another folder with -o.")
 

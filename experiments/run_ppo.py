@@ -320,6 +320,7 @@ def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _run_dir(arguments: argparse.Namespace, options: dict[str, Any], dataset: Dataset, encoding: Encoding) -> Path:
     if arguments.resume:
+        from rlsyn.evaluation.evaluation import COPIES_FILE
         from rlsyn.training_folder import checkpoint_of, config_text  # after torch
 
         run_dir = Path(arguments.resume)
@@ -328,7 +329,8 @@ def _run_dir(arguments: argparse.Namespace, options: dict[str, Any], dataset: Da
         check_checkpoint(run_dir)
         checkpoint_of(run_dir, config_text(METHOD, options["parameters"]), encoding, resume=True)
         # A run that goes on is not finished.
-        (run_dir / "synthetic.csv").unlink(missing_ok=True)
+        for name in ("synthetic.csv", COPIES_FILE):  # that names rows of other records
+            (run_dir / name).unlink(missing_ok=True)
         write_config(run_dir, dataset, METHOD, options, before)
     else:
         run_dir = (

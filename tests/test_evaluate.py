@@ -52,7 +52,8 @@ def test_three_tables_of_any_generator_leave_scores_figures_and_a_report(files, 
         pd.read_csv(files[name]).assign(visit="x").to_csv(files[name], index=False)
     result = call(*three(files), *LABEL, "--drop", "visit", "-o", output, "--fast")
     assert result.returncode == 0, result.stderr
-    assert {"metrics.csv", "metrics.json", "figures", "report.html"} == {path.name for path in output.iterdir()}
+    left = {"metrics.csv", "metrics.json", "copies.csv", "figures", "report.html"}
+    assert left == {path.name for path in output.iterdir()}
     metrics = pd.read_csv(output / "metrics.csv", index_col="metric")
     assert metrics.loc["S2R AUC", "value"] > 0.7
     assert len(list((output / "figures").glob("*.png"))) >= 3

@@ -14,6 +14,9 @@ from rlsyn.schema import Schema
 REFERENCES = ("real", "copy", "independent")
 """Beside each value stand those of real rows, of copies of the training rows, and of columns shuffled apart."""
 
+COPIES_FILE = "copies.csv"
+"""Which synthetic rows are copies, in the folder of an evaluation."""
+
 Details = dict[str, dict[str, dict[str, Any]]]
 
 
@@ -57,8 +60,28 @@ class Evaluation:
     seconds: float = 0.0
     remarks: tuple[str, ...] = ()
 
+    @property
+    def copied_rows(self) -> pd.DataFrame:
+        """The synthetic rows that are copies or near ones; none where that could not be judged.
+
+        `row` counts from 1 in the order of the synthetic table. Beside it stands a column for each share of copies, 1 where
+        that counts the row; missing where the table is so large that only some rows were compared with the training rows.
+        No value of any row is in it.
+        """
+        rows = self.details.get("copies", {}).get("synthetic", {}).get("rows", pd.DataFrame())
+        return rows.reset_index(drop=True).assign(row=rows.index + 1)[["row", *rows]]
+
+    def write_copies(self, output_dir: str | Path) -> None:
+        """Write the copied rows as `copies.csv`; where there is none, that of an earlier evaluation does not stay."""
+        path, rows = Path(output_dir) / COPIES_FILE, self.copied_rows
+        if len(rows):
+            write_whole(path, rows.to_csv(index=False))
+        else:
+            path.unlink(missing_ok=True)
+
     def write_scores(self, output_dir: str | Path) -> None:
-        """Write the scores as `metrics.csv` and `metrics.json`."""
+        """Write the scores as `metrics.csv` and `metrics.json`, and which rows are copies."""
+        self.write_copies(output_dir)
         folder = Path(output_dir)
         write_whole(folder / "metrics.csv", self.scores.to_csv(index=False))
         write_whole(folder / "metrics.json", str(self.scores.to_json(orient="records", indent=1)))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
 
-from rlsyn.evaluation.evaluation import Evaluation
+from rlsyn.evaluation.evaluation import COPIES_FILE, Evaluation
 from rlsyn.evaluation.features import count_people
 from rlsyn.evaluation.measure import Family
 
@@ -145,10 +145,20 @@ class Verdict:
 
 
 def evaluation_verdicts(evaluation: Evaluation, untold: Collection[str] = ()) -> list[Verdict]:
-    """The `verdicts` of an evaluation, which say how few people it is of."""
+    """The `verdicts` of an evaluation, which say how few people it is of, and where copied rows are named."""
     sides = {"training": evaluation.train, "test": evaluation.test}
     n_people, side = min((count_people(rows, evaluation.schema), side) for side, rows in sides.items())
-    return verdicts(evaluation.scores, untold, f"{n_people:,} {side} people")
+    found = verdicts(evaluation.scores, untold, f"{n_people:,} {side} people")
+    counts = evaluation.copied_rows.sum()
+    return [_with_file(verdict) if _counts_copies(verdict, counts) else verdict for verdict in found]
+
+
+def _counts_copies(verdict: Verdict, counts: pd.Series) -> bool:
+    return any(one.level in ("fair", "poor") and counts.get(one.metric, 0) > 0 for one in verdict.criteria)
+
+
+def _with_file(verdict: Verdict) -> Verdict:
+    return replace(verdict, wording=f"{verdict.wording} See {COPIES_FILE} for the rows that are copies or near ones.")
 
 
 def verdicts(
