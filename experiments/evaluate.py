@@ -17,6 +17,7 @@ import pandas as pd
 from rlsyn.arguments import Parser, check_n_jobs, check_seed
 from rlsyn.constraints import read_constraints
 from rlsyn.datasets import Dataset, read_table
+from rlsyn.files import file_stamp
 from rlsyn.runs import check_same_table, is_finished, load_dataset, make_folder, moved, read_config, versions
 from rlsyn.schema import Schema, infer_schema
 
@@ -27,7 +28,8 @@ def main(argv: list[str] | None = None) -> int:
     try:
         output_dir = _checked_output_dir(arguments)
         dataset = _run_dataset(arguments) if arguments.run else _given_dataset(arguments)
-        synthetic = _without(arguments.drop, read_table(arguments.synthetic or Path(arguments.run) / "synthetic.csv"))
+        records = Path(arguments.synthetic or Path(arguments.run) / "synthetic.csv")
+        synthetic = _without(arguments.drop, read_table(records))
         make_folder(output_dir)
         _check_free(output_dir)
         if arguments.fast:
@@ -50,6 +52,7 @@ def main(argv: list[str] | None = None) -> int:
             source=dataset.source,
             simulated=dataset.simulated,
             licence=dataset.licence,
+            file=file_stamp(records),
         )
         evaluation.write_scores(output_dir)
         report = write_report(evaluation, output_dir, command=shlex.join(sys.argv), versions=versions())

@@ -5,6 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from evaluation_tables import COLUMNS, SCHEMA, make_patients, shuffle
 
 from rlsyn.constraints import Constraint
@@ -436,6 +437,8 @@ def test_scores_are_written_as_csv_and_json(evaluation, tmp_path):
     table, records = pd.read_csv(tmp_path / "metrics.csv"), pd.read_json(tmp_path / "metrics.json")
     assert list(table.columns) == list(records.columns) == list(evaluation.scores.columns)
     assert evaluation.others == ["warm_start"]
+    judged = yaml.safe_load((tmp_path / "evaluation.yaml").read_text())
+    assert judged["synthetic"] == {"rows": len(evaluation.synthetic), "file": None, "sha256": None}
     np.testing.assert_allclose(table["value"], evaluation.scores["value"])
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
-from rlsyn.files import write_whole
+from rlsyn.files import FileStamp, plain, write_whole
 from rlsyn.schema import Schema
 
 REFERENCES = ("real", "copy", "independent")
@@ -43,6 +44,7 @@ class Evaluation:
         fast: Whether metrics were left out or thinned for speed.
         seconds: How long it took.
         remarks: What a reader must know of the tables before any score.
+        file: The file that the synthetic rows are; `None` for a table in memory.
     """
 
     scores: pd.DataFrame
@@ -59,6 +61,7 @@ class Evaluation:
     fast: bool = False
     seconds: float = 0.0
     remarks: tuple[str, ...] = ()
+    file: FileStamp | None = None
 
     @property
     def copied_rows(self) -> pd.DataFrame:
@@ -80,11 +83,25 @@ class Evaluation:
             path.unlink(missing_ok=True)
 
     def write_scores(self, output_dir: str | Path) -> None:
-        """Write the scores as `metrics.csv` and `metrics.json`, and which rows are copies."""
+        """Write the scores as `metrics.csv` and `metrics.json`, what was judged as `evaluation.yaml`, and the copied rows."""
         self.write_copies(output_dir)
         folder = Path(output_dir)
         write_whole(folder / "metrics.csv", self.scores.to_csv(index=False))
         write_whole(folder / "metrics.json", str(self.scores.to_json(orient="records", indent=1)))
+        write_whole(
+            folder / "evaluation.yaml", yaml.safe_dump(plain(self._judged()), sort_keys=False, allow_unicode=True)
+        )
+
+    def _judged(self) -> dict[str, Any]:
+        file = self.file or FileStamp("", "")
+        return {
+            "title": self.title,
+            "synthetic": {"rows": len(self.synthetic), "file": file.name or None, "sha256": file.sha256 or None},
+            "train": {"rows": len(self.train)},
+            "test": {"rows": len(self.test)},
+            "seed": self.seed,
+            "fast": self.fast,
+        }
 
     @property
     def others(self) -> list[str]:

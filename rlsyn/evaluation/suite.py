@@ -27,6 +27,7 @@ from rlsyn.evaluation.features import (
 )
 from rlsyn.evaluation.measure import Measure, Measurement, Tables
 from rlsyn.evaluation.score_rows import Key, attempt, cost_rows, measure_rows, scores_table, utility_rows
+from rlsyn.files import FileStamp
 from rlsyn.names import listed
 from rlsyn.schema import Column, Schema
 from rlsyn.values.identifiers import check_nobody_in_both
@@ -57,6 +58,7 @@ def evaluate(
     source: str = "",
     simulated: bool = False,
     licence: str = "",
+    file: FileStamp | None = None,
 ) -> Evaluation:
     """Judge synthetic rows by fidelity, utility, privacy and the schema's constraints.
 
@@ -89,6 +91,7 @@ def evaluate(
         source: Where it comes from, for the report.
         simulated: Whether its rows are simulated, for the report.
         licence: Terms that bind whoever uses its rows or what is derived from them, for the report.
+        file: The file that the synthetic rows are, as `file_stamp` of `rlsyn.files` gives it, to bind the report to it.
 
     Raises:
         ValueError: Unknown references or none, a table without rows or without a column of the schema, text or infinity
@@ -123,7 +126,7 @@ def evaluate(
     seconds = time.perf_counter() - start
     return Evaluation(
         *(scores, details, train, test, synthetic, schema, title, source, simulated, licence, seed, fast, seconds),
-        remarks,
+        *(remarks, file),
     )
 
 
