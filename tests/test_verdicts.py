@@ -136,19 +136,25 @@ def test_utility_is_judged_by_the_interval_of_the_loss(change, level):
     assert verdict.level == level
     is_good = change["value"] <= 0.03
     assert ("are too few to exclude one" in verdict.wording) == (level == "fair" and is_good)
-    assert ("Beyond the limit: S2R AUC loss." in verdict.wording) == (level == "fair" and not is_good)
+    assert ("Beyond the limit, perhaps by chance: S2R AUC loss." in verdict.wording) == (
+        level == "fair" and not is_good
+    )
 
 
-UNSURE, BEYOND = {"value": 0.48, "low": 0.35, "high": 0.61}, {"value": 0.57, "low": 0.45, "high": 0.69}
+UNSURE, BEYOND = {"value": 0.48, "low": 0.35, "high": 0.61}, {"value": 0.57, "low": 0.56, "high": 0.58}
+PERHAPS = {"value": 0.57, "low": 0.45, "high": 0.69}
 
 
 def test_a_fair_family_tells_values_beyond_the_limit_from_doubt():
-    table = scores(**{"membership AUC": UNSURE, "DOMIAS AUC": BEYOND})
-    wording = by_family(table)["privacy"].wording
+    change = {"membership AUC": UNSURE, "DOMIAS AUC": BEYOND, "membership AUC per person": PERHAPS}
+    wording = by_family(scores(**change))["privacy"].wording
     assert wording.startswith("Look closer:")
     assert wording.endswith(
-        "Beyond the limit: DOMIAS AUC. Within the limit, but too few people to be sure: membership AUC."
+        "Beyond the limit: DOMIAS AUC. Beyond the limit, perhaps by chance: membership AUC per person. "
+        "Within the limit, but too few people to be sure: membership AUC."
     )
+    wording = by_family(scores(**change | {"DOMIAS AUC": PERHAPS}))["privacy"].wording
+    assert wording.startswith("Look closer, though values beyond the limit may be chance among the people of these")
     swapped = {"value": 0.3, "low": 0.22, "high": 0.38}
     wording = by_family(scores(**{"membership AUC": swapped, "DOMIAS AUC": UNSURE}))["privacy"].wording
     assert "Finds the test people instead: membership AUC. Within the limit" in wording

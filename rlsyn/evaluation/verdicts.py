@@ -14,8 +14,9 @@ from rlsyn.evaluation.features import count_people
 from rlsyn.evaluation.measure import Family
 
 Level = Literal["good", "fair", "poor", "unknown"]
-Cause = Literal["", "beyond", "others", "few"]
-"""Why a criterion is fair: its value is not good; the attack finds the test people; or too few people are there to be sure."""
+Cause = Literal["", "beyond", "others", "chance", "few"]
+"""Why a criterion is fair: it is not good for sure; the attack finds the test people; its value is not good, but may be so by
+chance; or its value is good, but too few people are there to be sure."""
 
 ORDER: tuple[Level, ...] = ("good", "fair", "poor")
 
@@ -117,9 +118,13 @@ UNSURE: dict[Family, str] = {
 }
 """A fair family whose every value is good; that of constraints is counted and leaves no doubt."""
 
+PERHAPS = "Look closer, though values beyond the limit may be chance among {people}."
+"""The same where some values are not good."""
+
 CULPRITS: dict[Cause, str] = {
     "beyond": "Beyond the limit: {metrics}.",
     "others": "Finds the test people instead: {metrics}.",
+    "chance": "Beyond the limit, perhaps by chance: {metrics}.",
     "few": "Within the limit, but too few people to be sure: {metrics}.",
 }
 
@@ -213,9 +218,12 @@ def _verdict(family: Family, criteria: dict[Threshold, Criterion], people: str) 
 
 def _fair_words(family: Family, culprits: list[Criterion], people: str) -> list[str]:
     by_cause = {cause: [one for one in culprits if one.cause == cause] for cause in CULPRITS}
-    is_unsure = len(by_cause["few"]) == len(culprits)
-    opening = UNSURE[family].format(people=people) if is_unsure else WORDING[family]["fair"]
-    return [opening, *(CULPRITS[cause].format(metrics=_metrics(found)) for cause, found in by_cause.items() if found)]
+    is_certain = by_cause["beyond"] or by_cause["others"]
+    opening = WORDING[family]["fair"] if is_certain else PERHAPS if by_cause["chance"] else UNSURE[family]
+    return [
+        opening.format(people=people),
+        *(CULPRITS[cause].format(metrics=_metrics(found)) for cause, found in by_cause.items() if found),
+    ]
 
 
 def _metrics(criteria: list[Criterion]) -> str:
@@ -244,12 +252,13 @@ def _judge(threshold: Threshold, row: pd.Series, is_untold: bool = False) -> Cri
     if has_interval and threshold.chance is not None and _finds_others(threshold, threshold.chance, figure, high):
         return Criterion(metric, "fair", text + _OTHERS_FOUND, "others")
     by_value: Level = "good" if figure <= threshold.good else "fair" if figure <= threshold.fair else "poor"
-    is_sure = low > threshold.good if by_value == "poor" else threshold.is_fact or high <= threshold.fair
     # Attacks and models on so few people that they have no interval tell nothing for sure: a label that one test person has.
-    is_sure &= threshold.is_fact or threshold.family not in ("privacy", "utility") or has_interval
+    can_be_sure = threshold.is_fact or threshold.family not in ("privacy", "utility") or has_interval
+    is_beyond = can_be_sure and low > threshold.good
+    is_sure = is_beyond if by_value == "poor" else can_be_sure and (threshold.is_fact or high <= threshold.fair)
     level: Level = by_value if is_sure or by_value == "fair" else "fair"
     doubt = ": may be chance among so few people" if threshold.is_fact else ": too few people to tell"
-    cause: Cause = "" if level != "fair" else "few" if by_value == "good" else "beyond"
+    cause: Cause = "" if level != "fair" else "few" if by_value == "good" else "beyond" if is_beyond else "chance"
     return Criterion(metric, level, text + ("" if level == by_value else doubt), cause)
 
 
