@@ -17,6 +17,7 @@ import pandas as pd
 from rlsyn.arguments import Parser, check_n_jobs, check_seed
 from rlsyn.constraints import read_constraints
 from rlsyn.datasets import Dataset, read_table
+from rlsyn.files import file_stamp
 from rlsyn.runs import check_same_table, is_finished, load_dataset, make_folder, moved, read_config, versions
 from rlsyn.schema import Schema, infer_schema
 
@@ -27,8 +28,9 @@ def main(argv: list[str] | None = None) -> int:
     try:
         output_dir = _checked_output_dir(arguments)
         dataset = _run_dataset(arguments) if arguments.run else _given_dataset(arguments)
+        records = Path(arguments.synthetic or Path(arguments.run) / "synthetic.csv")
         # With the columns of --drop: whoever gives the rows away must be told that they hold them.
-        synthetic = read_table(arguments.synthetic or Path(arguments.run) / "synthetic.csv")
+        synthetic = read_table(records)
         make_folder(output_dir)
         _check_free(output_dir)
         if arguments.fast:
@@ -51,6 +53,7 @@ def main(argv: list[str] | None = None) -> int:
             source=dataset.source,
             simulated=dataset.simulated,
             licence=dataset.licence,
+            file=file_stamp(records),
         )
         evaluation.write_scores(output_dir)
         report = write_report(evaluation, output_dir, command=shlex.join(sys.argv), versions=versions())
@@ -76,7 +79,8 @@ def _checked_output_dir(arguments: argparse.Namespace) -> Path:
 
 
 def _check_free(output_dir: Path) -> None:
-    for name, is_wrong, what in (("report.html", Path.is_dir, "folder"), ("figures", Path.is_file, "file")):
+    folders = [(name, Path.is_dir, "folder") for name in ("report.html", "copies.csv")]
+    for name, is_wrong, what in (*folders, ("figures", Path.is_file, "file")):
         if is_wrong(output_dir / name):
             raise ValueError(f"{output_dir / name} is a {what} and in the way. Choose another folder with -o.")
 

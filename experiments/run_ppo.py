@@ -23,7 +23,7 @@ from rlsyn.algorithms.table import ALGORITHMS, algorithm
 from rlsyn.arguments import Parser
 from rlsyn.datasets import DATASETS, Dataset
 from rlsyn.datasets.reader_options import add_options, add_protocol
-from rlsyn.files import write_whole
+from rlsyn.files import FileStamp, file_stamp, write_whole
 from rlsyn.names import unknown_name
 from rlsyn.runs import (
     MOVABLE,
@@ -131,7 +131,9 @@ def _run(
         print(f"Trained in {time.perf_counter() - start:.0f} s.{_choice(model)}", flush=True)
         costs = {} if resume else _costs_of_fit(time.perf_counter() - start, checkpoint_steps(run_dir))
         synthetic, costs = _sample(model, options["n_samples"] or len(dataset.train), costs)
-        evaluation = _evaluate(model, dataset, synthetic, costs, fast=not options["report"], progress=progress)
+        records = synthetic.to_csv(index=False)
+        file = file_stamp("synthetic.csv", records.encode())
+        evaluation = _evaluate(model, dataset, synthetic, costs, file, fast=not options["report"], progress=progress)
         if options["report"]:
             _write_report(evaluation, run_dir)
     except KeyboardInterrupt:
@@ -146,7 +148,7 @@ def _run(
     evaluation.write_scores(run_dir)
     asked = {name: options[name] for name in ("env", "algo")} | options["parameters"]
     write_outcome(run_dir / "outcome", asked, evaluation.scores, checkpoint_steps(run_dir))
-    write_whole(run_dir / "synthetic.csv", synthetic.to_csv(index=False))
+    write_whole(run_dir / file.name, records)
     _print_scores(evaluation)
     print(f"{len(synthetic):,} synthetic records: {run_dir / 'synthetic.csv'}")
     if options["report"]:
@@ -186,7 +188,14 @@ def _sample(model: RLSyn, n_samples: int, costs: dict[str, float]) -> tuple[pd.D
 
 
 def _evaluate(
-    model: RLSyn, dataset: Dataset, synthetic: pd.DataFrame, costs: dict[str, float], *, fast: bool, progress: bool
+    model: RLSyn,
+    dataset: Dataset,
+    synthetic: pd.DataFrame,
+    costs: dict[str, float],
+    file: FileStamp,
+    *,
+    fast: bool,
+    progress: bool,
 ) -> Evaluation:
     """Scores of the trained policy; beside them those of the warm start and, where one was selected, of the last."""
     from rlsyn.comparison import records_of_others
@@ -210,6 +219,7 @@ def _evaluate(
         source=dataset.source,
         simulated=dataset.simulated,
         licence=dataset.licence,
+        file=file,
     )
 
 
@@ -325,6 +335,7 @@ def _resumed(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _run_dir(arguments: argparse.Namespace, options: dict[str, Any], dataset: Dataset, encoding: Encoding) -> Path:
     if arguments.resume:
+        from rlsyn.evaluation.evaluation import COPIES_FILE
         from rlsyn.training_folder import checkpoint_of, config_text  # after torch
 
         run_dir = Path(arguments.resume)
@@ -333,7 +344,8 @@ def _run_dir(arguments: argparse.Namespace, options: dict[str, Any], dataset: Da
         check_checkpoint(run_dir)
         checkpoint_of(run_dir, config_text(METHOD, options["parameters"]), encoding, resume=True)
         # A run that goes on is not finished.
-        (run_dir / "synthetic.csv").unlink(missing_ok=True)
+        for name in ("synthetic.csv", COPIES_FILE):  # that names rows of other records
+            (run_dir / name).unlink(missing_ok=True)
         write_config(run_dir, dataset, METHOD, options, before)
     else:
         run_dir = (

@@ -73,7 +73,7 @@ def _check_free(output: Path, run_dir: Path, config: dict[str, Any]) -> None:
     place = output.resolve()
     tables = [Path(config[name]).resolve() for name in ("csv", "test_csv") if config.get(name)]
     is_of_release = bool(config.get("data_dir")) and place.is_relative_to(Path(config["data_dir"]).resolve())
-    is_of_run = place.parent == run_dir.resolve() and place.name in ("metrics.csv", "progress.csv")
+    is_of_run = place.parent == run_dir.resolve() and place.name in ("metrics.csv", "copies.csv", "progress.csv")
     if place.exists() and (place in tables or is_of_release or is_of_run):
         whose = "belongs to the run" if is_of_run else "belongs to the data that the run learned"
         raise ValueError(f"{output} {whose} and would be replaced. Choose another with -o.")

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import platform
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -17,8 +18,21 @@ def write_whole(path: Path, text: str) -> None:
     """Write a text file so that no half-written one is ever seen under its name."""
     # Processes that share a folder may write the same file at once.
     part = path.with_name(f"{path.name}.{platform.node()}.{os.getpid()}.part")
-    part.write_text(text, encoding="utf-8")
+    part.write_bytes(text.encode("utf-8"))  # the very bytes, on every system
     os.replace(part, path)
+
+
+class FileStamp(NamedTuple):
+    """Which file it was: its name, and the SHA-256 of its bytes, as `sha256sum` prints it."""
+
+    name: str
+    sha256: str
+
+
+def file_stamp(path: str | Path, content: bytes | None = None) -> FileStamp:
+    """The stamp of a file, or of one that is going to hold the content."""
+    path = Path(path)
+    return FileStamp(path.name, hashlib.sha256(path.read_bytes() if content is None else content).hexdigest())
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -173,7 +174,8 @@ def load_dataset(options: Mapping[str, Any], progress_bar: bool = False) -> Data
     test = read_table(options["test_csv"], options["drop"]) if options["test_csv"] else None
     constraints = read_constraints(options["constraints"]) if options.get("constraints") else ()
     source = f"Your table {options['csv']}."
-    return from_table(table, options["label"], options["group"], test, source, constraints=constraints, **split)
+    dataset = from_table(table, options["label"], options["group"], test, source, constraints=constraints, **split)
+    return replace(dataset, file=Path(options["csv"]).name)
 
 
 def moved(config: Mapping[str, Any], places: Mapping[str, Any]) -> dict[str, Any]:

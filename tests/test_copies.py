@@ -9,6 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from rlsyn.evaluation.features import FeatureEncoder, NotComputableError
 from rlsyn.evaluation.measure import Tables
+from rlsyn.evaluation.privacy import copies
 from rlsyn.evaluation.privacy.copies import (
     COPIES,
     _near_estimate,
@@ -50,6 +51,22 @@ def test_a_planted_copy_is_counted(train, synthetic):
     assert exact_copies(train, almost, SCHEMA) == 0
     filled = train.iloc[[7]].assign(empty=0.0)
     assert exact_copies(train, filled, SCHEMA) == 0
+
+
+@pytest.mark.parametrize("most", [30_000, 90], ids=["all rows", "rows drawn"])
+def test_copied_rows_are_those_that_the_shares_count(train, test, synthetic, monkeypatch, most):
+    monkeypatch.setattr(copies, "MAX_ROWS", most)
+    places = [3, 40, 449]
+    planted = synthetic.set_index(np.arange(len(synthetic)) + 1_000)
+    planted.iloc[places] = train.iloc[places][planted.columns]
+    found = compute_copies(Tables(train, test, planted, SCHEMA))
+    rows = found.details["rows"]
+    assert list(rows.index[rows["exact copies"] == 1]) == places
+    n_compared = min(most, len(planted))
+    for metric, n_rows in zip(rows, (len(planted), len(planted), n_compared, n_compared), strict=True):
+        assert rows[metric].sum() / n_rows == pytest.approx(found.estimates[metric].value)
+    assert rows.any(axis=1).all() and rows[NEAR].isna().any() == (most < len(planted))
+    assert rows.loc[rows["exact copies"] == 1, NEAR].dropna().eq(1).all()
 
 
 def test_a_copy_is_a_copy_in_every_dtype(train, tmp_path):

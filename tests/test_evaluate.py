@@ -1,5 +1,6 @@
 """evaluate.py, as a person calls it: three tables of any generator, or a run."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -52,7 +53,13 @@ def test_three_tables_of_any_generator_leave_scores_figures_and_a_report(files, 
         pd.read_csv(files[name]).assign(visit="x").to_csv(files[name], index=False)
     result = call(*three(files), *LABEL, "--drop", "visit", "-o", output, "--fast")
     assert result.returncode == 0, result.stderr
-    assert {"metrics.csv", "metrics.json", "figures", "report.html"} == {path.name for path in output.iterdir()}
+    left = {"metrics.csv", "metrics.json", "evaluation.yaml", "copies.csv", "figures", "report.html"}
+    assert left == {path.name for path in output.iterdir()}
+    digest = hashlib.sha256(files["synthetic"].read_bytes()).hexdigest()
+    judged = yaml.safe_load((output / "evaluation.yaml").read_text())
+    n_rows = len(pd.read_csv(files["synthetic"]))
+    assert judged["synthetic"] == {"rows": n_rows, "file": "synthetic.csv", "sha256": digest}
+    assert digest in (output / "report.html").read_text()
     metrics = pd.read_csv(output / "metrics.csv", index_col="metric")
     assert metrics.loc["S2R AUC", "value"] > 0.7
     assert len(list((output / "figures").glob("*.png"))) >= 3
@@ -107,6 +114,7 @@ def test_a_run_finds_its_tables_where_they_lie_now(script, files, tmp_path):
         script._run_dataset(script._parser().parse_args(command))
     command += ["--test-csv", str(places["test"]), "--constraints", str(rules.rename(tmp_path / "away" / "rules.yaml"))]
     found = script._run_dataset(script._parser().parse_args(command))
+    assert found.title == "train.csv"
     assert found.schema.constraints == begun.schema.constraints != ()
     pd.testing.assert_frame_equal(found.test, begun.test)
 

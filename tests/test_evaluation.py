@@ -5,10 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from evaluation_tables import COLUMNS, SCHEMA, make_patients, shuffle
 
 from rlsyn.constraints import Constraint
-from rlsyn.evaluation import check_held_out, evaluate
+from rlsyn.evaluation import check_held_out, evaluate, print_scores
 from rlsyn.evaluation.features import category_positions
 from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.privacy.membership import compute_membership
@@ -457,7 +458,31 @@ def test_scores_are_written_as_csv_and_json(evaluation, tmp_path):
     table, records = pd.read_csv(tmp_path / "metrics.csv"), pd.read_json(tmp_path / "metrics.json")
     assert list(table.columns) == list(records.columns) == list(evaluation.scores.columns)
     assert evaluation.others == ["warm_start"]
+    judged = yaml.safe_load((tmp_path / "evaluation.yaml").read_text())
+    assert judged["synthetic"] == {"rows": len(evaluation.synthetic), "file": None, "sha256": None}
     np.testing.assert_allclose(table["value"], evaluation.scores["value"])
+
+
+def test_copied_rows_are_named_by_their_place_in_the_synthetic_table(train, test, synthetic, tmp_path, capsys):
+    planted = synthetic.copy()
+    planted.iloc[[0, 7]] = train.iloc[[3, 4]][planted.columns]
+    evaluation = evaluate(train, test, planted, SCHEMA, fast=True)
+    evaluation.write_scores(tmp_path)
+    rows = pd.read_csv(tmp_path / "copies.csv")
+    assert list(rows) == ["row", "exact copies", "copies of unique rows", "near copies", "near copies of one person"]
+    assert list(rows.loc[rows["exact copies"] == 1, "row"]) == [1, 8]
+    print_scores(evaluation)
+    assert "See copies.csv for the rows" in capsys.readouterr().out.replace("\n", " ")
+
+
+def test_rows_named_by_an_earlier_evaluation_do_not_stay(train, test, tmp_path, capsys):
+    (tmp_path / "copies.csv").write_text("row,exact copies\n1,1\n")
+    far = test.drop(columns="person").assign(pressure=900.0)
+    evaluation = evaluate(train, test, far, SCHEMA, fast=True)
+    evaluation.write_scores(tmp_path)
+    assert not (tmp_path / "copies.csv").exists()
+    print_scores(evaluation)
+    assert "copies.csv" not in capsys.readouterr().out
 
 
 def test_numbers_are_shown_as_people_read_them():

@@ -1,4 +1,5 @@
 import dataclasses
+import hashlib
 import re
 from html.parser import HTMLParser
 
@@ -20,6 +21,7 @@ from rlsyn.evaluation.report.gallery import make_pictures
 from rlsyn.evaluation.report.report import _worst_pairs
 from rlsyn.evaluation.suite import evaluate
 from rlsyn.evaluation.verdicts import verdicts
+from rlsyn.files import file_stamp
 from rlsyn.schema import Column, Schema
 
 pytestmark = pytest.mark.filterwarnings("error")
@@ -135,6 +137,14 @@ def full(tmp_path_factory, train, test, synthetic):
 @pytest.fixture(scope="module")
 def page(full):
     return Page(full[1])
+
+
+def test_a_report_names_the_file_that_it_judged(tmp_path, train, test, synthetic):
+    evaluation = make_evaluation(train, test, synthetic, file=file_stamp("S <1>.csv", b"age\n40\n"))
+    html = write_report(evaluation, tmp_path / "file").read_text(encoding="utf-8")
+    assert "file S &lt;1&gt;.csv, SHA-256" in html and hashlib.sha256(b"age\n40\n").hexdigest() in html
+    in_memory = write_report(dataclasses.replace(evaluation, file=None), tmp_path / "memory")
+    assert "SHA-256" not in in_memory.read_text(encoding="utf-8")
 
 
 def text_of(html):

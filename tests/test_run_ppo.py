@@ -3,6 +3,7 @@
 A process of its own takes seconds to import: only what a process alone can show (its terminal, its signals) has one.
 """
 
+import hashlib
 import os
 import re
 import signal
@@ -222,6 +223,7 @@ def test_bundled_table_leaves_a_complete_run(train, tmp_path, capsys):
         "progress.csv",
         "metrics.csv",
         "metrics.json",
+        "evaluation.yaml",
         "synthetic.csv",
         "checkpoints",
         "outcome",
@@ -253,6 +255,8 @@ def test_bundled_table_leaves_a_complete_run(train, tmp_path, capsys):
     schema, synthetic = Schema.read(run_dir / "schema.yaml"), pd.read_csv(run_dir / "synthetic.csv")
     assert list(synthetic.columns) == schema.names and len(synthetic) == config["n_train"]
     schema.validate(synthetic)
+    judged = yaml.safe_load((run_dir / "evaluation.yaml").read_text())["synthetic"]
+    assert judged["sha256"] == hashlib.sha256((run_dir / judged["file"]).read_bytes()).hexdigest()
     metrics = pd.read_csv(run_dir / "metrics.csv")
     assert {"family", "metric", "value", "goal", "real", "copy", "independent", "warm_start"} <= set(metrics.columns)
     assert metrics.set_index("metric").loc[["fit (s)", "peak memory (MB)", "environment steps/s"], "value"].gt(0).all()

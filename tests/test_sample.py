@@ -76,7 +76,7 @@ def test_wrong_input_is_refused_in_one_line(call_script, saved, tmp_path, capfd,
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("name", ["patients.csv", "held_out.csv", "release/a.csv", "run/metrics.csv"])
+@pytest.mark.parametrize("name", ["patients.csv", "held_out.csv", "release/a.csv", "run/metrics.csv", "run/copies.csv"])
 def test_neither_the_tables_nor_the_scores_of_a_run_are_replaced(call_script, saved, tmp_path, capfd, name):
     run_dir, place = tmp_path / "run", tmp_path / name
     shutil.copytree(saved, run_dir)

@@ -5,11 +5,13 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from evaluation_tables import SCHEMA
 
+from rlsyn.evaluation.evaluation import Evaluation
 from rlsyn.evaluation.fidelity.marginals import measure_marginals
 from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.privacy.copies import compute_copies, compute_real_copies
-from rlsyn.evaluation.verdicts import ORDER, THRESHOLDS, verdicts
+from rlsyn.evaluation.verdicts import ORDER, THRESHOLDS, evaluation_verdicts, verdicts
 from rlsyn.schema import infer_schema
 
 
@@ -132,7 +134,50 @@ def test_copies_are_told_by_their_number():
 def test_utility_is_judged_by_the_interval_of_the_loss(change, level):
     verdict = by_family(scores(**{"S2R AUC loss": change}))["utility"]
     assert verdict.level == level
-    assert ("too few people were there to tell" in verdict.wording) == (level == "fair")
+    is_good = change["value"] <= 0.03
+    assert ("are too few to exclude one" in verdict.wording) == (level == "fair" and is_good)
+    assert ("Beyond the limit, perhaps by chance: S2R AUC loss." in verdict.wording) == (
+        level == "fair" and not is_good
+    )
+
+
+UNSURE, BEYOND = {"value": 0.48, "low": 0.35, "high": 0.61}, {"value": 0.57, "low": 0.56, "high": 0.58}
+PERHAPS = {"value": 0.57, "low": 0.45, "high": 0.69}
+
+
+def test_a_fair_family_tells_values_beyond_the_limit_from_doubt():
+    change = {"membership AUC": UNSURE, "DOMIAS AUC": BEYOND, "membership AUC per person": PERHAPS}
+    wording = by_family(scores(**change))["privacy"].wording
+    assert wording.startswith("Look closer:")
+    assert wording.endswith(
+        "Beyond the limit: DOMIAS AUC. Beyond the limit, perhaps by chance: membership AUC per person. "
+        "Within the limit, but too few people to be sure: membership AUC."
+    )
+    wording = by_family(scores(**change | {"DOMIAS AUC": PERHAPS}))["privacy"].wording
+    assert wording.startswith("Look closer, though values beyond the limit may be chance among the people of these")
+    swapped = {"value": 0.3, "low": 0.22, "high": 0.38}
+    wording = by_family(scores(**{"membership AUC": swapped, "DOMIAS AUC": UNSURE}))["privacy"].wording
+    assert "Finds the test people instead: membership AUC. Within the limit" in wording
+
+
+def test_where_only_doubt_keeps_a_family_from_good_it_says_that_nothing_was_seen():
+    table = scores(**{"membership AUC": UNSURE, "DOMIAS AUC": UNSURE})
+    wording = verdicts(table, people="26 test people")[0].wording
+    assert wording == (
+        "No leak seen, but 26 test people are too few to exclude one. "
+        "Within the limit, but too few people to be sure: membership AUC, DOMIAS AUC."
+    )
+    assert "No leak seen, but the people of these tables are too few" in by_family(table)["privacy"].wording
+    distances = by_family(scores(**{"KS mean": {"value": 0.03, "low": 0.0, "high": 0.09}}))["fidelity"].wording
+    assert distances.startswith("No difference beyond the limit seen")
+
+
+def test_an_evaluation_says_how_few_people_it_is_of(train, test, synthetic):
+    table = scores(**{"membership AUC": UNSURE}).assign(family="privacy")
+    evaluation = Evaluation(table, {}, train, test, synthetic, SCHEMA)
+    assert f"{test['person'].nunique()} test people are too few" in evaluation_verdicts(evaluation)[0].wording
+    swapped = replace(evaluation, train=test, test=train)
+    assert f"{test['person'].nunique()} training people are too few" in evaluation_verdicts(swapped)[0].wording
 
 
 def test_what_could_not_be_judged_is_named():

@@ -47,6 +47,7 @@ class Dataset:
         source: Where the rows come from, in a sentence for people.
         simulated: Whether the rows are simulated rather than real; every place that shows the data set says so.
         licence: Terms that bind whoever uses the rows or what is derived from them, in sentences; empty for none.
+        file: Name of the file of a table of one's own.
     """
 
     name: str
@@ -56,8 +57,10 @@ class Dataset:
     source: str
     simulated: bool = False
     licence: str = ""
+    file: str = ""
 
     @property
     def title(self) -> str:
-        """The name, with SIMULATED in front where the rows are."""
-        return f"SIMULATED {self.name}" if self.simulated else self.name
+        """The name, or that of the file, with SIMULATED in front where the rows are."""
+        name = self.file or self.name
+        return f"SIMULATED {name}" if self.simulated else name

@@ -10,7 +10,7 @@ from rich.text import Text
 
 from rlsyn.evaluation.evaluation import REFERENCES, Evaluation
 from rlsyn.evaluation.score_texts import interval, number
-from rlsyn.evaluation.verdicts import Level, verdicts
+from rlsyn.evaluation.verdicts import Level, evaluation_verdicts
 
 WIDTH = 150
 SYMBOLS: dict[Level, tuple[str, str]] = {
@@ -28,7 +28,7 @@ def print_scores(evaluation: Evaluation) -> None:
     console.print(_scores_table(evaluation))
     for remark in evaluation.remarks:
         console.print(Text(f"Note: {remark}"))
-    for verdict in verdicts(evaluation.scores):
+    for verdict in evaluation_verdicts(evaluation):
         symbol, colour = SYMBOLS[verdict.level]
         heading = f"{symbol} {verdict.family.capitalize()}: {verdict.level.upper()}."
         console.print(Text.assemble((heading, colour), " ", verdict.wording))

@@ -7,12 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import yaml
 
-from rlsyn.files import write_whole
+from rlsyn.files import FileStamp, plain, write_whole
 from rlsyn.schema import Schema
 
 REFERENCES = ("real", "copy", "independent")
 """Beside each value stand those of real rows, of copies of the training rows, and of columns shuffled apart."""
+
+COPIES_FILE = "copies.csv"
+"""Which synthetic rows are copies, in the folder of an evaluation."""
 
 Details = dict[str, dict[str, dict[str, Any]]]
 
@@ -40,6 +44,7 @@ class Evaluation:
         fast: Whether metrics were left out or thinned for speed.
         seconds: How long it took.
         remarks: What a reader must know of the tables before any score.
+        file: The file that the synthetic rows are; `None` for a table in memory.
     """
 
     scores: pd.DataFrame
@@ -56,12 +61,47 @@ class Evaluation:
     fast: bool = False
     seconds: float = 0.0
     remarks: tuple[str, ...] = ()
+    file: FileStamp | None = None
+
+    @property
+    def copied_rows(self) -> pd.DataFrame:
+        """The synthetic rows that are copies or near ones; none where that could not be judged.
+
+        `row` counts from 1 in the order of the synthetic table. Beside it stands a column for each share of copies, 1 where
+        that counts the row; missing where the table is so large that only some rows were compared with the training rows.
+        No value of any row is in it.
+        """
+        rows = self.details.get("copies", {}).get("synthetic", {}).get("rows", pd.DataFrame())
+        return rows.reset_index(drop=True).assign(row=rows.index + 1)[["row", *rows]]
+
+    def write_copies(self, output_dir: str | Path) -> None:
+        """Write the copied rows as `copies.csv`; where there is none, that of an earlier evaluation does not stay."""
+        path, rows = Path(output_dir) / COPIES_FILE, self.copied_rows
+        if len(rows):
+            write_whole(path, rows.to_csv(index=False))
+        else:
+            path.unlink(missing_ok=True)
 
     def write_scores(self, output_dir: str | Path) -> None:
-        """Write the scores as `metrics.csv` and `metrics.json`."""
+        """Write the scores as `metrics.csv` and `metrics.json`, what was judged as `evaluation.yaml`, and the copied rows."""
+        self.write_copies(output_dir)
         folder = Path(output_dir)
         write_whole(folder / "metrics.csv", self.scores.to_csv(index=False))
         write_whole(folder / "metrics.json", str(self.scores.to_json(orient="records", indent=1)))
+        write_whole(
+            folder / "evaluation.yaml", yaml.safe_dump(plain(self._judged()), sort_keys=False, allow_unicode=True)
+        )
+
+    def _judged(self) -> dict[str, Any]:
+        file = self.file or FileStamp("", "")
+        return {
+            "title": self.title,
+            "synthetic": {"rows": len(self.synthetic), "file": file.name or None, "sha256": file.sha256 or None},
+            "train": {"rows": len(self.train)},
+            "test": {"rows": len(self.test)},
+            "seed": self.seed,
+            "fast": self.fast,
+        }
 
     @property
     def others(self) -> list[str]:

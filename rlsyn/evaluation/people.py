@@ -40,8 +40,13 @@ def require_rows(**tables: pd.DataFrame) -> None:
 
 def at_most(table: pd.DataFrame, schema: Schema, max_rows: int, seed: int) -> pd.DataFrame:
     """The table, or the rows of people drawn from it where it has more than `max_rows` rows."""
-    rows = draw_people(row_groups(table, schema), max_rows, np.random.default_rng(seed))
+    rows = rows_at_most(table, schema, max_rows, seed)
     return table if len(rows) == len(table) else table.iloc[rows]
+
+
+def rows_at_most(table: pd.DataFrame, schema: Schema, max_rows: int, seed: int) -> np.ndarray:
+    """The numbers of the rows that `at_most` takes."""
+    return draw_people(row_groups(table, schema), max_rows, np.random.default_rng(seed))
 
 
 def drawn_note(max_rows: int, **tables: pd.DataFrame) -> str:

@@ -20,6 +20,7 @@ from rlsyn.evaluation.features import NotComputableError, column_numbers, row_gr
 from rlsyn.evaluation.measure import Measure, Measurement, Tables
 from rlsyn.evaluation.remarks import remarks_on_kinds_of_people, remarks_on_tables
 from rlsyn.evaluation.score_rows import Key, attempt, cost_rows, measure_rows, scores_table, utility_rows
+from rlsyn.files import FileStamp
 from rlsyn.names import listed
 from rlsyn.schema import Column, Schema
 from rlsyn.values.identifiers import check_nobody_in_both
@@ -47,6 +48,7 @@ def evaluate(
     source: str = "",
     simulated: bool = False,
     licence: str = "",
+    file: FileStamp | None = None,
 ) -> Evaluation:
     """Judge synthetic rows by fidelity, utility, privacy and the schema's constraints.
 
@@ -79,6 +81,7 @@ def evaluate(
         source: Where it comes from, for the report.
         simulated: Whether its rows are simulated, for the report.
         licence: Terms that bind whoever uses its rows or what is derived from them, for the report.
+        file: The file that the synthetic rows are, as `file_stamp` of `rlsyn.files` gives it, to bind the report to it.
 
     Raises:
         ValueError: Unknown references or none, a table without rows or without a column of the schema, text or infinity
@@ -114,7 +117,7 @@ def evaluate(
     seconds = time.perf_counter() - start
     return Evaluation(
         *(scores, details, train, test, synthetic, schema, title, source, simulated, licence, seed, fast, seconds),
-        remarks,
+        *(remarks, file),
     )
 
 

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
 
+from rlsyn.evaluation.evaluation import COPIES_FILE, Evaluation
+from rlsyn.evaluation.features import count_people
 from rlsyn.evaluation.measure import Family
 
 Level = Literal["good", "fair", "poor", "unknown"]
+Cause = Literal["", "beyond", "others", "chance", "few"]
+"""Why a criterion is fair: it is not good for sure; the attack finds the test people; its value is not good, but may be so by
+chance; or its value is good, but too few people are there to be sure."""
 
 ORDER: tuple[Level, ...] = ("good", "fair", "poor")
 
@@ -83,20 +88,19 @@ WORDING: dict[Family, dict[Level, str]] = {
     "privacy": {
         "good": "No leak found: every attack that was tried stays near chance.",
         "fair": "Look closer: some attack does a little better than chance or finds the wrong people, or some rows equal a "
-        "patient's, or are in other units or codes, or too few people were there to tell.",
+        "patient's, lie near one, or are in other units or codes.",
         "poor": "Leak found: do not release these rows as they are.",
         "unknown": "Not judged.",
     },
     "utility": {
         "good": "Models trained on synthetic rows do about as well as models trained on real ones.",
-        "fair": "Models trained on synthetic rows do somewhat worse than models trained on real ones, or too few people "
-        "were there to tell.",
+        "fair": "Models trained on synthetic rows do somewhat worse than models trained on real ones.",
         "poor": "Models trained on synthetic rows do far worse than models trained on real ones.",
         "unknown": "Not judged.",
     },
     "fidelity": {
         "good": "The synthetic rows are distributed about as real rows are.",
-        "fair": "The synthetic rows differ somewhat from real rows, or too few people were there to tell.",
+        "fair": "The synthetic rows differ somewhat from real rows.",
         "poor": "The synthetic rows differ strongly from real rows.",
         "unknown": "Not judged.",
     },
@@ -108,14 +112,32 @@ WORDING: dict[Family, dict[Level, str]] = {
     },
 }
 
+UNSURE: dict[Family, str] = {
+    "privacy": "No leak seen, but {people} are too few to exclude one.",
+    "utility": "No loss beyond the limit seen, but {people} are too few to exclude one.",
+    "fidelity": "No difference beyond the limit seen, but too few people or rows were there to exclude one.",
+}
+"""A fair family whose every value is good; that of constraints is counted and leaves no doubt."""
+
+PERHAPS = "Look closer, though values beyond the limit may be chance among {people}."
+"""The same where some values are not good."""
+
+CULPRITS: dict[Cause, str] = {
+    "beyond": "Beyond the limit: {metrics}.",
+    "others": "Finds the test people instead: {metrics}.",
+    "chance": "Beyond the limit, perhaps by chance: {metrics}.",
+    "few": "Within the limit, but too few people to be sure: {metrics}.",
+}
+
 
 @dataclass(frozen=True)
 class Criterion:
-    """One metric as it was judged; `text` names value and thresholds."""
+    """One metric as it was judged; `text` names value and thresholds, `cause` tells why it is fair."""
 
     metric: str
     level: Level
     text: str
+    cause: Cause = ""
 
 
 @dataclass(frozen=True)
@@ -128,7 +150,26 @@ class Verdict:
     criteria: tuple[Criterion, ...]
 
 
-def verdicts(scores: pd.DataFrame, untold: Collection[str] = ()) -> list[Verdict]:
+def evaluation_verdicts(evaluation: Evaluation, untold: Collection[str] = ()) -> list[Verdict]:
+    """The `verdicts` of an evaluation, which say how few people it is of, and where copied rows are named."""
+    sides = {"training": evaluation.train, "test": evaluation.test}
+    n_people, side = min((count_people(rows, evaluation.schema), side) for side, rows in sides.items())
+    found = verdicts(evaluation.scores, untold, f"{n_people:,} {side} people")
+    counts = evaluation.copied_rows.sum()
+    return [_with_file(verdict) if _counts_copies(verdict, counts) else verdict for verdict in found]
+
+
+def _counts_copies(verdict: Verdict, counts: pd.Series) -> bool:
+    return any(one.level in ("fair", "poor") and counts.get(one.metric, 0) > 0 for one in verdict.criteria)
+
+
+def _with_file(verdict: Verdict) -> Verdict:
+    return replace(verdict, wording=f"{verdict.wording} See {COPIES_FILE} for the rows that are copies or near ones.")
+
+
+def verdicts(
+    scores: pd.DataFrame, untold: Collection[str] = (), people: str = "the people of these tables"
+) -> list[Verdict]:
     """The verdicts on privacy, utility, fidelity and constraints of a table of scores, as `evaluate` gives it.
 
     A criterion is good where its figure is and the interval leaves no doubt that it is at least fair; poor where the
@@ -142,13 +183,14 @@ def verdicts(scores: pd.DataFrame, untold: Collection[str] = ()) -> list[Verdict
         scores: The table.
         untold: Metrics that are judged beside real rows whose score the texts must not tell, nor limits that it can be
             had from, since too few people stand behind it.
+        people: Who are too few where that alone keeps a family from being good.
     """
     rows = {row["metric"]: row for _, row in scores.iterrows()}
     found = []
     for family in WORDING:
         thresholds = [one for one in THRESHOLDS if one.family == family and _applies(rows.get(one.metric))]
         criteria = {one: _judge(one, rows[one.metric], one.metric in untold) for one in thresholds}
-        found.append(_verdict(family, criteria))
+        found.append(_verdict(family, criteria, people))
     return found
 
 
@@ -156,22 +198,37 @@ def _applies(row: pd.Series | None) -> bool:
     return row is not None and not row["note"].startswith("not computed: does not apply")
 
 
-def _verdict(family: Family, criteria: dict[Threshold, Criterion]) -> Verdict:
+def _verdict(family: Family, criteria: dict[Threshold, Criterion], people: str) -> Verdict:
     levels = [criterion.level for criterion in criteria.values() if criterion.level != "unknown"]
     level: Level = max(levels, key=ORDER.index) if levels else "unknown"
-    words = []
     controlled = [criterion.level for threshold, criterion in criteria.items() if threshold.control]
+    culprits = [criterion for criterion in criteria.values() if criterion.level == level]
     if level == "good" and controlled and set(controlled) == {"unknown"}:
         level = "fair"
-        words.append(UNCONTROLLED[family])
+        words = [UNCONTROLLED[family]]
+    elif level == "fair":
+        words = _fair_words(family, culprits, people)
     else:
-        words.append(WORDING[family][level])
-    culprits = [criterion.metric for criterion in criteria.values() if criterion.level == level]
-    if level in ("fair", "poor") and culprits:
-        words.append(f"Look at: {', '.join(culprits)}.")
-    if unknown := [criterion.metric for criterion in criteria.values() if criterion.level == "unknown"]:
-        words.append(f"Could not be judged: {', '.join(unknown)}.")
+        words = [WORDING[family][level]]
+    if level == "poor":
+        words.append(f"Look at: {_metrics(culprits)}.")
+    if unknown := [criterion for criterion in criteria.values() if criterion.level == "unknown"]:
+        words.append(f"Could not be judged: {_metrics(unknown)}.")
     return Verdict(family, level, " ".join(words), tuple(criteria.values()))
+
+
+def _fair_words(family: Family, culprits: list[Criterion], people: str) -> list[str]:
+    by_cause = {cause: [one for one in culprits if one.cause == cause] for cause in CULPRITS}
+    is_certain = by_cause["beyond"] or by_cause["others"]
+    opening = WORDING[family]["fair"] if is_certain else PERHAPS if by_cause["chance"] else UNSURE[family]
+    return [
+        opening.format(people=people),
+        *(CULPRITS[cause].format(metrics=_metrics(found)) for cause, found in by_cause.items() if found),
+    ]
+
+
+def _metrics(criteria: list[Criterion]) -> str:
+    return ", ".join(criterion.metric for criterion in criteria)
 
 
 UNCONTROLLED: dict[Family, str] = {
@@ -194,14 +251,16 @@ def _judge(threshold: Threshold, row: pd.Series, is_untold: bool = False) -> Cri
     low, high = _range(threshold, row)
     has_interval = not pd.isna(row["low"])
     if has_interval and threshold.chance is not None and _finds_others(threshold, threshold.chance, figure, high):
-        return Criterion(metric, "fair", text + _OTHERS_FOUND)
+        return Criterion(metric, "fair", text + _OTHERS_FOUND, "others")
     by_value: Level = "good" if figure <= threshold.good else "fair" if figure <= threshold.fair else "poor"
-    is_sure = low > threshold.good if by_value == "poor" else threshold.is_fact or high <= threshold.fair
     # Attacks and models on so few people that they have no interval tell nothing for sure: a label that one test person has.
-    is_sure &= threshold.is_fact or threshold.family not in ("privacy", "utility") or has_interval
+    can_be_sure = threshold.is_fact or threshold.family not in ("privacy", "utility") or has_interval
+    is_beyond = can_be_sure and low > threshold.good
+    is_sure = is_beyond if by_value == "poor" else can_be_sure and (threshold.is_fact or high <= threshold.fair)
     level: Level = by_value if is_sure or by_value == "fair" else "fair"
     doubt = ": may be chance among so few people" if threshold.is_fact else ": too few people to tell"
-    return Criterion(metric, level, text + ("" if level == by_value else doubt))
+    cause: Cause = "" if level != "fair" else "few" if by_value == "good" else "beyond" if is_beyond else "chance"
+    return Criterion(metric, level, text + ("" if level == by_value else doubt), cause)
 
 
 def _finds_others(threshold: Threshold, chance: float, figure: float, high: float) -> bool:

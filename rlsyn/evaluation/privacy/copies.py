@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +18,7 @@ from rlsyn.evaluation.measure import (
     Tables,
     share_estimate,
 )
-from rlsyn.evaluation.people import at_most, drawn_note, require_rows
+from rlsyn.evaluation.people import at_most, drawn_note, require_rows, rows_at_most
 from rlsyn.evaluation.privacy.distances import nearest_of_two_people
 from rlsyn.schema import Column, Schema
 
@@ -163,7 +164,7 @@ def compute_copies(tables: Tables) -> Measurement:
     """Shares of exact copies and of near ones, of both all and those of one person, and quantiles of DCR and NNDR.
 
     Exact copies are looked for among all synthetic rows; the distances of at most `MAX_ROWS` synthetic and test rows
-    are taken to all train rows. They are Euclidean among features fitted on train (a numeric column spans 0 to 1 in
+    are taken to all train rows. Which rows they are is kept in the details. Distances are Euclidean among features fitted on train (a numeric column spans 0 to 1 in
     train, a change of category counts sqrt 2, of a binary value 1). The intervals are over synthetic rows; those of near
     copies also tell how well so many test people, those with a row that equals none, fix the limit.
 
@@ -178,7 +179,8 @@ def compute_copies(tables: Tables) -> Measurement:
     """
     train, schema = tables.train, tables.schema
     max_rows = MAX_ROWS_FAST if tables.fast else MAX_ROWS
-    synthetic = at_most(tables.synthetic, schema, max_rows, tables.seed)
+    drawn = rows_at_most(tables.synthetic, schema, max_rows, tables.seed)
+    synthetic = tables.synthetic.iloc[drawn]
     test = at_most(tables.test, schema, max_rows, tables.seed)
     require_rows(train=train, test=test, synthetic=synthetic)
     n_people = people_with_an_equal_row(train, tables.synthetic, schema)
@@ -187,24 +189,23 @@ def compute_copies(tables: Tables) -> Measurement:
     persons = row_groups(train, schema)
     nearest, of_test = (nearest_of_two_people(encoder.transform(rows), targets, persons) for rows in (synthetic, test))
     dcr, nndr = _ratios(nearest)
-    n_equal = n_people if synthetic is tables.synthetic else people_with_an_equal_row(train, synthetic, schema)
     # By equality: last digits that train does not have are no distance.
     is_apart = (people_with_an_equal_row(train, test, schema) == 0) & (of_test[:, 0] > 0)
     apart, n_apart = of_test[is_apart], count_people(test[is_apart], schema)
-    near = near_copies(nearest, apart, n_equal), near_copies_of_one_person(nearest, apart, n_equal)
-    shares = [share_estimate(n_people > 0), share_estimate(n_people == 1)]
-    shares += [_near_estimate(is_near, n_apart) for is_near in near]
+    equal = n_people > 0, n_people == 1
+    near = tuple(find(nearest, apart, n_people[drawn]) for find in (near_copies, near_copies_of_one_person))
+    shares = [*map(share_estimate, equal), *(_near_estimate(is_near, n_apart) for is_near in near)]
     if not tables.with_intervals:
         shares = [Estimate(share.value) for share in shares]
     quantiles = [one for values in (dcr, nndr) for one in _quantile_estimates(values, tables.with_intervals)]
     estimates = dict(zip([metric.name for metric in METRICS], [*shares, *quantiles], strict=True))
-    drawn = drawn_note(max_rows, synthetic=tables.synthetic, test=tables.test)
-    notes = {metric.name: drawn for metric in METRICS[2:] if drawn}
+    note = drawn_note(max_rows, synthetic=tables.synthetic, test=tables.test)
+    notes = {metric.name: note for metric in METRICS[2:] if note}
     notes |= {
-        metric.name: f"{n_copies:,} of {len(n_people):,} synthetic rows"
-        for metric, n_copies in zip(METRICS, ((n_people > 0).sum(), (n_people == 1).sum()), strict=False)
+        metric.name: f"{is_equal.sum():,} of {len(is_equal):,} synthetic rows"
+        for metric, is_equal in zip(METRICS, equal, strict=False)
     }
-    return Measurement(estimates, notes, {"distances": {"synthetic": dcr}})
+    return Measurement(estimates, notes, {"distances": {"synthetic": dcr}, "rows": _copied_rows(equal, near, drawn)})
 
 
 def compute_real_copies(tables: Tables) -> Measurement:
@@ -284,6 +285,15 @@ def how_alike(train: pd.DataFrame, test: pd.DataFrame, schema: Schema) -> HowAli
 
 
 COPIES = Measure("copies", METRICS, compute_copies, real=compute_real_copies)
+
+
+def _copied_rows(equal: Sequence[np.ndarray], near: Sequence[np.ndarray], drawn: np.ndarray) -> pd.DataFrame:
+    # The rows that any of the four shares counts, by their place in the table: 1 where it does; missing where a row was
+    # not drawn, so that nobody looked how near it is.
+    names = [metric.name for metric in METRICS[:4]]
+    exact = pd.DataFrame(dict(zip(names[:2], equal, strict=True)))
+    rows = exact.join(pd.DataFrame(dict(zip(names[2:], near, strict=True)), index=drawn)).astype("boolean")
+    return rows[rows.any(axis=1)].astype("Int64")
 
 
 def _ratios(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -23,7 +23,7 @@ from rlsyn.evaluation.report.gallery import Picture, find, make_pictures, save_p
 from rlsyn.evaluation.report.panels import HEIGHT, MAX_NUMBERED, NAME_WIDTH, WIDTH, column_panels
 from rlsyn.evaluation.report.plots import marginals_figure, worst_first
 from rlsyn.evaluation.score_texts import interval, number
-from rlsyn.evaluation.verdicts import verdicts
+from rlsyn.evaluation.verdicts import evaluation_verdicts
 from rlsyn.files import write_whole
 from rlsyn.schema import Schema
 
@@ -59,7 +59,7 @@ class Strip:
 def write_report(
     evaluation: Evaluation, output_dir: str | Path, *, command: str = "", versions: Mapping[str, str] | None = None
 ) -> Path:
-    """Write `figures/*.png` and, at last, `report.html` with the same figures inside.
+    """Write `figures/*.png`, `copies.csv` and, at last, `report.html` with the same figures inside.
 
     The HTML file loads nothing from anywhere. No row of a real table is in it, and no bin or category of fewer than
     three real people.
@@ -80,6 +80,7 @@ def write_report(
     distances = find(evaluation, "marginals", "synthetic", "by_column")["distance"].astype(float)
     figure = marginals_figure(evaluation.train, evaluation.synthetic, distances, evaluation.schema, title=title)
     figure.savefig(folder / "figures" / "marginals.png")
+    evaluation.write_copies(folder)
     untold = _untold(evaluation)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     html = environment.from_string(TEMPLATE.read_text(encoding="utf-8")).render(
@@ -87,7 +88,7 @@ def write_report(
         evaluation=evaluation,
         today=date.today().isoformat(),
         sides=_sides(evaluation),
-        verdicts=verdicts(evaluation.scores, [BROKEN.name] if "real" in untold else []),
+        verdicts=evaluation_verdicts(evaluation, [BROKEN.name] if "real" in untold else []),
         families=_families(evaluation, untold),
         tables=[*REFERENCES, *evaluation.others],
         meanings=MEANINGS,
