@@ -78,16 +78,16 @@ def implied_rules(table: pd.DataFrame, schema: Schema) -> list[str]:
     """
     numbers = _numbers(table, schema)
     named = [set(rule.columns) for rule in schema.constraints]
-    found = [*_formulas(table, numbers), *_thresholds(table, numbers, schema)]
+    clauses = [clause for rule in schema.constraints for clause in rule.clauses]
+    declared = {formula.column for formula in formulas_among(clauses, dict.fromkeys(schema.names, np.inf))}
+    found = [*_formulas(table, numbers.without(declared)), *_thresholds(table, numbers, schema)]
     return [rule.expression for rule in found if not any(set(rule.columns) <= names for names in named)]
 
 
 def _numbers(table: pd.DataFrame, schema: Schema) -> Numbers:
-    clauses = [clause for rule in schema.constraints for clause in rule.clauses]
-    declared = {formula.column for formula in formulas_among(clauses, dict.fromkeys(schema.names, np.inf))}
     columns, values = [], []
     for column in sorted(schema.columns, key=lambda column: not column.is_discrete):
-        if column.kind == "categorical" or column.name in declared or "`" in column.name:
+        if column.kind == "categorical" or "`" in column.name:
             continue
         numbers = as_array(as_written(table[column.name]))
         if numbers.dtype == float and len(np.unique(numbers[~np.isnan(numbers)])) > 1:

@@ -105,6 +105,13 @@ def test_declared_sums_explain_what_follows_from_them():
     assert told(table, constraints_from(sums)) == []
 
 
+def test_threshold_of_a_declared_sum_is_told():
+    table = make_scores()
+    table = table.assign(total=table[ITEMS].sum(axis=1))
+    table["high"] = np.where(table["total"] >= 10, "yes", "no")
+    assert told(table, constraints_from([f"total == {SUM}"])) == ["(high == 'yes') == (total >= 10)"]
+
+
 def test_one_row_that_differs_is_enough():
     table = make_scores()
     table["new"] = table[ITEMS].sum(axis=1)
