@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import reduce
-from itertools import count
+from itertools import count, islice
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -307,25 +307,44 @@ def _thresholds(table: pd.DataFrame, numbers: Numbers, schema: Schema) -> Iterat
     binary = [column for column in schema.columns if column.kind == "binary" and "`" not in column.name]
     quantities = numbers.without({column.name for column in binary})
     for column in binary if len(binary) * len(quantities.columns) <= MAX_PAIRS else ():
-        codes = table[column.name].map({category: code for code, category in enumerate(column.categories)})
-        sides = [_extremes(quantities.data[(codes == code).to_numpy(dtype=bool)]) for code in (0, 1)]
-        for below, above in ((0, 1), (1, 0)):
-            is_split = reduce(np.minimum, (side[2] for side in sides)) >= MIN_EACH
-            is_split &= sides[below][2] + sides[above][2] >= MIN_ROWS
-            is_split &= sides[below][1] < sides[above][0]
-            for place in np.flatnonzero(is_split)[:1]:
-                bound = category_text(_roundest(float(sides[below][1][place]), float(sides[above][0][place])))
-                name, quantity = in_backticks(column.name), in_backticks(quantities.columns[place].name)
-                rule = _rule(f"({name} == {column.categories[above]!r}) == ({quantity} >= {bound})")
-                if rule is not None and not rule.is_broken_by(table).any():
-                    yield rule
+        yield from islice(_thresholds_of(column, table, quantities), 1)
 
 
-def _extremes(values: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _thresholds_of(column: Column, table: pd.DataFrame, quantities: Numbers) -> Iterator[Constraint]:
+    is_known = table[column.name].notna().to_numpy(dtype=bool)
+    for category in column.categories:
+        is_it = is_known & (table[column.name] == category).fillna(False).to_numpy(dtype=bool)
+        for place, bound in _bounds(quantities.data, is_known & ~is_it, is_it):
+            name, quantity = in_backticks(column.name), in_backticks(quantities.columns[place].name)
+            rule = _rule(f"({name} == {category!r}) == ({quantity} >= {category_text(bound)})")
+            if rule is not None and not rule.is_broken_by(table).any():
+                yield rule
+
+
+def _bounds(data: np.ndarray, is_below: np.ndarray, is_above: np.ndarray) -> list[tuple[int, float]]:
+    """The columns whose values in some rows are all less than in others, and a round number that parts them."""
+    step = max(1, len(data) // N_ROWS)
+    below, above = (_extremes(data[::step][rows[::step]]) for rows in (is_below, is_above))
+    places = np.flatnonzero(below.highs < above.lows)  # few columns are left after a look at some rows
+    below, above = (_extremes(data[np.ix_(rows, places)]) for rows in (is_below, is_above))
+    is_parted = (below.highs < above.lows) & (np.minimum(below.counts, above.counts) >= MIN_EACH)
+    is_parted &= below.counts + above.counts >= MIN_ROWS
+    return [(int(places[i]), _roundest(below.highs[i], above.lows[i])) for i in np.flatnonzero(is_parted)]
+
+
+class _Extremes(NamedTuple):
     """Of each column the smallest and the largest value, and how many there are."""
+
+    lows: np.ndarray
+    highs: np.ndarray
+    counts: np.ndarray
+
+
+def _extremes(values: np.ndarray) -> _Extremes:
     is_missing = np.isnan(values)
     lows = np.where(is_missing, np.inf, values).min(axis=0, initial=np.inf)
-    return lows, np.where(is_missing, -np.inf, values).max(axis=0, initial=-np.inf), (~is_missing).sum(axis=0)
+    highs = np.where(is_missing, -np.inf, values).max(axis=0, initial=-np.inf)
+    return _Extremes(lows, highs, (~is_missing).sum(axis=0))
 
 
 def _rule(expression: str) -> Constraint | None:

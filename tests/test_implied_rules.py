@@ -112,6 +112,12 @@ def test_threshold_of_a_declared_sum_is_told():
     assert told(table, constraints_from([f"total == {SUM}"])) == ["(high == 'yes') == (total >= 10)"]
 
 
+def test_binary_column_that_two_quantities_part_is_told_once():
+    table = make_scores()
+    table = table.assign(cold=-3 * table["celsius"] ** 2, fever=table["celsius"] >= 37.5)
+    assert told(table) == ["(fever == False) == (cold >= -4200)"]
+
+
 def test_one_row_that_differs_is_enough():
     table = make_scores()
     table["new"] = table[ITEMS].sum(axis=1)
