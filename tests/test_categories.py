@@ -1,8 +1,12 @@
-"""Categories to look at before training: rare ones, and two that may be one."""
+"""What to look at before training: rare categories, two that may be one, numbers that may be codes."""
+
+import re
 
 import numpy as np
+import pandas as pd
+import pytest
 
-from rlsyn.doubts import misspelt_categories, rare_categories
+from rlsyn.doubts import coded_columns, doubts, misspelt_categories, rare_categories
 from rlsyn.schema import infer_schema
 
 
@@ -19,3 +23,34 @@ def test_categories_that_differ_by_blanks_or_case_are_told(patients):
     apart = {"texts": ["no", "not"], "numbers": [1, 2], "accents": ["à jeun", "a jeun"]}
     table = patients.assign(**{name: np.resize(np.array(pair), n) for name, pair in (told | apart).items()})
     assert misspelt_categories(infer_schema(table)) == list(told)
+
+
+@pytest.mark.parametrize("code", [-99, -9, 999, 9999])
+@pytest.mark.parametrize("share", [0.02, 0.7])
+def test_codes_for_missing_are_told_without_other_values(patients, code, share):
+    is_coded = np.random.default_rng(0).random(len(patients)) < share
+    table = patients.assign(ct=np.where(is_coded, code, np.linspace(14.0, 35.0, len(patients)).round(1)))
+    (told,) = [doubt for doubt in doubts(table, infer_schema(table)) if "code for missing" in doubt]
+    assert f"ct ({code})" in told and not {"14", "35"} & set(re.findall(r"\d+", told.replace(str(code), "")))
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        np.arange(-20, 40),
+        np.arange(40, 100),
+        [*range(18, 90), *[99] * 20],
+        [*range(50), *[-1] * 20],
+        [-1, 0, 1, 2] * 20,
+    ],
+    ids=["around 0", "up to 99", "old", "one below", "scale"],
+)
+def test_numbers_among_others_are_no_codes(values):
+    table = pd.DataFrame({"value": np.resize(values, 240).astype(float)})
+    assert coded_columns(table, infer_schema(table)) == []
+
+
+def test_codes_of_two_people_are_not_told(patients):
+    table = patients.assign(ct=[-99.0] * 20 + list(np.linspace(14, 35, 180)), person=np.arange(200) // 10)
+    assert coded_columns(table, infer_schema(table, group="person")) == []
+    assert coded_columns(table, infer_schema(table.drop(columns="person"))) == ["ct (-99)"]

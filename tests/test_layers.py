@@ -23,7 +23,7 @@ FLOORS = (
         ),
         *("rlsyn.values.numbers", "rlsyn.values.categories"),
     ),
-    ("rlsyn.constraints.truth",),
+    ("rlsyn.constraints.truth", "rlsyn.values.missing_codes"),
     ("rlsyn.constraints.formulas",),
     ("rlsyn.constraints",),
     (
@@ -32,9 +32,9 @@ FLOORS = (
     ),
     (
         *("rlsyn.arguments", "rlsyn.levels", "rlsyn.networks.autoregressive", "rlsyn.rollout", "rlsyn.attribute_order"),
-        *("rlsyn.networks.transformer", "rlsyn.chow_liu", "rlsyn.doubts"),
+        *("rlsyn.networks.transformer", "rlsyn.chow_liu", "rlsyn.implied_rules"),
     ),
-    ("rlsyn.repair", "rlsyn.networks.mixture_heads"),
+    ("rlsyn.repair", "rlsyn.doubts", "rlsyn.networks.mixture_heads"),
     ("rlsyn.encoding", "rlsyn.level_masks"),
     # Data sets.
     ("rlsyn.phecode_chapters",),
