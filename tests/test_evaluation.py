@@ -341,6 +341,27 @@ def test_few_training_people_are_told_from_many_test_people_by_chance(train, tes
     assert remarks_on_kinds_of_people(scores, Tables(many, many, few, SCHEMA))
 
 
+@pytest.mark.parametrize("decimals", [2, None])
+def test_unrounded_values_of_single_people_are_told_wherever_they_stand(decimals):
+    def people(n, seed):
+        table = pd.DataFrame(np.random.default_rng(seed).normal(size=(n, 3)), columns=list("abc"))
+        return table if decimals is None else table.round(decimals)
+
+    train, test, fresh = people(300, 0), people(130, 1), people(300, 2)
+    schema = infer_schema(train)
+
+    def told(synthetic):
+        remarks = evaluate(train, test, synthetic, schema, fast=True, references=("real",)).remarks
+        return [remark for remark in remarks if "single training people" in remark]
+
+    shuffled = fresh.assign(b=train["b"].sample(frac=1, random_state=0).to_numpy())
+    assert told(fresh) == []
+    remarks = told(shuffled)
+    assert len(remarks) == (decimals is None) and all(
+        "'b' (100% of its rows, 0% of the test rows)" in one for one in remarks
+    )
+
+
 def test_remarks_tell_what_a_reader_must_know(train, test, synthetic):
     tables = train, test.iloc[:30], synthetic.assign(comment="x")
     remarks = evaluate(*tables, SCHEMA, fast=True, references=("real",)).remarks

@@ -7,7 +7,7 @@ import pandas as pd
 
 from rlsyn.evaluation.disclosure import MIN_PEOPLE, is_few
 from rlsyn.evaluation.features import category_positions, column_numbers, count_people, row_groups
-from rlsyn.evaluation.measure import Tables
+from rlsyn.evaluation.measure import Tables, share_estimate
 from rlsyn.evaluation.privacy import HowAlike, foreign_columns, has_order_of
 from rlsyn.names import listed
 from rlsyn.schema import Column
@@ -28,6 +28,7 @@ def remarks_on_tables(tables: Tables, alike: HowAlike) -> tuple[str, ...]:
     return (
         *_on_test_rows(tables, alike),
         *_on_values(tables),
+        *_on_values_of_one_person(tables),
         *_on_row_order(tables),
         *_on_rare_categories(tables),
         *_on_further_columns(tables),
@@ -76,6 +77,30 @@ def _on_values(tables: Tables) -> list[str]:
             f"{listed(finer, 10)}. Round them."
         )
     return remarks
+
+
+def _on_values_of_one_person(tables: Tables) -> list[str]:
+    """Of unrounded numbers alone: others are those of one person by chance."""
+    persons, found = row_groups(tables.train, tables.schema), []
+    for column in tables.schema.columns:
+        if column.is_discrete or column.most_decimals is not None:
+            continue
+        owned = pd.DataFrame({"value": column_numbers(tables.train[column.name]), "person": persons}).drop_duplicates()
+        n_owners = owned.groupby("value")["person"].size()
+        own = n_owners.index[n_owners == 1]
+        of_test, drawn = (
+            share_estimate(np.isin(column_numbers(rows[column.name]), own), count_people(rows, tables.schema))
+            for rows in (tables.test, tables.synthetic)
+        )
+        if drawn.low > of_test.high:
+            found.append(f"{column.name!r} ({drawn.value:.0%} of its rows, {of_test.value:.0%} of the test rows)")
+    if not found:
+        return []
+    remark = (
+        f"Unrounded values of the synthetic table are, to the last digit, those of single training people: {listed(found, 10)}. "
+        "Copies are looked for in whole rows, but one such value tells who was in train: round these columns before they leave."
+    )
+    return [remark]
 
 
 def _on_row_order(tables: Tables) -> list[str]:
