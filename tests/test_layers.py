@@ -83,7 +83,7 @@ FLOORS = (
             "rlsyn.evaluation.privacy.domias",
             "rlsyn.evaluation.privacy.inference",
             "rlsyn.evaluation.privacy.foreign",
-            "rlsyn.evaluation.privacy.row_order",
+            "rlsyn.evaluation.privacy.traces",
         ),
     ),
     ("rlsyn.evaluation.fidelity", "rlsyn.evaluation.utility", "rlsyn.evaluation.privacy"),

@@ -7,8 +7,8 @@ import pandas as pd
 
 from rlsyn.evaluation.disclosure import MIN_PEOPLE, is_few
 from rlsyn.evaluation.features import category_positions, column_numbers, count_people, row_groups
-from rlsyn.evaluation.measure import Tables, share_estimate
-from rlsyn.evaluation.privacy import HowAlike, foreign_columns, has_order_of
+from rlsyn.evaluation.measure import Tables
+from rlsyn.evaluation.privacy import HowAlike, foreign_columns, has_order_of, values_of_one_person
 from rlsyn.names import listed
 from rlsyn.schema import Column
 from rlsyn.values.numbers import count_decimals
@@ -80,20 +80,10 @@ def _on_values(tables: Tables) -> list[str]:
 
 
 def _on_values_of_one_person(tables: Tables) -> list[str]:
-    """Of unrounded numbers alone: others are those of one person by chance."""
-    persons, found = row_groups(tables.train, tables.schema), []
-    for column in tables.schema.columns:
-        if column.is_discrete or column.most_decimals is not None:
-            continue
-        owned = pd.DataFrame({"value": column_numbers(tables.train[column.name]), "person": persons}).drop_duplicates()
-        n_owners = owned.groupby("value")["person"].size()
-        own = n_owners.index[n_owners == 1]
-        of_test, drawn = (
-            share_estimate(np.isin(column_numbers(rows[column.name]), own), count_people(rows, tables.schema))
-            for rows in (tables.test, tables.synthetic)
-        )
-        if drawn.low > of_test.high:
-            found.append(f"{column.name!r} ({drawn.value:.0%} of its rows, {of_test.value:.0%} of the test rows)")
+    found = [
+        f"{name!r} ({drawn:.0%} of its rows, {of_test:.0%} of the test rows)"
+        for name, (drawn, of_test) in values_of_one_person(tables).items()
+    ]
     if not found:
         return []
     remark = (

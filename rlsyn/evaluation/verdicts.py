@@ -65,6 +65,7 @@ THRESHOLDS = (
     Threshold("privacy", "exact copies", 0.0, 0.001, "above real", is_fact=True),
     Threshold("privacy", "copies of unique rows", 0.0, 0.001, "above real", is_fact=True),
     Threshold("privacy", "foreign columns", 0.0, 1.0, is_fact=True),
+    Threshold("privacy", "traces of people", 0.0, 2.0, is_fact=True),
     Threshold("utility", "S2R AUC loss", 0.03, 0.08, control="independent"),
     Threshold("utility", "S2R R2 loss", 0.05, 0.15, control="independent"),
     Threshold("fidelity", "KS mean", 2.0, 4.0, "times copy", least_copy=0.015),
@@ -88,7 +89,7 @@ WORDING: dict[Family, dict[Level, str]] = {
     "privacy": {
         "good": "No leak found: every attack that was tried stays near chance.",
         "fair": "Look closer: some attack does a little better than chance or finds the wrong people, or some rows equal a "
-        "patient's, lie near one, or are in other units or codes.",
+        "patient's, lie near one, are in other units or codes, or carry another trace of people.",
         "poor": "Leak found: do not release these rows as they are.",
         "unknown": "Not judged.",
     },

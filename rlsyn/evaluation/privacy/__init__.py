@@ -9,7 +9,7 @@ from rlsyn.evaluation.privacy.domias import DOMIAS, domias_attack, domias_auc
 from rlsyn.evaluation.privacy.foreign import FOREIGN, foreign_columns
 from rlsyn.evaluation.privacy.inference import INFERENCE, attribute_inference_advantage, infer_attributes
 from rlsyn.evaluation.privacy.membership import MEMBERSHIP, membership_auc, membership_scores, roc_statistics
-from rlsyn.evaluation.privacy.row_order import has_order_of
+from rlsyn.evaluation.privacy.traces import TRACES, has_order_of, values_of_one_person
 from rlsyn.schema import Schema
 
 __all__ = [
@@ -28,9 +28,10 @@ __all__ = [
     "nearest_distances",
     "nearest_neighbours",
     "roc_statistics",
+    "values_of_one_person",
 ]
 
 
 def measures(schema: Schema) -> list[Measure]:
-    """The measures of the family, the same for every schema: three attacks, copies, and columns that hide both."""
-    return [MEMBERSHIP, DOMIAS, INFERENCE, COPIES, FOREIGN]
+    """The measures of the family, the same for every schema: three attacks, copies, columns that hide both, and other traces."""
+    return [MEMBERSHIP, DOMIAS, INFERENCE, COPIES, FOREIGN, TRACES]

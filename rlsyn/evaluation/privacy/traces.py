@@ -1,13 +1,25 @@
-"""Whether row i of a synthetic table is of training person i: no attack by distances looks at the order of rows."""
+"""Traces of people that no attack by distances looks at: the order of rows, and unrounded values of one person."""
 
 from __future__ import annotations
 
 import numpy as np
 import pandas as pd
 
-from rlsyn.evaluation.features import category_positions, column_numbers
+from rlsyn.evaluation.features import category_positions, column_numbers, count_people, row_groups
+from rlsyn.evaluation.measure import Estimate, Measure, Measurement, Metric, Tables, share_estimate
 from rlsyn.schema import Schema
 
+METRICS = (
+    Metric(
+        "traces of people",
+        "privacy",
+        "minimise",
+        0,
+        2,
+        "How many of two: rows in the order of the training rows; unrounded values of single training people, wherever they "
+        "stand. No attack by distances looks at them.",
+    ),
+)
 MIN_ROWS, MAX_ROWS = 20, 3_000
 """Rows of both tables below which order tells nothing, and the first ones that are compared at most."""
 N_SHIFTS = 200
@@ -52,3 +64,33 @@ def _codes_and_ranks(rows: pd.DataFrame, schema: Schema) -> tuple[np.ndarray, np
     # Tables that have no column of a kind have an array of that many rows all the same.
     of_rows = [np.array(values).reshape(len(values), len(rows)).T for values in (codes, ranks)]
     return np.ascontiguousarray(of_rows[0], dtype=np.int32), np.ascontiguousarray(of_rows[1], dtype=np.float32)
+
+
+def values_of_one_person(tables: Tables) -> dict[str, tuple[float, float]]:
+    """The unrounded columns with values of single training people: their share of the synthetic and of the test rows.
+
+    Of rounded columns people have the same values by chance. Here, too, test rows may: as many are no trace.
+    """
+    persons, found = row_groups(tables.train, tables.schema), {}
+    for column in tables.schema.columns:
+        if column.is_discrete or column.most_decimals is not None:
+            continue
+        owned = pd.DataFrame({"value": column_numbers(tables.train[column.name]), "person": persons}).drop_duplicates()
+        n_owners = owned.groupby("value")["person"].size()
+        own = n_owners.index[n_owners == 1]
+        of_test, drawn = (
+            share_estimate(np.isin(column_numbers(rows[column.name]), own), count_people(rows, tables.schema))
+            for rows in (tables.test, tables.synthetic)
+        )
+        if drawn.low > of_test.high:
+            found[column.name] = drawn.value, of_test.value
+    return found
+
+
+def compute_traces(tables: Tables) -> Measurement:
+    """The number of traces, which is counted and has no interval."""
+    is_in_order = has_order_of(tables.train, tables.synthetic, tables.schema, tables.seed)
+    return Measurement(estimates={METRICS[0].name: Estimate(float(is_in_order) + bool(values_of_one_person(tables)))})
+
+
+TRACES = Measure("traces", METRICS, compute_traces)
