@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ import pandas as pd
 from rlsyn.constraints import Constraint
 from rlsyn.constraints.expressions import in_backticks
 from rlsyn.constraints.formulas import formulas_among
-from rlsyn.constraints.truth import as_array
+from rlsyn.constraints.truth import Clause, as_array
 from rlsyn.schema import Column, Schema
 from rlsyn.values.categories import category_text
 from rlsyn.values.numbers import as_written
@@ -29,7 +30,13 @@ MAX_INPUTS = 200
 """Columns that a formula is looked for in, the most correlated ones; of wide tables fewer, for the time it takes."""
 MAX_INPUTS_OF_WIDE = 50
 MAX_COEFFICIENT = 100
-"""Of a formula whose coefficients are whole numbers, and its largest denominator."""
+"""Of a formula whose coefficients are whole numbers, times its denominator."""
+DENOMINATORS = (*range(1, 13), 100, 1_000, 10_000)
+"""Of means and scores, and of decimals, as those of units."""
+OF_ROUNDED = (1, 2, 3, 4, 5, 10)
+"""Of one coefficient that rounding leaves unsure: of more denominators one would fit by chance, as 5 / 11 does 0.4536."""
+SURE = 0.2
+"""Of the step between two coefficients, how much their error may be, so that hardly one is met by chance."""
 MAX_PAIRS = 20_000
 """Thresholds are looked for where pairs of a binary column and a quantity are fewer."""
 
@@ -77,11 +84,28 @@ def implied_rules(table: pd.DataFrame, schema: Schema) -> list[str]:
     thresholds are left out where pairs of a binary column and a quantity are more than 20,000.
     """
     numbers = _numbers(table, schema)
-    named = [set(rule.columns) for rule in schema.constraints]
     clauses = [clause for rule in schema.constraints for clause in rule.clauses]
-    declared = {formula.column for formula in formulas_among(clauses, dict.fromkeys(schema.names, np.inf))}
+    formulas = formulas_among(clauses, _tolerances(numbers))
+    declared = {formula.column for formula in formulas}
+    # A bound on the same columns says less than an equation.
+    named = [set(clause.columns) for clause in clauses if _is_equation(clause)]
+    named += [set(formula.clause.columns) for formula in formulas]
     found = [*_formulas(table, numbers.without(declared)), *_thresholds(table, numbers, schema)]
     return [rule.expression for rule in found if not any(set(rule.columns) <= names for names in named)]
+
+
+def _tolerances(numbers: Numbers) -> dict[str, float]:
+    """By column how far a declared formula may be from it, as `rlsyn.repair` has it: the last digit, or 1 % of the range."""
+    units = [0.0 if column.most_decimals is None else 10.0**-column.most_decimals for column in numbers.columns]
+    ranges = np.nanmax(numbers.data, axis=0, initial=-np.inf) - np.nanmin(numbers.data, axis=0, initial=np.inf)
+    return {
+        column.name: max(unit, 0.01 * float(width))
+        for column, unit, width in zip(numbers.columns, units, ranges, strict=True)
+    }
+
+
+def _is_equation(clause: Clause) -> bool:
+    return isinstance(clause.node, ast.Compare) and isinstance(clause.node.ops[0], ast.Eq)
 
 
 def _numbers(table: pd.DataFrame, schema: Schema) -> Numbers:
@@ -199,11 +223,12 @@ def _least_squares(x: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, np.ndarray
 
 def _simple(target: int, inputs: np.ndarray, coefficients: np.ndarray, errors: np.ndarray) -> Relation | None:
     """The coefficients as whole numbers over the smallest denominator that they have in common, if they are."""
-    for denominator in range(1, MAX_COEFFICIENT + 1):
+    is_unsure = len(coefficients) == 1 and errors[0] > 1e-6 * abs(coefficients[0])
+    for denominator in OF_ROUNDED if is_unsure else DENOMINATORS:
         factors = np.rint(coefficients * denominator)
-        is_near = np.abs(factors / denominator - coefficients) <= errors
+        is_near = (np.abs(factors / denominator - coefficients) <= errors) & (errors * denominator < SURE)
         if is_near.all() and (factors != 0).all():
-            if np.abs(factors).max() > MAX_COEFFICIENT:
+            if np.abs(factors).max() > MAX_COEFFICIENT * denominator:
                 return None
             whole = (-denominator, *map(int, factors))
             divisor = math.gcd(*whole)

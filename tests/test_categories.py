@@ -54,3 +54,13 @@ def test_codes_of_two_people_are_not_told(patients):
     table = patients.assign(ct=[-99.0] * 20 + list(np.linspace(14, 35, 180)), person=np.arange(200) // 10)
     assert coded_columns(table, infer_schema(table, group="person")) == []
     assert coded_columns(table, infer_schema(table.drop(columns="person"))) == ["ct (-99)"]
+
+
+def test_codes_for_missing_are_found_in_rows_whose_index_repeats(patients):
+    """As those of two visits put below each other have."""
+    visit = patients.assign(
+        ct=[-99.0] * 8 + list(np.linspace(14, 35, len(patients) - 8)), person=np.arange(len(patients))
+    )
+    table = pd.concat([visit, visit])
+    assert coded_columns(table, infer_schema(table, group="person")) == ["ct (-99)"]
+    assert coded_columns(table, infer_schema(table.drop(columns="person"))) == ["ct (-99)"]

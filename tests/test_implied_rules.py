@@ -154,3 +154,24 @@ def test_wide_tables_of_few_rows_tell_no_chance():
     assert implied_rules(table, infer_schema(table)) == []
     total = table.assign(total=table[["c1", "c2", "c3"]].sum(axis=1))
     assert implied_rules(total, infer_schema(total)) == ["total == c1 + c2 + c3"]
+
+
+@pytest.mark.parametrize("bound", ["total >= a and total >= b", "abs(total - a) <= 40", "abs(a - b) <= 30"])
+def test_declared_bounds_on_the_same_columns_hide_no_sum(bound):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"a": rng.integers(0, 20, 300), "b": rng.integers(0, 20, 300)})
+    table["total"] = table["a"] + table["b"]
+    assert told(table) == told(table, constraints_from([bound])) == ["total == a + b"]
+
+
+@pytest.mark.parametrize("factor", [2.54, 0.4536, 0.0555])
+def test_rounded_units_are_told_by_their_own_factor_or_not_at_all(factor):
+    """94 / 37 is near enough to 2.54 for 200 rounded rows, not for the next ones."""
+
+    def people(n, seed):
+        inches = np.random.default_rng(seed).normal(67, 4, n).round()
+        return pd.DataFrame({"a": inches, "b": (inches * factor).round(1)})
+
+    for seed in range(5):
+        rules = constraints_from(told(people(200, seed)))
+        assert not any(rule.is_broken_by(people(5_000, 100 + seed)).any() for rule in rules)

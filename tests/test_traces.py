@@ -75,3 +75,17 @@ def test_rare_diagnoses_that_fall_together_are_chance(n_rows):
         tables = [pd.DataFrame(rng.random((n_rows, 5)) < 0.03, columns=FLAGS.names).astype(int) for _ in range(2)]
         told += has_order_of(*tables, FLAGS)
     assert told == 0
+
+
+def test_fresh_people_are_not_told_where_both_tables_are_sorted_by_many_categories():
+    schema = Schema(
+        (Column("site", "categorical", tuple(f"site {i:02d}" for i in range(60))), Column("age", "integer"))
+    )
+
+    def people(seed):
+        rng = np.random.default_rng(seed)
+        table = pd.DataFrame({"site": [f"site {i:02d}" for i in range(60) for _ in range(20)]})
+        return table.assign(age=rng.integers(20, 90, len(table)))
+
+    assert not any(has_order_of(people(2 * seed), people(2 * seed + 1), schema) for seed in range(10))
+    assert has_order_of(people(0), people(1).assign(age=people(0)["age"]), schema)

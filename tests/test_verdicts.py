@@ -178,6 +178,8 @@ def test_an_evaluation_says_how_few_people_it_is_of(train, test, synthetic):
     assert f"{test['person'].nunique()} test people are too few" in evaluation_verdicts(evaluation)[0].wording
     swapped = replace(evaluation, train=test, test=train)
     assert f"{test['person'].nunique()} training people are too few" in evaluation_verdicts(swapped)[0].wording
+    few = replace(evaluation, synthetic=synthetic[:5])
+    assert "5 synthetic rows are too few" in evaluation_verdicts(few)[0].wording
 
 
 def test_what_could_not_be_judged_is_named():

@@ -152,16 +152,19 @@ class Verdict:
 
 
 def evaluation_verdicts(evaluation: Evaluation, untold: Collection[str] = ()) -> list[Verdict]:
-    """The `verdicts` of an evaluation, which say how few people it is of, and where copied rows are named."""
+    """The `verdicts` of an evaluation, which say how few people, or rows, it is of, and where copied rows are named."""
     sides = {"training": evaluation.train, "test": evaluation.test}
-    n_people, side = min((count_people(rows, evaluation.schema), side) for side, rows in sides.items())
-    found = verdicts(evaluation.scores, untold, f"{n_people:,} {side} people")
-    counts = evaluation.copied_rows.sum()
-    return [_with_file(verdict) if _counts_copies(verdict, counts) else verdict for verdict in found]
+    n_rows = len(evaluation.synthetic)
+    counts = {f"{side} people": count_people(rows, evaluation.schema) for side, rows in sides.items()}
+    least = min({**counts, "synthetic rows": n_rows}.items(), key=lambda item: item[1])
+    found = verdicts(evaluation.scores, untold, f"{least[1]:,} {least[0]}")
+    copied = evaluation.copied_rows.sum()
+    return [_with_file(verdict) if _counts_copies(verdict, copied) else verdict for verdict in found]
 
 
 def _counts_copies(verdict: Verdict, counts: pd.Series) -> bool:
-    return any(one.level in ("fair", "poor") and counts.get(one.metric, 0) > 0 for one in verdict.criteria)
+    bad = [one for one in verdict.criteria if one.level == "poor" or one.cause in ("beyond", "chance")]
+    return any(counts.get(one.metric, 0) > 0 for one in bad)
 
 
 def _with_file(verdict: Verdict) -> Verdict:

@@ -27,12 +27,14 @@ def missing_codes(values: pd.Series, people: pd.Series | None = None, n_people: 
         >>> missing_codes(pd.Series([21.5, 30.0, -99.0, 25.0, -99.0])), missing_codes(pd.Series([0, 7, -1, 12, 99, 90]))
         ([-99], [])
     """
-    present = as_written(values).dropna().astype(float)
+    numbers = as_written(values).to_numpy(dtype=float, na_value=np.nan)
+    is_present = ~np.isnan(numbers)
+    owners = (np.arange(len(numbers)) if people is None else people.to_numpy())[is_present]
+    present = pd.Series(numbers[is_present])
     others = present[~present.isin(CODES)].to_numpy()
     if len(np.unique(others)) < 2:
         return []
     low, high = others.min(), others.max()
     far = min(high - low, N_QUARTILE_RANGES * float(np.subtract(*np.percentile(others, [75, 25]))) or np.inf)
-    owners = present.index.to_series() if people is None else people[present.index]
     found = [code for code in CODES if max(low - code, code - high) > far]
-    return [code for code in found if owners[present == code].nunique() >= n_people]
+    return [code for code in found if len(pd.unique(owners[present == code])) >= n_people]

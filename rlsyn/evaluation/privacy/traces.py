@@ -33,8 +33,8 @@ def has_order_of(train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, s
     """Whether row i of one table is nearer to row i of the other than what both tables are sorted by explains.
 
     Likeness is the number of equal categories, less the differences in rank of numbers (at most 1 each), which are the
-    same in other units. It is compared with that beside training rows that are shifted in a circle: shifts leave what both
-    tables are sorted by, and the visits of one person beside each other.
+    same in other units. It is compared with that beside training rows that are shifted in a circle: shifts leave the numbers that both
+    tables are sorted by, and the visits of one person, beside each other; categories that both are sorted by do not count.
 
     Args:
         train: Rows in the order that the generator saw.
@@ -46,6 +46,9 @@ def has_order_of(train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, s
     if n < MIN_ROWS:
         return False
     (codes, ranks), (other_codes, other_ranks) = (_codes_and_ranks(table[:n], schema) for table in (train, synthetic))
+    # What both tables are sorted by, as by ward, is alike in place and beside no shift.
+    is_mixed = ~(_are_in_blocks(codes) & _are_in_blocks(other_codes))
+    codes, other_codes = codes[:, is_mixed], other_codes[:, is_mixed]
 
     def likeness(shift: int) -> float:
         nearby = np.abs(np.roll(ranks, shift, axis=0) - other_ranks)
@@ -55,6 +58,11 @@ def has_order_of(train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, s
     in_place, by_chance = likeness(0), np.array([likeness(shift) for shift in shifts])
     excess = in_place - by_chance.mean()
     return bool(in_place > by_chance.max() and excess > max(FEW_CELLS, FAR * by_chance.std()))
+
+
+def _are_in_blocks(codes: np.ndarray) -> np.ndarray:
+    n_runs = 1 + (codes[1:] != codes[:-1]).sum(axis=0)
+    return np.array([runs == len(np.unique(column)) for runs, column in zip(n_runs, codes.T, strict=True)], dtype=bool)
 
 
 def _codes_and_ranks(rows: pd.DataFrame, schema: Schema) -> tuple[np.ndarray, np.ndarray]:
