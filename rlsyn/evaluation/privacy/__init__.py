@@ -33,5 +33,5 @@ __all__ = [
 
 
 def measures(schema: Schema) -> list[Measure]:
-    """The measures of the family, the same for every schema: three attacks, copies, columns that hide both, and other traces."""
+    """The measures of the family, the same for every schema: attacks, copies, columns that hide both, traces."""
     return [MEMBERSHIP, DOMIAS, INFERENCE, COPIES, FOREIGN, TRACES]

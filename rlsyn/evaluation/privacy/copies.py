@@ -164,9 +164,10 @@ def compute_copies(tables: Tables) -> Measurement:
     """Shares of exact copies and of near ones, of both all and those of one person, and quantiles of DCR and NNDR.
 
     Exact copies are looked for among all synthetic rows; the distances of at most `MAX_ROWS` synthetic and test rows
-    are taken to all train rows. Which rows they are is kept in the details. Distances are Euclidean among features fitted on train (a numeric column spans 0 to 1 in
-    train, a change of category counts sqrt 2, of a binary value 1). The intervals are over synthetic rows; those of near
-    copies also tell how well so many test people, those with a row that equals none, fix the limit.
+    are taken to all train rows. Which rows they are is kept in the details. Distances are Euclidean among features
+    fitted on train (a numeric column spans 0 to 1 in train, a change of category counts sqrt 2, of a binary value 1).
+    The intervals are over synthetic rows; those of near copies also tell how well so many test people, those with a row
+    that equals none, fix the limit.
 
     DCR is the distance to the closest train row, NNDR that over the distance to the closest of another person: 1 where both
     are the same, even 0, as this singles out nobody. Elsewhere NNDR has the second closest row, which is the same where
