@@ -298,7 +298,8 @@ def with_rare_columns():
     tables[0].loc[0:5, "titre"] = 3.25
     tables[0]["age"] = tables[0]["age"].where(tables[0].index > 2)
     synthetic = tables[2].assign(hiv=1, transplant="liver", viral_load=99.0, titre=7.0)
-    return tables[0], tables[1], synthetic.drop(columns="person"), schema
+    test = tables[1].assign(person=1_000 + tables[1]["person"])
+    return tables[0], test, synthetic.drop(columns="person"), schema
 
 
 HIDDEN = ("hiv", "transplant", "viral_load", "titre")
