@@ -14,7 +14,7 @@ import pandas as pd
 
 from rlsyn.constraints import Constraint
 from rlsyn.constraints.expressions import in_backticks
-from rlsyn.constraints.formulas import formulas_among
+from rlsyn.constraints.formulas import formulas_among, widest_tolerance
 from rlsyn.constraints.truth import Clause, as_array
 from rlsyn.schema import Column, Schema
 from rlsyn.values.categories import category_text
@@ -95,12 +95,10 @@ def implied_rules(table: pd.DataFrame, schema: Schema) -> list[str]:
 
 
 def _tolerances(numbers: Numbers) -> dict[str, float]:
-    """By column how far a declared formula may be from it, as `rlsyn.repair` has it: the last digit, or 1 % of the range."""
-    units = [0.0 if column.most_decimals is None else 10.0**-column.most_decimals for column in numbers.columns]
     ranges = np.nanmax(numbers.data, axis=0, initial=-np.inf) - np.nanmin(numbers.data, axis=0, initial=np.inf)
     return {
-        column.name: max(unit, 0.01 * float(width))
-        for column, unit, width in zip(numbers.columns, units, ranges, strict=True)
+        column.name: widest_tolerance(column.most_decimals, float(width))
+        for column, width in zip(numbers.columns, ranges, strict=True)
     }
 
 

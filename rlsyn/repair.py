@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from rlsyn.constraints import Constraint
-from rlsyn.constraints.formulas import Formula, formulas_among
+from rlsyn.constraints.formulas import Formula, formulas_among, widest_tolerance
 from rlsyn.constraints.truth import Clause, as_array
 from rlsyn.levels import CategoryLevels, Levels
 
@@ -22,8 +22,6 @@ N_DRAWS_ALONE = (*N_DRAWS, 64, 1024)
 """The same where all rules are about one column: a level of which a part is allowed is drawn from that part."""
 OFTEN = 0.05
 """A rule that a larger share of the training rows breaks is doubted."""
-NARROW = 0.01
-"""Share of a column's range; a formula with a wider tolerance than this, and than the last digit, is no formula."""
 
 Columns = dict[str, np.ndarray]
 """Columns by name, all of one length, in the form of `as_array`."""
@@ -218,9 +216,7 @@ def _tolerance(levels: Levels) -> float:
     """How far from a formula a column may be and still be determined by it."""
     if isinstance(levels, CategoryLevels):
         return 0.5
-    decimals = levels.column.most_decimals
-    digit = 0.0 if decimals is None else 10.0**-decimals
-    return max(digit, NARROW * (levels.bins[-1].upper - levels.bins[0].lower))
+    return widest_tolerance(levels.column.most_decimals, levels.bins[-1].upper - levels.bins[0].lower)
 
 
 def _varies(levels: Levels) -> bool:

@@ -178,6 +178,18 @@ def test_how_alike_training_people_are_is_not_rounded_up_to_a_whole_person():
     assert low <= value == 2 / 3_000 < 0.03 < high < 0.05
 
 
+def false_and_true_remarks(make, schema, n_people, n_seeds):
+    """How often test people are not alike by chance: fresh ones, and with ten training people of other names."""
+    n_false, n_true = 0, 0
+    for seed in range(n_seeds):
+        rng = np.random.default_rng(seed)
+        train, test = (make(n, first, rng) for n, first in zip(n_people, (0, 1_000), strict=True))
+        n_false += not how_alike(train, test, schema).is_chance
+        copies = train[train["person"] < 10].assign(person=lambda table: table["person"] + 2_000)
+        n_true += not how_alike(train, pd.concat([test, copies]), schema).is_chance
+    return n_false, n_true
+
+
 def test_many_equal_rows_of_a_person_are_one_chance():
     """Findings stay over the visits: whoever has one row that equals another person's has many."""
 
@@ -188,13 +200,7 @@ def test_many_equal_rows_of_a_person_are_one_chance():
         return findings.iloc[person]
 
     schema = infer_schema(visits(200, 0, np.random.default_rng(0)), group="person")
-    n_false, n_found = 0, 0
-    for seed in range(60):
-        rng = np.random.default_rng(seed)
-        train, test = visits(210, 0, rng), visits(90, 1_000, rng)
-        n_false += not how_alike(train, test, schema).is_chance
-        copies = train[train["person"] < 10].assign(person=lambda table: table["person"] + 2_000)
-        n_found += not how_alike(train, pd.concat([test, copies]), schema).is_chance
+    n_false, n_found = false_and_true_remarks(visits, schema, (210, 90), n_seeds=60)
     assert n_false <= 1 and n_found > 50
 
 
@@ -207,13 +213,7 @@ def test_a_row_that_most_people_have_hides_no_training_people_among_the_test_peo
         return days.assign(person=first + np.repeat(np.arange(n_people), 20))
 
     schema = Schema(tuple(Column(name, "integer") for name in "abcd"), group="person")
-    n_false, n_found = 0, 0
-    for seed in range(40):
-        rng = np.random.default_rng(seed)
-        train, test = days(200, 0, rng), days(80, 1_000, rng)
-        n_false += not how_alike(train, test, schema).is_chance
-        copies = train[train["person"] < 10].assign(person=lambda table: table["person"] + 2_000)
-        n_found += not how_alike(train, pd.concat([test, copies]), schema).is_chance
+    n_false, n_found = false_and_true_remarks(days, schema, (200, 80), n_seeds=40)
     assert n_false <= 1 and n_found > 38
 
 

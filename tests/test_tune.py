@@ -205,13 +205,20 @@ def test_a_trial_that_fails_is_told_and_does_not_stop_the_rest(script, csv, tmp_
     assert read_parameters(output / "rlsyn.yaml", "Table-v0") == {}
 
 
-def test_ctrl_c_keeps_what_is_done(script, scorer, csv, tmp_path, capfd):
-    def stop(n_calls):
-        if n_calls == 3:
-            raise KeyboardInterrupt
+def fails_at_the_third_trial(scorer, csv, output, error):
+    """The command of a search whose third trial raises the error."""
 
-    scorer.before, output = stop, tmp_path / "out"
-    command = ["--csv", f"{csv}:died", "--methods", "rlsyn", "--trials", "4", "-o", str(output)]
+    def fail(n_calls):
+        if n_calls == 3:
+            raise error
+
+    scorer.before = fail
+    return ["--csv", f"{csv}:died", "--methods", "rlsyn", "--trials", "4", "-o", str(output)]
+
+
+def test_ctrl_c_keeps_what_is_done(script, scorer, csv, tmp_path, capfd):
+    output = tmp_path / "out"
+    command = fails_at_the_third_trial(scorer, csv, output, KeyboardInterrupt)
     assert script.main(command) == 130 and "goes on" in capfd.readouterr().err
     assert len(pd.read_csv(output / "trials.csv")) == 2 and (output / "rlsyn.yaml").is_file()
     assert yaml.safe_load((output / "search.yaml").read_text())["patients"]["trials"] == 2
@@ -219,12 +226,8 @@ def test_ctrl_c_keeps_what_is_done(script, scorer, csv, tmp_path, capfd):
 
 
 def test_a_process_that_is_killed_is_told_and_what_is_done_reported(script, scorer, csv, tmp_path, capfd):
-    def die(n_calls):
-        if n_calls == 3:
-            raise BrokenProcessPool
-
-    scorer.before, output = die, tmp_path / "out"
-    command = ["--csv", f"{csv}:died", "--methods", "rlsyn", "--trials", "4", "-o", str(output)]
+    output = tmp_path / "out"
+    command = fails_at_the_third_trial(scorer, csv, output, BrokenProcessPool)
     assert script.main(command) == 2
     error = capfd.readouterr().err
     assert "A process was killed, probably for want of memory" in error and error.count("\n") == 1

@@ -13,6 +13,9 @@ import numpy as np
 from rlsyn.constraints.expressions import literal
 from rlsyn.constraints.truth import Clause, names_in
 
+NARROW = 0.01
+"""Share of a column's range; a formula with a wider tolerance than this, and than the last digit, is no formula."""
+
 
 @dataclass(frozen=True)
 class Formula:
@@ -72,6 +75,11 @@ def formulas_among(
             found[formula.column] = formula
             break
     return tuple(found[name] for name in order if name in found)
+
+
+def widest_tolerance(decimals: int | None, width: float) -> float:
+    """How far from a formula a column of so many decimals and that range may be and still be determined by it."""
+    return max(0.0 if decimals is None else 10.0**-decimals, NARROW * width)
 
 
 def _candidates(clause: Clause, numbers: Collection[str]) -> list[tuple[Formula, float]]:

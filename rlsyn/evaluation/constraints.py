@@ -9,7 +9,7 @@ import pandas as pd
 
 from rlsyn.evaluation.disclosure import n_people
 from rlsyn.evaluation.features import MISSING, category_positions, column_numbers, count_people, row_groups
-from rlsyn.evaluation.measure import Estimate, Measure, Measurement, Metric, Tables, share_estimate
+from rlsyn.evaluation.measure import Estimate, Measure, Measurement, Metric, Tables, share_beside, share_estimate
 from rlsyn.schema import Column, Schema
 
 BROKEN = Metric(
@@ -86,10 +86,9 @@ def constraints_of_real(tables: Tables) -> Measurement:
     """
     found, schema = constraints(replace(tables, synthetic=tables.test)), tables.schema
     if schema.constraints:
-        both = [broken_rows(table, schema).any(axis=1).to_numpy() for table in (tables.train, tables.test)]
+        train, test = (broken_rows(table, schema).any(axis=1).to_numpy() for table in (tables.train, tables.test))
         n_persons = count_people(tables.train, schema) + count_people(tables.test, schema)
-        value, of_all = float(both[1].mean()), share_estimate(np.concatenate(both), n_persons)
-        found.estimates[BROKEN.name] = Estimate(value, min(of_all.low, value), max(of_all.high, value))
+        found.estimates[BROKEN.name] = share_beside(test, train, n_persons)
     return found
 
 

@@ -166,3 +166,15 @@ def share_estimate(hits: np.ndarray, n_people: int | None = None) -> Estimate:
     n_trials = n_people or len(hits)
     interval = binomtest(round(float(hits.mean()) * n_trials), n_trials).proportion_ci(method="wilson")
     return Estimate(float(hits.mean()), float(interval.low), float(interval.high))
+
+
+def share_beside(hits: np.ndarray, others: np.ndarray, n_people: int) -> Estimate:
+    """The share of rows that are hits; its interval is that of these and other rows together, stretched to the share.
+
+    Args:
+        hits: For each row whether it is one.
+        others: The same of other rows, of people of the same kind.
+        n_people: How many people all of them are of.
+    """
+    value, of_all = float(hits.mean()), share_estimate(np.concatenate([others, hits]), n_people)
+    return Estimate(value, min(of_all.low, value), max(of_all.high, value))

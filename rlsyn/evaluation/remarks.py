@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
 from rlsyn.evaluation.disclosure import MIN_PEOPLE, is_few
+from rlsyn.evaluation.evaluation import Details
 from rlsyn.evaluation.features import category_positions, column_numbers, count_people, row_groups
 from rlsyn.evaluation.measure import Tables
-from rlsyn.evaluation.privacy import HowAlike, foreign_columns, has_order_of, values_of_one_person
+from rlsyn.evaluation.privacy import HowAlike
 from rlsyn.names import listed
 from rlsyn.schema import Column
 from rlsyn.values.numbers import count_decimals
@@ -18,18 +21,21 @@ TOLD_APART = 0.6
 """A detection AUC of training and test rows beyond which they are hardly of the same kind of people."""
 
 
-def remarks_on_tables(tables: Tables, alike: HowAlike) -> tuple[str, ...]:
-    """What the tables by themselves tell, before anything is measured.
+def remarks_on_tables(tables: Tables, alike: HowAlike, details: Details) -> tuple[str, ...]:
+    """What the tables by themselves tell, whatever they score.
 
     Args:
         tables: Where the synthetic table still has all its columns.
         alike: How often test rows equal a training row.
+        details: Of the measures of foreign columns and of traces of people.
     """
+    of_traces = details["traces"].get("synthetic", {})
     return (
         *_on_test_rows(tables, alike),
-        *_on_values(tables),
-        *_on_values_of_one_person(tables),
-        *_on_row_order(tables),
+        *_on_foreign_columns(details["foreign columns"]),
+        *_on_decimals(tables),
+        *_on_values_of_one_person(of_traces.get("values", {})),
+        *_on_row_order(of_traces.get("is_in_order", False)),
         *_on_rare_categories(tables),
         *_on_further_columns(tables),
     )
@@ -49,11 +55,10 @@ def _on_test_rows(tables: Tables, alike: HowAlike) -> list[str]:
     return remarks
 
 
-def _on_values(tables: Tables) -> list[str]:
+def _on_foreign_columns(found: dict[str, dict[str, Any]]) -> list[str]:
     remarks = []
-    # What a generator says of persons is none of train's.
-    for role, table in (("test", tables.test), ("synthetic", tables.synthetic[tables.schema.names])):
-        foreign = foreign_columns(tables.train, table, tables.schema)
+    for role, name in (("test", "real"), ("synthetic", "synthetic")):
+        foreign: list[Column] = found.get(name, {}).get("columns", [])
         remarks += [
             f"No value of {column.name!r} in the {role} table is one that train has: is it coded otherwise?"
             for column in foreign
@@ -65,24 +70,29 @@ def _on_values(tables: Tables) -> list[str]:
                 "units, or on another scale? Then distances, and with them the attacks on privacy, cannot tell whose these "
                 "rows are: give values as train has them."
             )
+    return remarks
+
+
+def _on_decimals(tables: Tables) -> list[str]:
     finer = [
         column.name
         for column in tables.schema.columns
         if _has_more_decimals(tables.synthetic[column.name], column)
         and not _has_more_decimals(tables.train[column.name], column)
     ]
-    if finer:
-        remarks.append(
-            f"Values of the synthetic table have more decimals than those of train, by which alone they are told apart: "
-            f"{listed(finer, 10)}. Round them."
-        )
-    return remarks
+    if not finer:
+        return []
+    remark = (
+        "Values of the synthetic table have more decimals than those of train, by which alone they are told apart: "
+        f"{listed(finer, 10)}. Round them."
+    )
+    return [remark]
 
 
-def _on_values_of_one_person(tables: Tables) -> list[str]:
+def _on_values_of_one_person(values: dict[str, tuple[float, float]]) -> list[str]:
     found = [
         f"{name!r} ({drawn:.0%} of its rows, {of_test:.0%} of the test rows)"
-        for name, (drawn, of_test) in values_of_one_person(tables).items()
+        for name, (drawn, of_test) in values.items()
     ]
     if not found:
         return []
@@ -93,8 +103,8 @@ def _on_values_of_one_person(tables: Tables) -> list[str]:
     return [remark]
 
 
-def _on_row_order(tables: Tables) -> list[str]:
-    if not has_order_of(tables.train, tables.synthetic, tables.schema, tables.seed):
+def _on_row_order(is_in_order: bool) -> list[str]:
+    if not is_in_order:
         return []
     remark = (
         "The rows of the synthetic table stand in the order of the training rows: row by row they are more alike than by "

@@ -24,7 +24,7 @@ from rlsyn.files import FileStamp
 from rlsyn.names import listed
 from rlsyn.schema import Column, Schema
 from rlsyn.values.identifiers import check_nobody_in_both
-from rlsyn.values.numbers import as_written
+from rlsyn.values.numbers import are_rounded, as_written
 
 MANY_COPIES = 0.5
 MIN_CELLS = 200_000
@@ -98,12 +98,12 @@ def evaluate(
     train, test, synthetic = (_as_written(table, schema) for table in (train, test, synthetic))
     others = {name: _as_written(table, schema) for name, table in others.items()}
     alike = check_held_out(train, test, schema)
-    remarks = remarks_on_tables(Tables(train, test, synthetic, schema, seed, fast), alike)
+    given = Tables(train, test, synthetic, schema, seed, fast)
     # What a generator says of persons is none of train's: rows of a table without people are of one each.
     synthetic = synthetic.drop(columns=schema.group or [], errors="ignore")
     others = {name: table.drop(columns=schema.group or [], errors="ignore") for name, table in others.items()}
     of_costs = cost_rows(costs or {})
-    tables = Tables(train, test, synthetic, schema, seed, fast)
+    tables = replace(given, synthetic=synthetic)
     beside = {name: table for name, table in _references(tables).items() if name in references}
     in_place = {"synthetic": synthetic, **beside, **others}
     measures = [*fidelity.measures(schema), *privacy.measures(schema), *constraints.measures(schema)]
@@ -112,8 +112,8 @@ def evaluate(
     rows, details = measure_rows(measures, found, list(in_place))
     of_utility, curves = utility_rows(tables, found, in_place)
     scores = scores_table([*rows, *of_utility, *of_costs], list(others))
+    remarks = remarks_on_tables(given, alike, details) + remarks_on_kinds_of_people(scores, tables)
     details |= curves
-    remarks += remarks_on_kinds_of_people(scores, tables)
     seconds = time.perf_counter() - start
     return Evaluation(
         *(scores, details, train, test, synthetic, schema, title, source, simulated, licence, seed, fast, seconds),
@@ -134,9 +134,8 @@ def _without_noise(values: pd.Series, column: Column) -> pd.Series:
     if column.most_decimals is None or pd.api.types.is_integer_dtype(values):
         return values
     numbers = column_numbers(values)
-    rounded = np.round(numbers, column.most_decimals)
-    is_noise = np.isclose(numbers, rounded, rtol=1e-12, atol=1e-12 * 10.0**-column.most_decimals)
-    return pd.Series(np.where(is_noise, rounded, numbers), values.index)
+    is_rounded = are_rounded(numbers, column.most_decimals)
+    return pd.Series(np.where(is_rounded, np.round(numbers, column.most_decimals), numbers), values.index)
 
 
 def _references(tables: Tables) -> dict[str, pd.DataFrame]:

@@ -154,10 +154,9 @@ class Verdict:
 def evaluation_verdicts(evaluation: Evaluation, untold: Collection[str] = ()) -> list[Verdict]:
     """The `verdicts` of an evaluation, which say how few people, or rows, it is of, and where copied rows are named."""
     sides = {"training": evaluation.train, "test": evaluation.test}
-    n_rows = len(evaluation.synthetic)
-    counts = {f"{side} people": count_people(rows, evaluation.schema) for side, rows in sides.items()}
-    least = min({**counts, "synthetic rows": n_rows}.items(), key=lambda item: item[1])
-    found = verdicts(evaluation.scores, untold, f"{least[1]:,} {least[0]}")
+    counts = [(count_people(rows, evaluation.schema), f"{side} people") for side, rows in sides.items()]
+    n_least, least = min(*counts, (len(evaluation.synthetic), "synthetic rows"), key=lambda pair: pair[0])
+    found = verdicts(evaluation.scores, untold, f"{n_least:,} {least}")
     copied = evaluation.copied_rows.sum()
     return [_with_file(verdict) if _counts_copies(verdict, copied) else verdict for verdict in found]
 

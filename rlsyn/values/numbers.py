@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pandas as pd
 
@@ -42,11 +44,25 @@ def count_decimals(values: np.ndarray) -> int | None:
         2
     """
     largest = np.abs(values).max(initial=0)
-    for decimals in range(MAX_DECIMALS + 1):
-        # What is left of 0.3 - 3 * 0.1 is 0, but nothing is where all values are as small.
-        if np.allclose(values, np.round(values, decimals), rtol=1e-12, atol=1e-12 * min(10.0**-decimals, largest)):
-            return decimals
-    return None
+    # What is left of 0.3 - 3 * 0.1 is 0, but nothing is where all values are as small.
+    found = (decimals for decimals in range(MAX_DECIMALS + 1) if are_rounded(values, decimals, largest).all())
+    return next(found, None)
+
+
+def are_rounded(values: np.ndarray, decimals: int, largest: float = math.inf) -> np.ndarray:
+    """Which values are rounded to so many decimals, but for the noise of binary fractions; missing ones are not.
+
+    Args:
+        values: Numbers.
+        decimals: Digits after the point.
+        largest: Size below which nothing is noise beside other values, if these are known to be small.
+
+    Example:
+        >>> are_rounded(np.array([0.3, 3 * 0.1, 0.3 - 3 * 0.1, 0.31]), 1).tolist()
+        [True, True, True, False]
+    """
+    noise = 1e-12 * min(10.0**-decimals, largest)
+    return np.isclose(values, np.round(values, decimals), rtol=1e-12, atol=noise)
 
 
 def as_written(values: pd.Series) -> pd.Series:

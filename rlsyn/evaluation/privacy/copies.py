@@ -16,6 +16,7 @@ from rlsyn.evaluation.measure import (
     Measurement,
     Metric,
     Tables,
+    share_beside,
     share_estimate,
 )
 from rlsyn.evaluation.people import at_most, drawn_note, require_rows, rows_at_most
@@ -227,8 +228,7 @@ def compute_real_copies(tables: Tables) -> Measurement:
     for exact, near, hits in zip(METRICS[:2], METRICS[2:4], (lambda n: n > 0, lambda n: n == 1), strict=True):
         within, beyond = hits(alike.others), hits(alike.equal)
         if is_chance:
-            value, of_all = float(beyond.mean()), share_estimate(np.concatenate([within, beyond]), n_train + n_test)
-            found.estimates[exact.name] = Estimate(value, min(of_all.low, value), max(of_all.high, value))
+            found.estimates[exact.name] = share_beside(beyond, within, n_train + n_test)
         else:
             found.estimates[exact.name] = share_estimate(within, n_train)
             # The rest are as near as test rows that equal none; where all of these equal one, only equal rows are near.

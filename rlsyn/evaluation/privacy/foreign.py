@@ -66,12 +66,13 @@ def _has_other_numbers(known: pd.Series, values: pd.Series, _: Column, persons: 
 
 
 def compute_foreign(tables: Tables) -> Measurement:
-    """The share of foreign columns, which is counted and has no interval."""
+    """The share of foreign columns, which is counted and has no interval; in the details `columns` are these."""
     foreign, columns = foreign_columns(tables.train, tables.synthetic, tables.schema), tables.schema.columns
     metric = METRICS[0].name
     return Measurement(
         estimates={metric: Estimate(len(foreign) / len(columns))},
         notes={metric: f"{len(foreign)} of {len(columns)} columns"} if foreign else {},
+        details={"columns": foreign},
     )
 
 

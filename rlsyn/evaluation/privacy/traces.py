@@ -33,8 +33,9 @@ def has_order_of(train: pd.DataFrame, synthetic: pd.DataFrame, schema: Schema, s
     """Whether row i of one table is nearer to row i of the other than what both tables are sorted by explains.
 
     Likeness is the number of equal categories, less the differences in rank of numbers (at most 1 each), which are the
-    same in other units. It is compared with that beside training rows that are shifted in a circle: shifts leave the numbers that both
-    tables are sorted by, and the visits of one person, beside each other; categories that both are sorted by do not count.
+    same in other units. It is compared with that beside training rows that are shifted in a circle: shifts leave the
+    numbers that both tables are sorted by, and the visits of one person, beside each other; categories that both are
+    sorted by do not count.
 
     Args:
         train: Rows in the order that the generator saw.
@@ -96,9 +97,13 @@ def values_of_one_person(tables: Tables) -> dict[str, tuple[float, float]]:
 
 
 def compute_traces(tables: Tables) -> Measurement:
-    """The number of traces, which is counted and has no interval."""
+    """The number of traces, which is counted and has no interval; in the details `is_in_order` and `values` tell them."""
     is_in_order = has_order_of(tables.train, tables.synthetic, tables.schema, tables.seed)
-    return Measurement(estimates={METRICS[0].name: Estimate(float(is_in_order) + bool(values_of_one_person(tables)))})
+    values = values_of_one_person(tables)
+    return Measurement(
+        estimates={METRICS[0].name: Estimate(float(is_in_order) + bool(values))},
+        details={"is_in_order": is_in_order, "values": values},
+    )
 
 
 TRACES = Measure("traces", METRICS, compute_traces)
