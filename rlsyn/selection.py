@@ -62,6 +62,7 @@ class Criterion:
         seed: Of draws, rows and classifiers.
         calibrates: Whether marginals are calibrated before scoring.
         temperature: Of sampling.
+        balanced: Whether the records of a table are balanced.
     """
 
     def __init__(
@@ -72,8 +73,10 @@ class Criterion:
         seed: int = 0,
         calibrates: bool = True,
         temperature: float = 1.0,
+        balanced: bool = True,
     ) -> None:
-        self.encoding, self.seed, self.calibrates, self.temperature = encoding, seed, calibrates, temperature
+        self.encoding, self.seed, self.calibrates = encoding, seed, calibrates
+        self.temperature, self.balanced = temperature, balanced
         self.train = train.sample(min(len(train), MAX_ROWS), random_state=seed)
         self.validation = validation.sample(min(len(validation), MAX_ROWS), random_state=seed)
 
@@ -84,9 +87,10 @@ class Criterion:
         if self.calibrates:
             calibrate_marginals(policy, self.encoding.marginals(), 4_096, 2, generator, actor)
         n = len(self.train)
-        draw = partial(policy.sample, generator=generator, actor=actor, temperature=self.temperature)
-        pool = self._pool(draw, N_DRAWS * n, rng)
-        draws = [pool.iloc[start : start + n] for start in range(0, len(pool), n)]
+        draw = partial(policy.sample, generator=generator, actor=actor)
+        draw = partial(draw, temperature=self.temperature, balanced=self.balanced)
+        draws = [self._table(draw, n, rng) for _ in range(N_DRAWS)]
+        pool = pd.concat(draws, ignore_index=True)
         schema, validation = self.encoding.schema, self.validation
         return {
             "association": _part(lambda: association_difference(validation, pool, schema)),
@@ -99,11 +103,12 @@ class Criterion:
             ),
         }
 
-    def _pool(self, draw: DrawLevels, n: int, rng: np.random.Generator) -> pd.DataFrame:
+    def _table(self, draw: DrawLevels, n: int, rng: np.random.Generator) -> pd.DataFrame:
+        drawn = partial(draw_table, draw, self.encoding, n, rng, balanced=self.balanced)
         try:
-            return draw_table(draw, self.encoding, n, rng, max_draws=MAX_DRAWS * n).table(n)
+            return drawn(max_draws=MAX_DRAWS * n).table(n)
         except TooFewRecords:
-            return draw_table(draw, self.encoding, n, rng, rules="keep").table(n)
+            return drawn(rules="keep").table(n)
 
 
 def _part(compute: Callable[[], float], chance: float = 0.0) -> float:
