@@ -61,7 +61,7 @@ def test_records_of_a_sample_are_as_typical_together_as_by_themselves(fitted, pa
     assert np.abs(balanced.mean(0) - independent.mean(0)).max() < 0.02
     again = tiny(patients, balanced=False).fit(patients, label="died")
     pd.testing.assert_frame_equal(again.sample(50), fitted.sample(50, balanced=False))
-    with pytest.raises(ValueError, match=r"balanced.*true or false"):
+    with pytest.raises(ValueError, match="balanced.*true or false"):
         tiny(patients, balanced="no")
 
 
