@@ -13,13 +13,7 @@ FLOORS = (
     # What knows nothing of records, a schema and its rules.
     ("rlsyn.names", "rlsyn.values", "rlsyn.networks"),
     (
-        *(
-            "rlsyn.constraints.expressions",
-            "rlsyn.yaml_fields",
-            "rlsyn.bins",
-            "rlsyn.networks.staircase",
-            "rlsyn.level_draws",
-        ),
+        *("rlsyn.constraints.expressions", "rlsyn.yaml_fields", "rlsyn.bins", "rlsyn.networks.staircase"),
         *(
             "rlsyn.adversarial_loss",
             "rlsyn.files",

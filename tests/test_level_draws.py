@@ -43,8 +43,7 @@ def test_balanced_levels_are_as_frequent_as_expected():
     logits = 2 * torch.randn(999, 1, generator=seeded(0)) * torch.linspace(-1, 1, 8)
     assert misses(draw_balanced_levels, logits) < 0.5 * misses(draw_levels, logits)
     alike = logits[:1].expand(999, 8)
-    assert misses(draw_balanced_levels, alike) < 1.5
-    assert misses(draw_levels, alike) > 7
+    assert misses(draw_balanced_levels, alike) < 1.5 < 7 < misses(draw_levels, alike)
     unlike = torch.randn(999, 8, generator=seeded(0))  # nothing that they could be sorted by
     assert misses(draw_balanced_levels, unlike) < 0.9 * misses(draw_levels, unlike)
 
@@ -53,8 +52,7 @@ def test_balanced_levels_are_as_frequent_as_expected_among_those_alike():
     means = torch.rand(1_000, generator=seeded(0))
     logits = torch.stack([torch.zeros(1_000), 6 * means - 3], dim=1)
     high = means > 0.6
-    assert misses(draw_balanced_levels, logits, high) < 2.5
-    assert misses(draw_levels, logits, high) > 6
+    assert misses(draw_balanced_levels, logits, high) < 2.5 < 6 < misses(draw_levels, logits, high)
 
 
 def test_attributes_that_are_not_related_stay_so():

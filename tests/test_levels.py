@@ -353,18 +353,3 @@ def test_the_only_value_of_a_column_is_kept_if_three_people_share_it(n, kept):
     decoded = levels.decode(levels.encode(values), np.random.default_rng(0))
     assert list(decoded.dropna().unique()) == kept
     assert ("137.42" in str(levels.to_dict())) == bool(kept)
-
-
-@pytest.mark.parametrize("name", ["unrounded", "spike and unrounded", "few values"])
-def test_balanced_values_spread_over_their_level(name):
-    values = pd.Series(INVENTED[name](np.random.default_rng(0), 400), name="x")
-    levels = QuantileLevels.fit(infer_column(values), values, np.arange(400), N_LEVELS)
-    codes = np.random.default_rng(1).permutation(np.repeat([0, levels.n_levels // 2], [300, 100]))
-    many = levels.decode(np.repeat(codes[:2], 20_000), np.random.default_rng(2)).to_numpy().reshape(2, -1)
-    balanced = [levels.decode(codes, np.random.default_rng(seed), balanced=True).to_numpy() for seed in range(200)]
-    for place in (0, 1):  # each by itself is drawn as without
-        assert ks_2samp([table[place] for table in balanced], many[place]).statistic < 0.15
-    for level in set(codes):
-        whole = np.sort(levels.decode(np.full(20_000, level), np.random.default_rng(3)).to_numpy())
-        gaps = [ks_2samp(table[codes == level], whole).statistic for table in balanced[:20]]
-        assert max(gaps) < 1 / (codes == level).sum() + 0.02

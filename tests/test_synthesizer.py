@@ -50,21 +50,6 @@ def test_sample_has_columns_kinds_categories_and_decimals_of_the_table(fitted, p
     assert synthetic["smoker"].isna().any()
 
 
-def test_records_of_a_sample_are_as_typical_together_as_by_themselves(fitted, patients):
-    def shares(seed, **how):
-        sample = fitted.sample(300, seed=seed, **how)
-        return [(sample["site"] == "Bern").mean(), sample["smoker"].isna().mean(), (sample["age"] < 60).mean()]
-
-    balanced = np.array([shares(seed) for seed in range(30)])
-    independent = np.array([shares(seed, balanced=False) for seed in range(30)])
-    assert (balanced.std(0) < 0.5 * independent.std(0)).all()
-    assert np.abs(balanced.mean(0) - independent.mean(0)).max() < 0.02
-    again = tiny(patients, balanced=False).fit(patients, label="died")
-    pd.testing.assert_frame_equal(again.sample(50), fitted.sample(50, balanced=False))
-    with pytest.raises(ValueError, match="balanced.*true or false"):
-        tiny(patients, balanced="no")
-
-
 def test_same_seed_gives_the_same_model_and_sample(fitted, patients):
     again = tiny(patients).fit(patients, label="died")
     pd.testing.assert_frame_equal(again.sample(100), fitted.sample(100))
