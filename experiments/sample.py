@@ -45,7 +45,7 @@ def main(argv: list[str] | None = None) -> int:
         model = RLSyn.load(arguments.run, device=arguments.device)
         # A stream of its own: the run drew synthetic.csv from its seed.
         seed = np.random.SeedSequence([model.seed, 1, arguments.seed]).generate_state(1)[0]
-        how = {name: getattr(arguments, name) for name in ("rules", "policy", "temperature", "balanced")}
+        how = {name: getattr(arguments, name) for name in ("rules", "policy", "temperature")}
         synthetic = model.sample(arguments.n, where, seed=int(seed), **how)
         write_whole(output, synthetic.to_csv(index=False))
     except (ValueError, OSError) as error:
@@ -141,8 +141,6 @@ def _parser() -> Parser:
     )
     temperature = "of sampling: lower for more typical and higher for more unusual records (default: the run's)"
     parser.add_argument("--temperature", type=float, metavar="T", help=temperature)
-    independent = "draw each record by itself, instead of records whose values together are as frequent as expected"
-    parser.add_argument("--independent", dest="balanced", action="store_const", const=False, help=independent)
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda (default: auto)")
     return parser
 

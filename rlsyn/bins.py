@@ -42,19 +42,9 @@ class BinSampler:
         self.atom_share = np.array([interval.atom_shares.sum() for interval in bins])
         self.has_knots = np.array([len(interval.knots) > 0 for interval in bins])
 
-    def draw(
-        self, levels: np.ndarray, rng: np.random.Generator, balanced: bool = False
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """A value for each level, and whether it is an atom (and so needs no rounding).
-
-        Args:
-            levels: One for each record.
-            rng: Draws.
-            balanced: Whether the values of a level are spread evenly over it (each by itself is drawn as without), or
-                independent.
-        """
-        uniform = _spread(levels, rng) if balanced else rng.random(len(levels))
-        share = self.atom_share[levels]
+    def draw(self, levels: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """A value for each level, and whether it is an atom (and so needs no rounding)."""
+        uniform, share = rng.random(len(levels)), self.atom_share[levels]
         is_atom = (uniform < share) | ~self.has_knots[levels]
         values = np.empty(len(levels))
         found = np.searchsorted(self.atom_ends, (levels + uniform)[is_atom], side="right")
@@ -63,14 +53,3 @@ class BinSampler:
             position = ((uniform - share) / np.maximum(1 - share, 1e-12))[~is_atom]
             values[~is_atom] = np.interp(2 * levels[~is_atom] + position, self.places, self.knots)
         return values, is_atom
-
-
-def _spread(levels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Uniform numbers `(n,)`: of the k records of a level one in each k-th of the unit interval."""
-    shuffled = rng.permutation(len(levels))
-    order = shuffled[np.argsort(levels[shuffled], kind="stable")]
-    counts = np.bincount(levels)
-    starts = np.cumsum(counts) - counts
-    places = np.empty(len(levels))
-    places[order] = np.arange(len(levels)) - starts[levels[order]]
-    return (places + rng.random(len(levels))) / counts[levels]

@@ -93,12 +93,7 @@ class Encoding:
         return np.stack([levels.encode(table[levels.column.name]) for levels in self.levels], axis=1)
 
     def decode(
-        self,
-        records: np.ndarray,
-        rng: np.random.Generator,
-        given: Mapping[str, Any] | None = None,
-        repair: bool = True,
-        balanced: bool = False,
+        self, records: np.ndarray, rng: np.random.Generator, given: Mapping[str, Any] | None = None, repair: bool = True
     ) -> pd.DataFrame:
         """Table of records, in the schema's order, with values drawn inside numeric levels.
 
@@ -108,10 +103,9 @@ class Encoding:
             given: Values that columns have in every record, as their levels say; numbers take the place of a draw.
             repair: Whether values follow from each other where a rule of the schema says so, and are drawn again where
                 they break one (see `Repair`); some records may break rules still.
-            balanced: Whether the values of a level are spread evenly over it, or drawn independently.
         """
         position = {name: i for i, name in enumerate(self.names)}
-        columns = {name: self.levels[i].decode(records[:, i], rng, balanced) for name, i in position.items()}
+        columns = {name: self.levels[i].decode(records[:, i], rng) for name, i in position.items()}
         for name, value in (given or {}).items():
             if self.schema[name].is_discrete or pd.isna(value):
                 continue

@@ -81,7 +81,7 @@ class CategoryLevels:
         codes = _match_categories(self.column, values, self.categories)
         return _fill_missing(self.column, codes, codes < 0, len(self.categories), self.missing)
 
-    def decode(self, levels: np.ndarray, rng: np.random.Generator, balanced: bool = False) -> pd.Series:
+    def decode(self, levels: np.ndarray, rng: np.random.Generator) -> pd.Series:
         """Values of levels; nothing is drawn."""
         return pd.Series(self._values.take(levels), name=self.column.name)
 
@@ -209,13 +209,13 @@ class QuantileLevels:
         absent = np.isnan(numbers) | (len(self.bins) == 0)
         return _fill_missing(self.column, codes, absent, len(self.bins), self.missing)
 
-    def decode(self, levels: np.ndarray, rng: np.random.Generator, balanced: bool = False) -> pd.Series:
-        """Values of levels, drawn inside each level, evenly spread or not; integers as integers."""
+    def decode(self, levels: np.ndarray, rng: np.random.Generator) -> pd.Series:
+        """Values of levels, drawn inside each level; integers as integers."""
         values = np.full(len(levels), np.nan)
         rounded = np.ones(len(levels), dtype=bool)
         present = np.flatnonzero(levels < len(self.bins))
         if len(present):
-            values[present], rounded[present] = self._sampler.draw(levels[present], rng, balanced)
+            values[present], rounded[present] = self._sampler.draw(levels[present], rng)
         drawn = np.flatnonzero(~rounded)
         if len(drawn) and self.column.most_decimals is not None:
             values[drawn] = self._round(values[drawn], levels[drawn], rng)

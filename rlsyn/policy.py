@@ -16,7 +16,6 @@ from torch import Tensor, nn
 
 from rlsyn.encoding import Encoding
 from rlsyn.entropy_target import EntropyTarget
-from rlsyn.level_draws import draw_balanced_levels, draw_levels
 from rlsyn.level_masks import LevelMasks
 from rlsyn.levels import Head
 from rlsyn.networks.architectures import Network, make_heads, make_network
@@ -235,7 +234,6 @@ class AutoregressivePolicy(ActorCriticPolicy):
         generator: torch.Generator | None = None,
         actor: Actor | None = None,
         temperature: float = 1.0,
-        balanced: bool = True,
     ) -> Tensor:
         """`n` records `(n, n_attributes)` int64 drawn from the policy.
 
@@ -247,17 +245,15 @@ class AutoregressivePolicy(ActorCriticPolicy):
             actor: Another actor of this encoding to draw from, such as `reference`, the policy as it was before PPO.
             temperature: What logits are divided by: 1 as learned; below, frequent levels become more frequent. How
                 often a finely valued quantity is missing stays.
-            balanced: Whether levels are as frequent among the records as expected (`draw_balanced_levels`), or records
-                are independent.
         """
-        actor, draw = actor or self.actor, draw_balanced_levels if balanced else draw_levels
+        actor = actor or self.actor
         prefix = self._start(n)
         for attribute in range(self.n_attributes):
             logits = actor.step_logits(prefix.vectors, prefix.actor, attribute, temperature)
             if given is not None and attribute in given:
                 levels = torch.full((n,), given[attribute], dtype=torch.int64, device=self.device)
             else:
-                levels = draw(self.masks.of_step(logits, attribute), generator)
+                levels = draw_levels(self.masks.of_step(logits, attribute), generator)
             self._fill(prefix, levels)
         return prefix.observations.long() - 1
 
@@ -332,3 +328,9 @@ class AutoregressivePolicy(ActorCriticPolicy):
 
 def _positions(records: Tensor) -> Tensor:
     return (records >= 0).sum(1)
+
+
+def draw_levels(logits: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    """Levels drawn by the Gumbel trick, which needs neither a normalised sum nor a synchronisation with the host."""
+    uniform = torch.rand(logits.shape, generator=generator, device=logits.device)
+    return (logits - torch.log(-torch.log(uniform.clamp(1e-12, 1 - 1e-7)))).argmax(-1)

@@ -75,7 +75,6 @@ def draw_table(
     where: Mapping[str, Any] | None = None,
     rules: Rules = "obey",
     max_draws: int | None = None,
-    balanced: bool = False,
 ) -> Draws:
     """`n` records or a few more that meet the conditions and obey the rules of the schema.
 
@@ -91,7 +90,6 @@ def draw_table(
         rules: `"obey"`; or `"keep"`: nothing is repaired and nothing thrown away for the rules' sake.
         max_draws: Records drawn at most, by default 1,000 for each wanted, a million (or 20 for each) at most, but
             never fewer than `CONDITIONED_BATCH`.
-        balanced: Whether the values of a level are spread evenly over it; whether its levels are is a matter of `draw`.
 
     Raises:
         ValueError: `n` or `max_draws` is no whole number of at least 1, an unknown column, category or option, or conditions that a
@@ -123,8 +121,7 @@ def draw_table(
         draws.n_drawn += len(records)
         for attribute, level in others.items():
             records = records[records[:, attribute] == level]
-        table = encoding.decode(records, rng, where, repair=rules == "obey", balanced=balanced)
-        _keep(draws, table, encoding, rules)
+        _keep(draws, encoding.decode(records, rng, where, repair=rules == "obey"), encoding, rules)
     return draws
 
 

@@ -62,7 +62,6 @@ class Criterion:
         seed: Of draws, rows and classifiers.
         calibrates: Whether marginals are calibrated before scoring.
         temperature: Of sampling.
-        balanced: Whether the records of a table are balanced.
     """
 
     def __init__(
@@ -73,10 +72,8 @@ class Criterion:
         seed: int = 0,
         calibrates: bool = True,
         temperature: float = 1.0,
-        balanced: bool = True,
     ) -> None:
-        self.encoding, self.seed, self.calibrates = encoding, seed, calibrates
-        self.temperature, self.balanced = temperature, balanced
+        self.encoding, self.seed, self.calibrates, self.temperature = encoding, seed, calibrates, temperature
         self.train = train.sample(min(len(train), MAX_ROWS), random_state=seed)
         self.validation = validation.sample(min(len(validation), MAX_ROWS), random_state=seed)
 
@@ -87,10 +84,9 @@ class Criterion:
         if self.calibrates:
             calibrate_marginals(policy, self.encoding.marginals(), 4_096, 2, generator, actor)
         n = len(self.train)
-        draw = partial(policy.sample, generator=generator, actor=actor)
-        draw = partial(draw, temperature=self.temperature, balanced=self.balanced)
-        draws = [self._table(draw, n, rng) for _ in range(N_DRAWS)]
-        pool = pd.concat(draws, ignore_index=True)
+        draw = partial(policy.sample, generator=generator, actor=actor, temperature=self.temperature)
+        pool = self._pool(draw, N_DRAWS * n, rng)
+        draws = [pool.iloc[start : start + n] for start in range(0, len(pool), n)]
         schema, validation = self.encoding.schema, self.validation
         return {
             "association": _part(lambda: association_difference(validation, pool, schema)),
@@ -103,12 +99,11 @@ class Criterion:
             ),
         }
 
-    def _table(self, draw: DrawLevels, n: int, rng: np.random.Generator) -> pd.DataFrame:
-        drawn = partial(draw_table, draw, self.encoding, n, rng, balanced=self.balanced)
+    def _pool(self, draw: DrawLevels, n: int, rng: np.random.Generator) -> pd.DataFrame:
         try:
-            return drawn(max_draws=MAX_DRAWS * n).table(n)
+            return draw_table(draw, self.encoding, n, rng, max_draws=MAX_DRAWS * n).table(n)
         except TooFewRecords:
-            return drawn(rules="keep").table(n)
+            return draw_table(draw, self.encoding, n, rng, rules="keep").table(n)
 
 
 def _part(compute: Callable[[], float], chance: float = 0.0) -> float:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -89,7 +88,6 @@ class RLSyn:
         select: Whether to keep the policy that the cloning's validation people, then unseen by the discriminator, speak
             best of, or PPO's last; by default where they suffice, of one clone and without reward terms of your own.
         temperature: Of `sample`.
-        balanced: Whether records of a sample are as typical together as each is by itself (`draw_balanced_levels`).
         seed: Seed of everything random in `fit` and, unless it gets its own, `sample`.
         device: `"auto"`, `"cpu"` or `"cuda"`.
 
@@ -133,7 +131,6 @@ class RLSyn:
         average_decay: float = 0.0,
         select: bool | None = None,
         temperature: float = 1.0,
-        balanced: bool = True,
         seed: int = 0,
         device: str = "auto",
     ) -> None:
@@ -151,7 +148,7 @@ class RLSyn:
         self.n_discriminator_warm_up, self.discriminator_batch_size = n_discriminator_warm_up, discriminator_batch_size
         self.policy_kwargs, self.discriminator_kwargs = dict(policy_kwargs or {}), dict(discriminator_kwargs or {})
         self.warm_start_kwargs, self.average_decay = dict(warm_start_kwargs or {}), average_decay
-        self.rollout_buffer_kwargs, self.select, self.balanced = dict(rollout_buffer_kwargs or {}), select, balanced
+        self.rollout_buffer_kwargs, self.select = dict(rollout_buffer_kwargs or {}), select
         self.device = torch_device(device)
         self.warm_start_result: WarmStartResult | None = None
         self.acceptance_rate = self.rule_acceptance = 1.0
@@ -246,12 +243,13 @@ class RLSyn:
         share = validation_share(self.warm_start_kwargs)
         is_validation = choose_people(people, share, np.random.default_rng(self.seed))
         can_select = self.algorithm.is_fast and not self.rewards and n_clones(self.warm_start_kwargs) == 1
-        selects = (can_select and suffices(people[is_validation])) if self.select is None else self.select
+        can_select = can_select and suffices(people[is_validation])
+        selects = can_select if self.select is None else self.select
         # What validates in the end is to be unknown to every part of the reward.
         seen = ~is_validation if selects else np.full(len(train), True)
         with global_seed(self.seed):
             self._build(encoding, records[seen])
-            how = self.seed, not self.rewards, self.temperature, self.balanced
+            how = self.seed, not self.rewards, self.temperature
             criterion = Criterion(encoding, train[seen], train[~seen], *how) if selects else None
             reward = self._set_reward(records[seen], people[seen])
             if checkpoint is not None:
@@ -295,7 +293,6 @@ class RLSyn:
         max_draws: int | None = None,
         rules: Rules = "obey",
         temperature: float | None = None,
-        balanced: bool | None = None,
     ) -> pd.DataFrame:
         """Draw synthetic records.
 
@@ -315,7 +312,6 @@ class RLSyn:
             rules: `"obey"`; or `"keep"`: records stay as the policy fills them in, those that break a rule too.
             temperature: What logits are divided by, that of the constructor by default: 1 as learned, lower for more
                 typical and higher for more unusual records.
-            balanced: Whether records are typical together, too, or independent; by default as the constructor says.
 
         Returns:
             A table with the columns, kinds, categories and decimals of the training table.
@@ -330,9 +326,8 @@ class RLSyn:
             raise ValueError(f"temperature must be a number above 0, got {heat!r}.")
         check_seed(seed := self.seed if seed is None else seed)
         rng = np.random.default_rng(seed)
-        balanced = self.balanced if balanced is None else balanced
-        draw = self.training.actors.draw_fn(policy, int(rng.integers(2**62)), heat, balanced)
-        draws = draw_table(draw, self.encoding, n, rng, where, rules, max_draws, balanced)
+        draw = self.training.actors.draw_fn(policy, int(rng.integers(2**62)), heat)
+        draws = draw_table(draw, self.encoding, n, rng, where, rules, max_draws)
         self.acceptance_rate, self.rule_acceptance = draws.acceptance_rate, draws.rule_acceptance
         return draws.table(n)
 
@@ -399,8 +394,8 @@ class RLSyn:
     def _set_reward(self, records: np.ndarray, people: np.ndarray) -> TotalReward:
         assert self.model.env is not None
         realism = RealismReward(self.training.trainer.discriminator, self.reward)
-        terms = self.encoding, self.reward_weights, self.rewards
-        reward = assemble_reward(realism, self.training.trees, *terms, records, people)
+        terms = (self.reward_weights, self.rewards)
+        reward = assemble_reward(realism, self.training.trees, self.encoding, *terms, records, people)
         self.model.env.set_attr("reward_fn", reward)
         return reward
 
@@ -409,20 +404,25 @@ class RLSyn:
         return default if self.total_timesteps is None else self.total_timesteps
 
     def _clone(self, records: np.ndarray, people: np.ndarray) -> None:
-        how = {"seed": self.seed, **self.warm_start_kwargs}
-        self.warm_start_result = behaviour_clone(self.policy, records, people, **how)
+        arguments = {"seed": self.seed, **self.warm_start_kwargs}
+        self.warm_start_result = behaviour_clone(self.policy, records, people, **arguments)
         calibrate_marginals(self.policy, self.encoding.marginals())
         self.policy.set_reference()
-        _log.info("Warm start: %s.", self.warm_start_result)
+        _log.info(
+            "Warm start: validation log-likelihood per attribute %.3f (independent attributes %.3f).",
+            self.warm_start_result.log_likelihood,
+            self.warm_start_result.log_likelihood_marginals,
+        )
 
     def _callbacks(
         self, train: pd.DataFrame, criterion: Criterion | None, run_dir: str | Path | None, title: str
     ) -> list[BaseCallback]:
         callbacks = self.training.actors.callbacks(criterion)
-        if run_dir is None:
-            return callbacks
-        monitor = MonitorCallback(self.encoding, train, title=title, seed=self.seed)
-        return [*callbacks, monitor, CheckpointCallback(partial(self._save_state, Path(run_dir)))]
+        if run_dir is not None:
+            folder = Path(run_dir)
+            callbacks.append(MonitorCallback(self.encoding, train, title=title, seed=self.seed))
+            callbacks.append(CheckpointCallback(lambda n_steps: self._save_state(folder, n_steps)))
+        return callbacks
 
     def _learn(
         self, callbacks: list[BaseCallback], run_dir: str | Path | None, deadline: float | None, progress_bar: bool

@@ -61,15 +61,14 @@ class TrainedActors:
             return self.policy.reference
         return (self.selected.actor if name == "trained" else None) or self.last
 
-    def draw_fn(self, name: str, seed: int, temperature: float, balanced: bool) -> DrawLevels:
-        """Draws levels from the actor of that name, balanced or independent: the same seed gives the same ones.
+    def draw_fn(self, name: str, seed: int, temperature: float) -> DrawLevels:
+        """Draws levels from the actor of that name: the same seed gives the same ones.
 
         Raises:
             ValueError: There is no such actor.
         """
         generator = torch.Generator(device=self.policy.device).manual_seed(seed)
-        draw = partial(self.policy.sample, generator=generator, actor=self.named(name))
-        return partial(draw, temperature=temperature, balanced=balanced)
+        return partial(self.policy.sample, generator=generator, actor=self.named(name), temperature=temperature)
 
     def first_records(self, n: int) -> np.ndarray:
         """Records `(n, n_attributes)` of the policy as it is, drawn with the global generator."""

@@ -37,10 +37,6 @@ class WarmStartResult:
     log_likelihood: float
     log_likelihood_marginals: float
 
-    def __str__(self) -> str:
-        marginals = f"independent attributes {self.log_likelihood_marginals:.3f}"
-        return f"validation log-likelihood per attribute {self.log_likelihood:.3f} ({marginals})"
-
 
 def behaviour_clone(
     policy: AutoregressivePolicy,

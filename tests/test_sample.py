@@ -46,12 +46,12 @@ def test_same_seed_draws_the_same_file_and_conditions_hold(saved, tmp_path):
     assert (table["died"] == 1).all() and (table["site"] == "Bern").all() and table["smoker"].isna().all()
 
 
-def test_policy_temperature_and_draws_are_those_that_are_asked_for(call_script, saved, tmp_path, monkeypatch):
+def test_policy_and_temperature_are_those_that_are_asked_for(call_script, saved, tmp_path, monkeypatch):
     sample, found = RLSyn.sample, []
     monkeypatch.setattr(RLSyn, "sample", lambda *args, **kwargs: found.append(kwargs) or sample(*args, **kwargs))
-    more = ["--policy", "warm_start", "--temperature", "0.01", "--independent"]
+    more = ["--policy", "warm_start", "--temperature", "0.01"]
     assert call_script("sample", saved, "-n", "50", "-o", tmp_path / "cold.csv", *more) == 0
-    assert (found[0]["policy"], found[0]["temperature"], found[0]["balanced"]) == ("warm_start", 0.01, False)
+    assert (found[0]["policy"], found[0]["temperature"]) == ("warm_start", 0.01)
     assert len(set(pd.read_csv(tmp_path / "cold.csv")["died"])) == 1  # cold as it is, the likeliest alone
 
 

@@ -40,8 +40,8 @@ class StockActors:
         self._arguments = engine_arguments(encoding, how)
         self.selected, self.is_finished = Selected(), True
 
-    def draw_fn(self, name: str, seed: int, temperature: float, balanced: bool) -> DrawLevels:
-        """Draws levels from the policy, always independent ones: the same seed gives the same ones.
+    def draw_fn(self, name: str, seed: int, temperature: float) -> DrawLevels:
+        """Draws levels from the policy: the same seed gives the same ones.
 
         Raises:
             ValueError: Another policy than `"trained"` or `"last"`, or a temperature.

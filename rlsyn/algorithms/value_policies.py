@@ -13,8 +13,8 @@ from stable_baselines3.common.type_aliases import PyTorchObs
 from stable_baselines3.dqn.policies import DQNPolicy, QNetwork
 from torch import Tensor, nn
 
-from rlsyn.level_draws import draw_levels
 from rlsyn.networks.autoregressive import IMPOSSIBLE
+from rlsyn.policy import draw_levels
 
 
 class LevelPrior(nn.Module):
