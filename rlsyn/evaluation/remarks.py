@@ -12,6 +12,7 @@ from rlsyn.evaluation.evaluation import Details
 from rlsyn.evaluation.features import category_positions, column_numbers, count_people, row_groups
 from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.privacy import HowAlike
+from rlsyn.evaluation.verdicts import TOO_EVEN
 from rlsyn.names import listed
 from rlsyn.schema import Column
 from rlsyn.values.numbers import count_decimals
@@ -149,20 +150,37 @@ def _on_further_columns(tables: Tables) -> list[str]:
     return remarks
 
 
-def remarks_on_kinds_of_people(scores: pd.DataFrame, tables: Tables) -> tuple[str, ...]:
+def remarks_on_scores(scores: pd.DataFrame, tables: Tables) -> tuple[str, ...]:
+    """What some scores say of others: whom attacks find, and that detection finds too little."""
+    return (*_on_kinds_of_people(scores, tables), *_on_evenness(scores))
+
+
+def _on_kinds_of_people(scores: pd.DataFrame, tables: Tables) -> list[str]:
     """That the test rows are of other kinds of people than the training rows, where a classifier tells them apart."""
     of_real = scores.loc[scores["metric"] == "detection AUC (LightGBM)", "real"].max()
     # Three standard deviations of the AUC of as many people on either side, in whom nothing differs (Mann and Whitney).
     n_people = min(count_people(rows, tables.schema) for rows in (tables.train, tables.test))
     chance = 3 * (6 * n_people) ** -0.5
     if not of_real > max(TOLD_APART, 0.5 + chance):
-        return ()
+        return []
     remark = (
         f"The test rows are told from the training rows, at an AUC of {of_real:.2f}: they are of other kinds of people, as "
         "those of another time, place or choice are. Attacks then find these kinds and not the training people, and "
         "synthetic rows look unlike. Better take test rows by chance from the same table."
     )
-    return (remark,)
+    return [remark]
+
+
+def _on_evenness(scores: pd.DataFrame) -> list[str]:
+    if not scores.loc[scores["metric"] == "evenness", "value"].max() > TOO_EVEN:
+        return []
+    remark = (
+        "Numbers of the synthetic table are shared out as those of train, more evenly than independent draws from any model "
+        "are: its rows were drawn in balance, chosen or weighted, or are columns of train in another order. A classifier "
+        "that learns from some of them and is tried on the others then sees less than there is, so detection is judged too "
+        "well: judge rows that were drawn independently."
+    )
+    return [remark]
 
 
 def _has_more_decimals(values: pd.Series, column: Column) -> bool:
