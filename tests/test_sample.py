@@ -56,6 +56,18 @@ def test_policy_and_temperature_are_those_that_are_asked_for(call_script, saved,
 
 
 @pytest.mark.parametrize(
+    ("judged", "is_told"),
+    [("synthetic: {rows: 20}", True), ("synthetic: {rows: 30}", False), ("synthetic: [", False), (None, False)],
+)
+def test_more_records_than_were_judged_are_told(call_script, saved, tmp_path, capsys, judged, is_told):
+    run = shutil.copytree(saved, tmp_path / "run")
+    if judged:
+        (run / "evaluation.yaml").write_text(judged)
+    assert call_script("sample", run, "-n", "30", "-o", tmp_path / "more.csv") == 0
+    assert ("scores of the run are of 20 records" in capsys.readouterr().out) is is_told
+
+
+@pytest.mark.parametrize(
     ("arguments", "message"),
     [
         (["--where", "sight=Bern"], "Did you mean 'site'"),
