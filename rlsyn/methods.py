@@ -49,12 +49,14 @@ class Variant:
         parameters: Arguments of the method's constructor.
         from_config: Whether the parameters stand over those that `experiments/configs` has for the method and the
             table, or over the constructor's defaults.
+        records: Synthetic records for each training row.
     """
 
     name: str
     method: str
     parameters: Mapping[str, Any] = field(default_factory=dict)
     from_config: bool = False
+    records: float = 1.0
 
     def parameters_for(self, env: str, configs: Path | None) -> dict[str, Any]:
         """The constructor's arguments for an environment.

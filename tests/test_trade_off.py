@@ -9,7 +9,7 @@ import pytest
 from rlsyn.benchmark import cells as benchmark
 from rlsyn.benchmark.figures import trade_off_figure
 from rlsyn.benchmark.trade_off import DEFAULT, KNOBS, MEMBERSHIP, UTILITY, curves, points, variants
-from rlsyn.methods import make_method
+from rlsyn.methods import Variant, make_method
 from rlsyn.synthesizer import RLSyn
 from rlsyn.warm_start import behaviour_clone
 
@@ -49,6 +49,8 @@ def test_every_point_is_a_method_of_its_own_but_the_default_only_once():
     found = {variant.name: dict(variant.parameters) for variant in variants({**SWEPT, "epochs": [5.0]})}
     assert found["privacy_3"] == {"reward_weights": {"privacy": 3.0}}
     assert found["epochs_5"] == {"warm_start_kwargs": {"n_epochs": 5}}
+    (more,) = variants({"records": [3.0]})
+    assert (more.name, more.parameters, more.records) == ("records_3", {}, 3.0)
 
 
 @pytest.mark.parametrize("knob", KNOBS, ids=lambda knob: knob.name)
@@ -60,6 +62,9 @@ def test_defaults_of_the_knobs_are_those_of_rlsyn_and_all_values_are_taken(knob)
         assert default.reward_weights["privacy"] == knob.default
     elif knob.name == "temperature":
         assert default.temperature == knob.default
+    elif knob.name == "records":
+        assert {knob.variant(value).records for value in knob.swept} == set(knob.swept)
+        assert Variant("rlsyn", "rlsyn").records == knob.default
     else:
         assert signature(behaviour_clone).parameters[knob.path[-1]].default == knob.default
 
@@ -68,6 +73,11 @@ def test_defaults_of_the_knobs_are_those_of_rlsyn_and_all_values_are_taken(knob)
 def test_impossible_values_are_refused(values):
     with pytest.raises(ValueError, match="--privacy must be different and not below 0"):
         curves({"privacy": values})
+
+
+def test_no_records_are_refused():
+    with pytest.raises(ValueError, match=r"--records must be above 0, got \[0.0\]"):
+        curves({"records": [0.0]})
 
 
 def test_fractions_of_what_is_counted_are_refused():
@@ -100,10 +110,21 @@ def test_command_leaves_figure_table_and_page_and_goes_on(load_script, csv, tmp_
     scores = [{"family": "utility", "metric": metric, "value": 0.7, "real": 0.8} for metric in (*UTILITY, MEMBERSHIP)]
     monkeypatch.setattr(benchmark, "evaluate", lambda *_, **__: SimpleNamespace(scores=pd.DataFrame(scores)))
     script, out = load_script("trade_off"), tmp_path / "out"
-    command = ["--csv", f"{csv}:died", "--privacy", "2", "--epochs", "--temperature", "--fast", "-o", str(out)]
+    command = ["--csv", f"{csv}:died", "--privacy", "2", "--epochs", "--temperature", "--records", "0.5", "3"]
+    command += ["--fast", "-o", str(out)]
     assert script.main(command) == 0
     table = pd.read_csv(out / "trade_off.csv")
-    assert table["method"].tolist() == [DEFAULT, "privacy_2", "independent", "bootstrap"]
+    assert table["method"].tolist() == [
+        DEFAULT,
+        "privacy_2",
+        "records_0.5",
+        DEFAULT,
+        "records_3",
+        "independent",
+        "bootstrap",
+    ]
+    cells = {path.parents[1].name: len(pd.read_csv(path)) for path in out.glob("cells/*/*/*/synthetic.csv")}
+    assert (cells["records_0.5"], cells["records_3"]) == (round(0.5 * cells[DEFAULT]), 3 * cells[DEFAULT])
     assert (out / "trade_off.png").stat().st_size > 10_000
     page = (out / "trade_off.md").read_text()
     assert "| patients | privacy_2 |" in page and "- Versions: commit " in page
@@ -111,7 +132,7 @@ def test_command_leaves_figure_table_and_page_and_goes_on(load_script, csv, tmp_
     capsys.readouterr()
     monkeypatch.setattr(benchmark, "make_method", lambda *_: pytest.fail("A finished cell was run again."))
     assert script.main(command) == 0
-    assert "4 of 4 cells" in capsys.readouterr().out
+    assert "6 of 6 cells" in capsys.readouterr().out
 
 
 def test_command_without_a_table_is_refused_in_a_line(load_script, tmp_path, capsys):
@@ -125,6 +146,6 @@ def test_all_stands_for_all_methods_beside_those_that_are_always_drawn(load_scri
     monkeypatch.setattr(script, "plan", lambda tables, methods, *_, **__: drawn.extend(methods) or [])
     monkeypatch.setattr(script, "run_cells", lambda *_, **__: None)
     monkeypatch.setattr(script, "_report", lambda *_: 0)
-    command = ["--csv", f"{csv}:died", "--privacy", "--epochs", "--temperature", "--methods", "all"]
+    command = ["--csv", f"{csv}:died", *("--privacy", "--epochs", "--temperature", "--records"), "--methods", "all"]
     assert script.main([*command, "-o", str(tmp_path / "out")]) == 0
     assert [variant.name for variant in drawn] == [DEFAULT, "independent", "bootstrap", "sequential_trees"]

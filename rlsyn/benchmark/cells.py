@@ -39,8 +39,9 @@ class Cell:
         base: Which of `rlsyn.methods.METHODS` it is; by default the one of its name.
         parameters: Arguments of the method's constructor, but for the seed.
         fast: Whether the evaluation leaves out what takes long.
-        protocol: `"default"`: as many records as training rows and the whole evaluation; `"paper"`: as
+        protocol: `"default"`: `records` for each training row and the whole evaluation; `"paper"`: as
             `rlsyn.benchmark.paper_protocol` says.
+        records: Synthetic records for each training row, at least one in all.
     """
 
     table: str
@@ -51,6 +52,7 @@ class Cell:
     parameters: Mapping[str, Any] = field(default_factory=dict)
     fast: bool = False
     protocol: Protocol = "default"
+    records: float = 1.0
 
     def folder(self, output_dir: Path) -> Path:
         """Where its results lie."""
@@ -67,7 +69,8 @@ class Cell:
     def config(self) -> dict[str, Any]:
         """All that its results follow from, as YAML takes it."""
         parameters = {**self.parameters, "seed": self.seed}
-        about = {"method": self.base or self.method, "protocol": self.protocol, "fast": self.fast}
+        about: dict[str, Any] = {"method": self.base or self.method, "protocol": self.protocol, "fast": self.fast}
+        about |= {"records": self.records} if self.records != 1 else {}
         return dict(plain({**self.options, **about, "parameters": parameters}))
 
 
@@ -103,9 +106,9 @@ def plan(
             options = {**options, "test_size": paper.test_size, "stratified": paper.stratified}
         parameters = {variant.name: variant.parameters_for(options["env"], configs) for variant in variants}
         cells += [
-            Cell(table, options, variant.name, seed, variant.method, parameters[variant.name], fast, protocol)
+            Cell(table, options, one.name, seed, one.method, parameters[one.name], fast, protocol, one.records)
             for seed in seeds
-            for variant in variants
+            for one in variants
         ]
     return cells
 
@@ -165,7 +168,7 @@ def run_cell(cell: Cell, output_dir: Path) -> None:
 def _run(cell: Cell, folder: Path) -> None:
     dataset = load_dataset({**cell.options, "parameters": {"seed": cell.seed}})
     train, test, schema = dataset.train, dataset.test, dataset.schema
-    base, n_records = cell.base or cell.method, len(train)
+    base, n_records = cell.base or cell.method, max(1, round(cell.records * len(train)))
     if cell.protocol == "paper":
         n_records = paper_protocol.n_records(cell.options["env"], base, len(train), len(test))
     model = make_method(base, {**cell.parameters, "seed": cell.seed})

@@ -18,11 +18,11 @@ MEMBERSHIP = "membership AUC"
 
 @dataclass(frozen=True)
 class Knob:
-    """A parameter of RLSyn that trades privacy for utility.
+    """What trades privacy for utility: a parameter of RLSyn, or how many records leave.
 
     Args:
         name: As it is swept.
-        path: The parameter, with its group.
+        path: The parameter, with its group; none for the number of records, which training does not know.
         default: The value that the default method has.
         swept: The values that are tried unless other values are asked for.
         meaning: In words.
@@ -36,6 +36,8 @@ class Knob:
 
     def variant(self, value: float) -> Variant:
         """RLSyn with the knob at a value."""
+        if not self.path:
+            return Variant(self.point_name(value), DEFAULT, from_config=True, records=float(value))
         parameters: Any = int(value) if isinstance(self.default, int) else float(value)
         for key in reversed(self.path):
             parameters = {key: parameters}
@@ -50,9 +52,10 @@ KNOBS = (
     Knob("privacy", ("reward_weights", "privacy"), 0.0, (1.0, 3.0, 10.0), "weight of the privacy reward"),
     Knob("epochs", ("warm_start_kwargs", "n_epochs"), 300, (0, 5), "epochs at most of the cloning's fine-tuning"),
     Knob("temperature", ("temperature",), 1.0, (0.7, 0.85, 1.2), "temperature of sampling"),
+    Knob("records", (), 1.0, (0.25, 3.0, 10.0), "synthetic records for each training row"),
 )
 """What is swept. Every value is a training of its own, so that each point is as RLSyn would be with it: those of the
-temperature too, which selection scores policies at."""
+temperature too, which selection scores policies at, and those of the number of records, as cells are."""
 
 
 def curves(swept: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:
@@ -62,7 +65,7 @@ def curves(swept: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:
         swept: Values by name of the knob; one without values is left out.
 
     Raises:
-        ValueError: A value below 0, one that is given twice, or a fraction where the knob counts.
+        ValueError: A value below 0, one that is given twice, a fraction where the knob counts, or no records.
     """
     found = {}
     for knob in KNOBS:
@@ -71,6 +74,8 @@ def curves(swept: Mapping[str, Sequence[float]]) -> dict[str, dict[str, float]]:
             raise ValueError(f"Values of --{knob.name} must be different and not below 0, got {values}.")
         if isinstance(knob.default, int) and (fractions := [value for value in values if value % 1]):
             raise ValueError(f"Values of --{knob.name} must be whole numbers, got {fractions}.")
+        if not knob.path and 0 in values:
+            raise ValueError(f"Values of --{knob.name} must be above 0, got {values}.")
         if values:
             found[knob.name] = {knob.point_name(value): value for value in sorted({*values, knob.default})}
     return found
