@@ -13,7 +13,7 @@ from rlsyn.evaluation import check_held_out, evaluate, print_scores
 from rlsyn.evaluation.features import category_positions
 from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.privacy.membership import compute_membership
-from rlsyn.evaluation.remarks import remarks_on_scores
+from rlsyn.evaluation.remarks import remarks_on_kinds_of_people
 from rlsyn.evaluation.score_texts import interval, number
 from rlsyn.evaluation.verdicts import verdicts
 from rlsyn.schema import Column, Schema, infer_schema
@@ -27,7 +27,7 @@ METRICS = {
     *("S2R AUC (lightgbm_paper)", "S2R Brier", "R2S AUC", "S2R AUC loss"),
     *("membership AUC", "membership AUC per person", "membership TPR at 1 % FPR", "membership TPR at 5 % FPR"),
     *("DOMIAS AUC", "attribute inference advantage", "near copies", "exact copies", "copies of unique rows"),
-    *("near copies of one person", "foreign columns", "traces of people", "evenness"),
+    *("near copies of one person", "foreign columns", "traces of people"),
     *("DCR 5 %", "DCR median", "NNDR 5 %", "NNDR median", "broken rules", "out of range"),
 }
 # How far fresh rows may score from real ones: some four standard deviations of that difference over ten other draws of
@@ -63,7 +63,6 @@ TOLERANCES = {
     "copies of unique rows": 0,
     "foreign columns": 0,
     "traces of people": 0,
-    "evenness": 1.0,
     "near copies": 0.03,
     "near copies of one person": 0.03,
     "out of range": 0.03,
@@ -337,11 +336,10 @@ def test_test_rows_of_other_kinds_of_people_are_told(train, test, synthetic):
 
 
 def test_few_training_people_are_told_from_many_test_people_by_chance(train, test):
-    scores = pd.DataFrame({"metric": ["detection AUC (LightGBM)"], "value": [0.62], "real": [0.62]})
-    few = train.head(40)
+    scores, few = pd.DataFrame({"metric": ["detection AUC (LightGBM)"], "real": [0.62]}), train.head(40)
     many = pd.concat([test.assign(person=test["person"].astype(str) + f" {n}") for n in range(20)])
-    assert not remarks_on_scores(scores, Tables(few, many, few, SCHEMA))
-    assert remarks_on_scores(scores, Tables(many, many, few, SCHEMA))
+    assert not remarks_on_kinds_of_people(scores, Tables(few, many, few, SCHEMA))
+    assert remarks_on_kinds_of_people(scores, Tables(many, many, few, SCHEMA))
 
 
 @pytest.mark.parametrize("decimals", [2, None])

@@ -67,10 +67,12 @@ FLOORS = (
     # Evaluation: what all families share, the families, the suite, the report.
     (
         *("rlsyn.evaluation.features", "rlsyn.evaluation.measure", "rlsyn.evaluation.evaluation"),
-        "rlsyn.evaluation.ranking",
-        "rlsyn.evaluation.score_texts",
+        *("rlsyn.evaluation.ranking", "rlsyn.evaluation.score_texts"),
     ),
-    ("rlsyn.evaluation.people", "rlsyn.evaluation.disclosure", "rlsyn.evaluation.verdicts"),
+    (
+        *("rlsyn.evaluation.people", "rlsyn.evaluation.disclosure", "rlsyn.evaluation.verdicts"),
+        "rlsyn.evaluation.evenness",
+    ),
     (
         *("rlsyn.evaluation.fidelity.column_distances", "rlsyn.evaluation.privacy.distances"),
         *("rlsyn.evaluation.utility.label_models", "rlsyn.evaluation.constraints"),
@@ -78,7 +80,6 @@ FLOORS = (
     (
         *("rlsyn.evaluation.fidelity.marginals", "rlsyn.evaluation.fidelity.association"),
         *("rlsyn.evaluation.fidelity.detection", "rlsyn.evaluation.fidelity.clusters"),
-        "rlsyn.evaluation.fidelity.evenness",
         *("rlsyn.evaluation.privacy.copies", "rlsyn.evaluation.privacy.membership"),
         *(
             "rlsyn.evaluation.privacy.domias",

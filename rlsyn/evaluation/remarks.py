@@ -9,10 +9,10 @@ import pandas as pd
 
 from rlsyn.evaluation.disclosure import MIN_PEOPLE, is_few
 from rlsyn.evaluation.evaluation import Details
+from rlsyn.evaluation.evenness import is_too_even
 from rlsyn.evaluation.features import category_positions, column_numbers, count_people, row_groups
 from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.privacy import HowAlike
-from rlsyn.evaluation.verdicts import TOO_EVEN
 from rlsyn.names import listed
 from rlsyn.schema import Column
 from rlsyn.values.numbers import count_decimals
@@ -37,6 +37,7 @@ def remarks_on_tables(tables: Tables, alike: HowAlike, details: Details) -> tupl
         *_on_decimals(tables),
         *_on_values_of_one_person(of_traces.get("values", {})),
         *_on_row_order(of_traces.get("is_in_order", False)),
+        *_on_evenness(tables),
         *_on_rare_categories(tables),
         *_on_further_columns(tables),
     )
@@ -114,6 +115,17 @@ def _on_row_order(is_in_order: bool) -> list[str]:
     return [remark]
 
 
+def _on_evenness(tables: Tables) -> list[str]:
+    if not is_too_even(tables.train, tables.synthetic, tables.schema, tables.seed):
+        return []
+    remark = (
+        "Numbers of the synthetic table have the shares of train, nearer than independent draws come: were its rows drawn in "
+        "balance, chosen or weighted to fit train, or made of train's own rows or columns? Then detection, which learns from "
+        "some rows and is tried on the others, finds less than in rows drawn independently from the same model: judge such."
+    )
+    return [remark]
+
+
 def _on_rare_categories(tables: Tables) -> list[str]:
     persons = row_groups(tables.train, tables.schema)
     found = []
@@ -150,37 +162,20 @@ def _on_further_columns(tables: Tables) -> list[str]:
     return remarks
 
 
-def remarks_on_scores(scores: pd.DataFrame, tables: Tables) -> tuple[str, ...]:
-    """What some scores say of others: whom attacks find, and that detection finds too little."""
-    return (*_on_kinds_of_people(scores, tables), *_on_evenness(scores))
-
-
-def _on_kinds_of_people(scores: pd.DataFrame, tables: Tables) -> list[str]:
+def remarks_on_kinds_of_people(scores: pd.DataFrame, tables: Tables) -> tuple[str, ...]:
     """That the test rows are of other kinds of people than the training rows, where a classifier tells them apart."""
     of_real = scores.loc[scores["metric"] == "detection AUC (LightGBM)", "real"].max()
     # Three standard deviations of the AUC of as many people on either side, in whom nothing differs (Mann and Whitney).
     n_people = min(count_people(rows, tables.schema) for rows in (tables.train, tables.test))
     chance = 3 * (6 * n_people) ** -0.5
     if not of_real > max(TOLD_APART, 0.5 + chance):
-        return []
+        return ()
     remark = (
         f"The test rows are told from the training rows, at an AUC of {of_real:.2f}: they are of other kinds of people, as "
         "those of another time, place or choice are. Attacks then find these kinds and not the training people, and "
         "synthetic rows look unlike. Better take test rows by chance from the same table."
     )
-    return [remark]
-
-
-def _on_evenness(scores: pd.DataFrame) -> list[str]:
-    if not scores.loc[scores["metric"] == "evenness", "value"].max() > TOO_EVEN:
-        return []
-    remark = (
-        "Numbers of the synthetic table are shared out as those of train, more evenly than independent draws from any model "
-        "are: its rows were drawn in balance, chosen or weighted, or are columns of train in another order. A classifier "
-        "that learns from some of them and is tried on the others then sees less than there is, so detection is judged too "
-        "well: judge rows that were drawn independently."
-    )
-    return [remark]
+    return (remark,)
 
 
 def _has_more_decimals(values: pd.Series, column: Column) -> bool:

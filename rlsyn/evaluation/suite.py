@@ -18,7 +18,7 @@ from rlsyn.evaluation import constraints, fidelity, privacy, utility
 from rlsyn.evaluation.evaluation import REFERENCES, Evaluation
 from rlsyn.evaluation.features import NotComputableError, column_numbers, row_groups
 from rlsyn.evaluation.measure import Measure, Measurement, Tables
-from rlsyn.evaluation.remarks import remarks_on_scores, remarks_on_tables
+from rlsyn.evaluation.remarks import remarks_on_kinds_of_people, remarks_on_tables
 from rlsyn.evaluation.score_rows import Key, attempt, cost_rows, measure_rows, scores_table, utility_rows
 from rlsyn.files import FileStamp
 from rlsyn.names import listed
@@ -112,7 +112,7 @@ def evaluate(
     rows, details = measure_rows(measures, found, list(in_place))
     of_utility, curves = utility_rows(tables, found, in_place)
     scores = scores_table([*rows, *of_utility, *of_costs], list(others))
-    remarks = remarks_on_tables(given, alike, details) + remarks_on_scores(scores, tables)
+    remarks = remarks_on_tables(given, alike, details) + remarks_on_kinds_of_people(scores, tables)
     details |= curves
     seconds = time.perf_counter() - start
     return Evaluation(

@@ -54,9 +54,6 @@ class Threshold:
     chance: float | None = None
 
 
-TOO_EVEN = 1.0
-"""An evenness that independent draws exceed once in a thousand tables."""
-
 THRESHOLDS = (
     Threshold("privacy", "membership AUC", 0.55, 0.60, control="copy", chance=0.5),
     Threshold("privacy", "membership AUC per person", 0.55, 0.60, control="copy", chance=0.5),
@@ -77,7 +74,6 @@ THRESHOLDS = (
     Threshold("fidelity", "association difference", 2.0, 4.0, "times copy", least_copy=0.01, control="independent"),
     Threshold("fidelity", "detection AUC (LightGBM)", 0.65, 0.80, control="independent"),
     Threshold("fidelity", "detection AUC (logistic)", 0.65, 0.80),
-    Threshold("fidelity", "evenness", TOO_EVEN, 100.0, is_fact=True),
     Threshold("constraints", "broken rules", 0.01, 0.05, "above real", is_fact=True),
     Threshold("constraints", "out of range", 0.01, 0.05, "above real", is_fact=True),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rlsyn.evaluation.fidelity import association, clusters, detection, evenness, marginals
+from rlsyn.evaluation.fidelity import association, clusters, detection, marginals
 from rlsyn.evaluation.fidelity.association import association_difference, association_matrix, column_wise_correlation
 from rlsyn.evaluation.fidelity.clusters import cluster_nmi, principal_components, support_curves
 from rlsyn.evaluation.fidelity.detection import detection_auc
@@ -39,7 +39,4 @@ __all__ = [
 
 def measures(schema: Schema) -> list[Measure]:
     """The measures of fidelity in the order of the table of scores, for any schema."""
-    return [
-        *(marginals.MEASURE, association.MEASURE, detection.MEASURE, evenness.MEASURE, clusters.MEASURE),
-        marginals.ABUNDANCE_MEASURE,
-    ]
+    return [marginals.MEASURE, association.MEASURE, detection.MEASURE, clusters.MEASURE, marginals.ABUNDANCE_MEASURE]

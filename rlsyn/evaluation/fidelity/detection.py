@@ -76,7 +76,8 @@ def detection_auc(
     near or below 0.5 if it matches their moments: real rows held out of a fit deviate from the fitted ones in the
     direction opposite to the synthetic ones.
 
-    Synthetic rows must be drawn independently: the AUC of rows that were drawn in balance is too low (see `evenness`).
+    Synthetic rows must be drawn independently: the AUC of rows that were drawn in balance is too low (see
+    `rlsyn.evaluation.evenness`).
 
     Unlike all other measures the features are fitted on both sides together: a column that is constant on one side
     would be lost if they were fitted on that side alone.
