@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 
 from rlsyn.arguments import Parser
 from rlsyn.files import write_whole
@@ -41,6 +40,7 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.temperature is not None and not arguments.temperature > 0:
             raise ValueError(f"The temperature must be above 0, got --temperature {arguments.temperature}.")
         # Torch and Lightning take seconds to import: a mistyped column is told before.
+        from rlsyn.evaluation.evaluation import n_judged
         from rlsyn.synthesizer import RLSyn
 
         model = RLSyn.load(arguments.run, device=arguments.device)
@@ -67,20 +67,11 @@ def main(argv: list[str] | None = None) -> int:
         print(f"Records that break a declared rule: {model.encoding.repair.is_broken(synthetic).sum():,}")
     elif model.schema.constraints:
         print(f"All obey the declared rules; share of the drawn records that did: {model.rule_acceptance:.3g}")
-    if (n_judged := _n_judged(Path(arguments.run))) and len(synthetic) > n_judged:
+    if 0 < (n_rows := n_judged(arguments.run)) < len(synthetic):
         print(
-            f"The scores of the run are of {n_judged:,} records. More tell more of the patients: judge {output} as well."
+            f"The scores of the run are of {n_rows:,} records. More tell more of the patients: judge {output} as well."
         )
     return 0
-
-
-def _n_judged(run_dir: Path) -> int:
-    """The number of records that the run's scores are of; 0 where there are none, or nothing that tells."""
-    try:
-        judged = yaml.safe_load((run_dir / "evaluation.yaml").read_text(encoding="utf-8"))
-        return int(judged["synthetic"]["rows"])
-    except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError):
-        return 0
 
 
 def _check_free(output: Path, run_dir: Path, config: dict[str, Any]) -> None:

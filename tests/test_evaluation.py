@@ -10,6 +10,7 @@ from evaluation_tables import COLUMNS, SCHEMA, make_patients, shuffle
 
 from rlsyn.constraints import Constraint
 from rlsyn.evaluation import check_held_out, evaluate, print_scores
+from rlsyn.evaluation.evaluation import n_judged
 from rlsyn.evaluation.features import category_positions
 from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.privacy.membership import compute_membership
@@ -479,6 +480,7 @@ def test_scores_are_written_as_csv_and_json(evaluation, tmp_path):
     assert list(table.columns) == list(records.columns) == list(evaluation.scores.columns)
     assert evaluation.others == ["warm_start"]
     judged = yaml.safe_load((tmp_path / "evaluation.yaml").read_text())
+    assert n_judged(tmp_path) == judged["synthetic"]["rows"] > 0 == n_judged(tmp_path / "elsewhere")
     assert judged["synthetic"] == {"rows": len(evaluation.synthetic), "file": None, "sha256": None}
     np.testing.assert_allclose(table["value"], evaluation.scores["value"])
 

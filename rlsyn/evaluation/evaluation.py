@@ -15,6 +15,9 @@ from rlsyn.schema import Schema
 REFERENCES = ("real", "copy", "independent")
 """Beside each value stand those of real rows, of copies of the training rows, and of columns shuffled apart."""
 
+JUDGED_FILE = "evaluation.yaml"
+"""What was judged, in the folder of an evaluation."""
+
 COPIES_FILE = "copies.csv"
 """Which synthetic rows are copies, in the folder of an evaluation."""
 
@@ -88,9 +91,7 @@ class Evaluation:
         folder = Path(output_dir)
         write_whole(folder / "metrics.csv", self.scores.to_csv(index=False))
         write_whole(folder / "metrics.json", str(self.scores.to_json(orient="records", indent=1)))
-        write_whole(
-            folder / "evaluation.yaml", yaml.safe_dump(plain(self._judged()), sort_keys=False, allow_unicode=True)
-        )
+        write_whole(folder / JUDGED_FILE, yaml.safe_dump(plain(self._judged()), sort_keys=False, allow_unicode=True))
 
     def _judged(self) -> dict[str, Any]:
         file = self.file or FileStamp("", "")
@@ -108,3 +109,12 @@ class Evaluation:
         """Names of the further tables that were measured, such as the warm start."""
         columns = list(self.scores.columns)
         return columns[columns.index(REFERENCES[-1]) + 1 : columns.index("note")]
+
+
+def n_judged(folder: str | Path) -> int:
+    """How many synthetic rows the scores in a folder are of; 0 where there are none, or nothing that tells."""
+    try:
+        judged = yaml.safe_load((Path(folder) / JUDGED_FILE).read_text(encoding="utf-8"))
+        return int(judged["synthetic"]["rows"])
+    except (OSError, ValueError, yaml.YAMLError, LookupError, TypeError):
+        return 0
