@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -12,7 +11,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from rlsyn.bins import Bin, BinSampler
+from rlsyn.bins import Bin, BinSampler, bin_edges, bin_starts, decimal_grid, make_bin, n_people
 from rlsyn.schema import Category, Column
 from rlsyn.values.categories import category_text
 from rlsyn.values.numbers import as_written
@@ -28,7 +27,6 @@ N_FREE_LEVELS = 8
 """Up to so many levels a numeric column's head is free instead of smooth."""
 SPIKE_SHARE = 0.05
 """A value of a finely valued column that at least this share of the rows has gets an output of its own."""
-COARSEST_DECIMALS = -3
 
 
 @dataclass(frozen=True)
@@ -162,23 +160,23 @@ class QuantileLevels:
         present = ~np.isnan(numbers)
         n_missing = int((~present).sum())
         distinct, inverse, counts = np.unique(numbers[present], return_inverse=True, return_counts=True)
-        shared = _n_people(inverse, people[present], len(distinct)) >= min_people
+        shared = n_people(inverse, people[present], len(distinct)) >= min_people
         # Beside a lone value there is none that it could be blurred with: it stays out.
         is_lone = n_missing > 0 and len(distinct) == 1 and not shared[0]
         if not present.any() or is_lone:
             return cls(column, (), np.array([len(numbers)]), np.zeros(1, int), np.ones(1), np.zeros(0), True)
-        starts = _bin_starts(counts, shared, n_levels)
+        starts = bin_starts(counts, shared, n_levels)
         decimals = column.most_decimals
-        edges = _bin_edges(distinct, shared, starts, decimals)
+        edges = bin_edges(distinct, shared, starts, decimals)
         parts = [slice(start, stop) for start, stop in zip(starts, [*starts[1:], len(distinct)], strict=True)]
         bins = tuple(
-            _make_bin(distinct[part], counts[part], shared[part], lower, upper)
+            make_bin(distinct[part], counts[part], shared[part], lower, upper)
             for part, lower, upper in zip(parts, edges[:-1], edges[1:], strict=True)
         )
         bin_counts = np.add.reduceat(counts, starts)
         means = np.add.reduceat(counts * distinct, starts) / bin_counts
         spread = numbers[present].std() or 1.0
-        grid, grid_shares = _decimal_grid(distinct[~shared], decimals)
+        grid, grid_shares = decimal_grid(distinct[~shared], decimals)
         return cls(
             column,
             bins,
@@ -365,84 +363,3 @@ def _fill_missing(column: Column, codes: np.ndarray, absent: np.ndarray, level: 
     if absent.any() and not missing:
         raise ValueError(f"Column {column.name!r} was complete in training, got {int(absent.sum())} missing values.")
     return np.where(absent, level, codes).astype(np.int64)
-
-
-def _n_people(inverse: np.ndarray, people: np.ndarray, n_values: int) -> np.ndarray:
-    pairs = np.unique(np.stack([inverse, pd.factorize(people)[0]], axis=1), axis=0)
-    return np.bincount(pairs[:, 0], minlength=n_values)
-
-
-def _bin_starts(counts: np.ndarray, shared: np.ndarray, n_levels: int) -> list[int]:
-    """Where bins begin among the sorted distinct values.
-
-    Where few values are distinct each stands alone, but lone neighbours stand together. Elsewhere bins have about
-    equal mass, and frequent values stand alone.
-    """
-    if len(counts) <= n_levels:
-        return [i for i in range(len(counts)) if i == 0 or shared[i] or shared[i - 1]]
-    heavy = counts >= 0.75 * counts.sum() / n_levels
-    light_mass = counts[~heavy].sum() / max(1, n_levels - int(heavy.sum()))
-    starts, mass = [0], 0.0
-    for i in range(1, len(counts)):
-        mass += counts[i - 1] if not heavy[i - 1] else 0.0
-        if heavy[i] or heavy[i - 1] or mass + counts[i] / 2 > light_mass:
-            starts.append(i)
-            mass = 0.0
-    return starts
-
-
-def _bin_edges(distinct: np.ndarray, shared: np.ndarray, starts: list[int], decimals: int | None) -> np.ndarray:
-    """Edges of the bins: midway between values.
-
-    The outer edges are a quarter step inside an extreme that only one or two people have, as far as the unit of the
-    last decimal allows: nobody's own extreme is kept.
-    """
-
-    def on_grid(value: float, towards: Callable[[float], float]) -> float:
-        # 0.6 / 0.1 is below 6, and 3 * 0.1 above 0.3, of which no value of one decimal would be left.
-        return (
-            value if decimals is None else round(towards(round(value * 10.0**decimals, 6)) / 10.0**decimals, decimals)
-        )
-
-    inner = [(distinct[i - 1] + distinct[i]) / 2 for i in starts[1:]]
-    lowest, highest = distinct[0], distinct[-1]
-    if len(distinct) > 1 and not shared[0]:
-        lowest += (distinct[1] - distinct[0]) / 4
-        lowest = on_grid(lowest, math.floor)
-    if len(distinct) > 1 and not shared[-1]:
-        highest -= (distinct[-1] - distinct[-2]) / 4
-        highest = on_grid(highest, math.ceil)
-    return np.array([lowest, *inner, np.nextafter(highest, np.inf)])
-
-
-def _make_bin(values: np.ndarray, counts: np.ndarray, shared: np.ndarray, lower: float, upper: float) -> Bin:
-    """The bin of some distinct values; the mass of a lone value is spread over the cell around it."""
-    knots, lone = np.zeros(0), values[~shared]
-    if len(lone):
-        ranks = np.cumsum(counts[~shared]) / counts[~shared].sum()
-        cells = np.clip((lone[:-1] + lone[1:]) / 2, lower, upper)
-        shares = np.linspace(0, 1, int(np.clip(len(lone) // 2, 2, 17)))
-        knots = np.interp(shares, [0.0, *ranks], [lower, *cells, upper])
-    return Bin(float(lower), float(upper), values[shared], counts[shared] / counts.sum(), knots)
-
-
-def _decimal_grid(values: np.ndarray, decimals: int | None) -> tuple[np.ndarray, np.ndarray]:
-    """Digits after the point that values use, and the share of values drawn with each.
-
-    A value drawn with d digits happens to need only k < d of them with probability 10^(k-d); solving for that leaves
-    the shares of the grids themselves (an age is whole, a few are thirds; platelets come in thousands, a few do not).
-    """
-    if decimals is None:
-        return np.zeros(1, dtype=np.int64), np.ones(1)
-    grid = np.arange(COARSEST_DECIMALS, decimals + 1)
-    if len(values) == 0:
-        return grid[-1:], np.ones(1)
-    needs_at_most = [np.isclose(values, np.round(values, int(d)), rtol=1e-12, atol=1e-12).mean() for d in grid]
-    chance = np.where(grid[:, None] >= grid[None, :], 1.0, 10.0 ** (grid[:, None] - grid[None, :]).astype(float))
-    shares = np.clip(np.linalg.solve(chance, np.array(needs_at_most)), 0, None)
-    shares[shares < 2 / max(len(values), 2)] = 0.0
-    if shares.sum() == 0:
-        shares[-1] = 1.0
-    used = shares > 0
-    used[-1] = True
-    return grid[used].astype(np.int64), shares[used] / shares.sum()
