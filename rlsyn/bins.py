@@ -65,20 +65,29 @@ def n_people(inverse: np.ndarray, people: np.ndarray, n_values: int) -> np.ndarr
     return np.bincount(pairs[:, 0], minlength=n_values)
 
 
-def bin_starts(counts: np.ndarray, shared: np.ndarray, n_levels: int) -> list[int]:
+def bin_starts(counts: np.ndarray, shared: np.ndarray, n_levels: int, above: Sequence[int] = ()) -> list[int]:
     """Where bins begin among the sorted distinct values.
 
     Where few values are distinct each stands alone, but lone neighbours stand together. Elsewhere bins have about
-    equal mass, and frequent values stand alone.
+    equal mass, and frequent values stand alone. No bin lies on both sides of a threshold.
+
+    Args:
+        counts: Rows of each distinct value.
+        shared: Whether enough people have it.
+        n_levels: Bins to aim at.
+        above: The first distinct value above each threshold, ascending.
     """
     if len(counts) <= n_levels:
-        return [i for i in range(len(counts)) if i == 0 or shared[i] or shared[i - 1]]
+        return [i for i in range(len(counts)) if i == 0 or shared[i] or shared[i - 1] or i in above]
     heavy = counts >= 0.75 * counts.sum() / n_levels
     light_mass = counts[~heavy].sum() / max(1, n_levels - int(heavy.sum()))
     starts, mass = [0], 0.0
     for i in range(1, len(counts)):
         mass += counts[i - 1] if not heavy[i - 1] else 0.0
-        if heavy[i] or heavy[i - 1] or mass + counts[i] / 2 > light_mass:
+        last = starts[-1]
+        if i in above and mass < light_mass / 2 and last > 0 and not (heavy[last] or heavy[last - 1] or last in above):
+            starts.pop()  # what is left below a threshold belongs to the bin below it
+        if i in above or heavy[i] or heavy[i - 1] or mass + counts[i] / 2 > light_mass:
             starts.append(i)
             mass = 0.0
     return starts

@@ -19,6 +19,7 @@ from rlsyn.levels import CategoryLevels, Levels, QuantileLevels
 from rlsyn.names import unknown_name
 from rlsyn.repair import Repair
 from rlsyn.schema import Schema
+from rlsyn.thresholds import find_thresholds
 
 LEARNED_ORDERS = ("information", "random")
 """Orders that need more than the schema."""
@@ -45,6 +46,7 @@ class Encoding:
         n_levels: int = 32,
         order: str | Sequence[str] = "label_first",
         seed: int = 0,
+        n_thresholds: int = 3,
     ) -> Encoding:
         """The encoding of a training table.
 
@@ -55,6 +57,7 @@ class Encoding:
             order: `"table"`, `"label_first"`, `"label_last"`, `"information"` (from the label on, each next column
                 tells most about one before it), `"random"`, or names of columns that come first.
             seed: Of the random order.
+            n_thresholds: Thresholds of a column at most (`find_thresholds`).
 
         Raises:
             ValueError: `n_levels` below 2 or not whole, an unknown order or column, or a table that does not fit the schema.
@@ -63,13 +66,15 @@ class Encoding:
             raise ValueError(f"n_levels must be a whole number of at least 2, got {n_levels!r}.")
         schema.validate(train)
         people = train[schema.group].to_numpy() if schema.group else np.arange(len(train))
+        thresholds = find_thresholds(train, schema, people, n_thresholds)
         levels: list[Levels] = []
         for name in fill_order(schema, order):
             column = schema[name]
             if column.is_discrete:
                 levels.append(CategoryLevels.fit(column, train[name]))
             else:
-                levels.append(QuantileLevels.fit(column, train[name], people, n_levels))
+                cuts = thresholds.get(name, ())
+                levels.append(QuantileLevels.fit(column, train[name], people, n_levels, thresholds=cuts))
         if order in LEARNED_ORDERS:
             levels = _reordered(levels, train, schema, str(order), seed)
         return cls(schema, tuple(levels))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -131,6 +132,7 @@ class QuantileLevels:
         grid_shares: Share of values by entry of `grid`.
         centers: Mean training value by bin, standardised.
         missing: Whether the last level means missing.
+        thresholds: The first level above each threshold (`rlsyn.thresholds`), ascending.
     """
 
     column: Column
@@ -140,10 +142,17 @@ class QuantileLevels:
     grid_shares: np.ndarray
     centers: np.ndarray
     missing: bool
+    thresholds: tuple[int, ...] = ()
 
     @classmethod
     def fit(
-        cls, column: Column, values: pd.Series, people: np.ndarray, n_levels: int, min_people: int = 3
+        cls,
+        column: Column,
+        values: pd.Series,
+        people: np.ndarray,
+        n_levels: int,
+        min_people: int = 3,
+        thresholds: Sequence[float] = (),
     ) -> QuantileLevels:
         """The levels of the training values.
 
@@ -153,6 +162,7 @@ class QuantileLevels:
             people: For each row the person it belongs to: a value counts as shared by distinct people, not rows.
             n_levels: Levels to aim at, missing not counted.
             min_people: People who must share a value before it may be reproduced exactly.
+            thresholds: Between levels, and learned as steps.
         """
         numbers = values.to_numpy(dtype=float, na_value=np.nan)
         if column.decimals is not None:
@@ -165,7 +175,9 @@ class QuantileLevels:
         is_lone = n_missing > 0 and len(distinct) == 1 and not shared[0]
         if not present.any() or is_lone:
             return cls(column, (), np.array([len(numbers)]), np.zeros(1, int), np.ones(1), np.zeros(0), True)
-        starts = bin_starts(counts, shared, n_levels)
+        above = np.unique(np.searchsorted(distinct, thresholds))
+        above = above[(above > 0) & (above < len(distinct))].tolist()
+        starts = bin_starts(counts, shared, n_levels, above)
         decimals = column.most_decimals
         edges = bin_edges(distinct, shared, starts, decimals)
         parts = [slice(start, stop) for start, stop in zip(starts, [*starts[1:], len(distinct)], strict=True)]
@@ -185,6 +197,7 @@ class QuantileLevels:
             grid_shares,
             np.clip((means - numbers[present].mean()) / spread, -5, 5),
             n_missing > 0,
+            tuple(starts.index(first) for first in above),
         )
 
     @cached_property
@@ -252,27 +265,32 @@ class QuantileLevels:
         return np.where(self._is_missing(), 0.0, ndtri(self._ranks()))
 
     def features(self) -> np.ndarray:
-        """Inputs `(n_levels, width)`: normal score of the rank, standardised mean, flags for missing and spikes."""
+        """Inputs `(n_levels, width)`: normal score of the rank, standardised mean, steps, flags for missing and spikes."""
         if self.n_levels == 1:
             return np.zeros((1, 0))
         means = np.append(self.centers, [0.0] * self.missing)
-        return np.stack([self.normal_scores(), means, *self._flags()], axis=1)
+        return np.stack([self.normal_scores(), means, *self.steps(), *self.flags()], axis=1)
 
     def basis(self, head: Head = "ordinal") -> np.ndarray:
-        """Output functions `(n_levels, n_functions)`: z, (z^2 - 1) / 2, cosines of the rank, flags.
+        """Output functions `(n_levels, n_functions)`: z, (z^2 - 1) / 2, cosines of the rank, steps, flags.
 
         z is the normal score of the rank: the first two shift and narrow the marginal as a Gaussian copula would, the
         cosines bend it. Neighbouring levels share their weights, so that few rows suffice to learn how a distribution
-        shifts. Flags are for missing and spikes. A mixture has functions of its own beside the flags; where the head is
-        free, or levels are few, every level is free.
+        shifts. Steps are at thresholds, flags for missing and spikes. A mixture has functions of its own beside these;
+        where the head is free, or levels are few, every level is free.
         """
         if head == "free" or not self.is_smooth:
             return np.eye(self.n_levels)[:, 1:]
         if head == "mixture":
-            return np.stack(self._flags(), axis=1) if self._flags() else np.zeros((self.n_levels, 0))
+            return np.array([*self.steps(), *self.flags()]).reshape(-1, self.n_levels).T
         is_present, scores = ~self._is_missing(), self.normal_scores()
         cosines = [np.cos(np.pi * k * self._ranks()) * is_present / k**SMOOTHNESS for k in COSINES]
-        return np.stack([scores, (scores**2 - 1) / 2 * is_present, *cosines, *self._flags()], axis=1)
+        return np.stack([scores, (scores**2 - 1) / 2 * is_present, *cosines, *self.steps(), *self.flags()], axis=1)
+
+    def steps(self) -> list[np.ndarray]:
+        """For each threshold which levels `(n_levels,)` lie above it: 1 or 0, and 0 for missing."""
+        is_present = ~self._is_missing()
+        return [((np.arange(self.n_levels) >= first) & is_present).astype(float) for first in self.thresholds]
 
     def labels(self) -> list[str]:
         """Each level in words: its value, or its interval."""
@@ -291,7 +309,8 @@ class QuantileLevels:
         middle = (np.cumsum(counts) - counts / 2) / max(counts.sum(), 1)
         return np.append(middle, [0.5] * self.missing)
 
-    def _flags(self) -> list[np.ndarray]:
+    def flags(self) -> list[np.ndarray]:
+        """Which levels `(n_levels,)` are missing, or a spike that smooth functions would blur: 1 for one each."""
         is_spike = np.zeros(self.n_levels, dtype=bool)
         for level, interval in enumerate(self.bins):
             is_spike[level] = len(interval.knots) == 0 and self.counts[level] >= SPIKE_SHARE * self.counts.sum()
@@ -311,7 +330,7 @@ class QuantileLevels:
             for interval in self.bins
         ]
         arrays = {name: getattr(self, name).tolist() for name in ("counts", "grid", "grid_shares", "centers")}
-        return {"bins": bins, "missing": self.missing} | arrays
+        return {"bins": bins, "missing": self.missing, "thresholds": list(self.thresholds)} | arrays
 
     @classmethod
     def from_dict(cls, column: Column, fields: dict[str, Any]) -> QuantileLevels:
@@ -327,6 +346,7 @@ class QuantileLevels:
             np.array(fields["grid_shares"]),
             np.array(fields["centers"]),
             fields["missing"],
+            tuple(fields.get("thresholds", ())),  # models saved before there were any have none
         )
 
 

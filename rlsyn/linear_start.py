@@ -14,6 +14,7 @@ from threadpoolctl import threadpool_limits
 from rlsyn.levels import QuantileLevels
 from rlsyn.networks.mixture_heads import N_COMPONENTS, MixtureHeads, log_mixture
 from rlsyn.policy import AutoregressivePolicy
+from rlsyn.tilt import fit_tilt
 
 PENALTIES = np.geomspace(1e-2, 1e5, 29)
 """Ridge penalties that are tried."""
@@ -55,6 +56,9 @@ def start_at_regressions(policy: AutoregressivePolicy, train: np.ndarray, valida
     regression. Gradient descent reaches sure relations (a radius given an area, two results missing together) only
     after hundreds of epochs, when weaker ones have long been overfitted.
 
+    Where a quantity has thresholds (`rlsyn.thresholds`), steps there are weighted beside the Gaussian conditional, and
+    its own weights with them, by penalised maximum likelihood (`fit_tilt`).
+
     Inputs are penalised as they are: numbers of about unit variance, flags of 0 and 1 (a value is missing, a category
     is that one), and 1 or -1. Brought to the same variance, what few people have would be blown up and its weight rest
     on them alone: held-out people of kidney disease have a log-likelihood per attribute of -1.515 instead of -1.529, of
@@ -88,7 +92,7 @@ def start_at_regressions(policy: AutoregressivePolicy, train: np.ndarray, valida
         if isinstance(levels, QuantileLevels) and levels.is_smooth:
             if regresses:
                 start = _start_mixture if isinstance(policy.actor.heads, MixtureHeads) else _start_quantity
-                start(policy, attribute, levels, inputs[0], codes[0], shifts[attribute])
+                start(policy, attribute, levels, inputs, codes, shifts[attribute])
             if levels.missing and chooses:
                 last = policy.actor.heads.out_sizes[attribute] - 1
                 missing = tuple((part == len(levels.bins)).astype(int) for part in codes)
@@ -102,15 +106,15 @@ def _start_quantity(
     policy: AutoregressivePolicy,
     attribute: int,
     levels: QuantileLevels,
-    inputs: np.ndarray,
-    codes: np.ndarray,
+    inputs: tuple[np.ndarray, np.ndarray],
+    codes: tuple[np.ndarray, np.ndarray],
     shift: np.ndarray,
 ) -> None:
-    present = codes < len(levels.bins)
-    scores = levels.normal_scores()[codes[present]]
+    present = codes[0] < len(levels.bins)
+    scores = levels.normal_scores()[codes[0][present]]
     if len(scores) < 2 or scores.var() == 0:
         return
-    regression, mean, variance = ridge(inputs[present], scores), float(scores.mean()), float(scores.var())
+    regression, mean, variance = ridge(inputs[0][present], scores), float(scores.mean()), float(scores.var())
     # A column and its copy: levels are no narrower than their distance, and logits must stay finite.
     width = float(np.median(np.diff(np.sort(levels.normal_scores()[: len(levels.bins)]))))
     left = min(max(regression.variance, width**2 / 12), variance)
@@ -119,22 +123,52 @@ def _start_quantity(
     functions = z[1 : len(levels.bins)] - z[0] if policy.head == "free" else np.ones(1)
     policy.actor.network.set_linear(attribute, 0, torch.as_tensor(np.outer(functions, regression.weights / left)))
     shift += (regression.intercept / left - mean / variance) * z + (1 / variance - 1 / left) * half_square
+    if levels.thresholds and policy.head == "ordinal":
+        _start_steps(policy, attribute, levels, inputs, codes, regression.weights / left, shift)
+
+
+def _start_steps(
+    policy: AutoregressivePolicy,
+    attribute: int,
+    levels: QuantileLevels,
+    inputs: tuple[np.ndarray, np.ndarray],
+    codes: tuple[np.ndarray, np.ndarray],
+    slopes: np.ndarray,
+    shift: np.ndarray,
+) -> None:
+    """Steps at thresholds beside the Gaussian conditional, whose own weights change with them: `slopes` and `shift`."""
+    n_levels, basis = len(levels.bins), levels.basis()
+    first = basis.shape[1] - len(levels.flags()) - len(levels.thresholds)
+    places = [0, 1, *range(first, first + len(levels.thresholds))]
+    functions, shares = basis[:n_levels, places], levels.counts[:n_levels] / levels.counts[:n_levels].sum()
+    rows = [part < n_levels for part in codes]
+    if not rows[1].any():
+        return
+    known = inputs[0][rows[0]], inputs[1][rows[1]]
+    base = np.log(np.maximum(shares, 1e-6)) + shift[:n_levels]
+    gaussian = base + np.outer(known[0] @ slopes, functions[:, 0]), base + np.outer(known[1] @ slopes, functions[:, 0])
+    tilt = fit_tilt(functions, gaussian, known, (codes[0][rows[0]], codes[1][rows[1]]))
+    if tilt is None:
+        return
+    for place, weights in zip(places, tilt.weights + np.outer([1, *[0] * (len(places) - 1)], slopes), strict=True):
+        policy.actor.network.set_linear(attribute, place, torch.as_tensor(weights[None]))
+    shift[:n_levels] += functions @ tilt.biases
 
 
 def _start_mixture(
     policy: AutoregressivePolicy,
     attribute: int,
     levels: QuantileLevels,
-    inputs: np.ndarray,
-    codes: np.ndarray,
+    inputs: tuple[np.ndarray, np.ndarray],
+    codes: tuple[np.ndarray, np.ndarray],
     shift: np.ndarray,
 ) -> None:
     heads, n_levels = policy.actor.heads, len(levels.bins)
-    present = codes < n_levels
-    places = (2 * codes[present] + 1) / n_levels - 1
+    present = codes[0] < n_levels
+    places = (2 * codes[0][present] + 1) / n_levels - 1
     if len(places) < 2 or places.var() == 0:
         return
-    regression, known = ridge(inputs[present], places), torch.as_tensor(inputs[present], dtype=torch.float32)
+    regression, known = ridge(inputs[0][present], places), torch.as_tensor(inputs[0][present], dtype=torch.float32)
     assert isinstance(heads, MixtureHeads)
     heads.set_logistic(attribute, regression.intercept, np.sqrt(max(regression.variance, 1 / (3 * n_levels**2))))
     weights = torch.as_tensor(regression.weights, dtype=torch.float32).expand(N_COMPONENTS, -1)
@@ -142,7 +176,7 @@ def _start_mixture(
     outputs = heads.offsets[attribute].detach().cpu().repeat(len(known), 1)
     outputs[:, N_COMPONENTS : 2 * N_COMPONENTS] += known @ weights.T
     mean = log_mixture(outputs, torch.tensor(n_levels), n_levels).double().exp().mean(0).numpy()
-    shares = np.bincount(codes[present], minlength=n_levels) / len(places)
+    shares = np.bincount(codes[0][present], minlength=n_levels) / len(places)
     bias = heads.level_biases(attribute)[:n_levels]
     shift[:n_levels] += np.log(np.maximum(shares, 1e-6) / np.maximum(mean, 1e-6)) - bias
 

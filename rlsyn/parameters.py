@@ -24,6 +24,7 @@ from rlsyn.warm_start import behaviour_clone, fold_size
 
 _LEAST: dict[str, float] = {
     "n_levels": 2,
+    "n_thresholds": 0,
     "total_timesteps": 0,
     "n_records": 2,
     "batch_records": 2,

@@ -59,6 +59,7 @@ class RLSyn:
 
     Args:
         n_levels: Levels of a finely valued column; the rest of a value is drawn inside its level.
+        n_thresholds: Of a column at most: values at which a category sets in (`rlsyn.thresholds`), kept sharp; 0 for none.
         order: Order in which attributes are filled in: `"label_first"`, `"label_last"`, `"table"`, `"information"`
             (each tells most about one before it), `"random"`, or names of columns that come first (conditions on them
             are exact, see `sample`).
@@ -108,6 +109,7 @@ class RLSyn:
         self,
         *,
         n_levels: int = 32,
+        n_thresholds: int = 3,
         order: str | Sequence[str] = "label_first",
         algo: str = "ppo",
         algo_kwargs: Mapping[str, Any] | None = None,
@@ -141,7 +143,8 @@ class RLSyn:
         self.reward_weights = merge_weights(reward_weights, own)
         self.rewards = {name: term for name, term in own.items() if self.reward_weights[name]}
         self.parameters |= {"rewards": list(own), "reward_weights": self.reward_weights}
-        self.n_levels, self.order, self.total_timesteps, self.seed = n_levels, order, total_timesteps, seed
+        self.n_levels, self.n_thresholds, self.order = n_levels, n_thresholds, order
+        self.total_timesteps, self.seed, self.device = total_timesteps, seed, torch_device(device)
         self.n_records, self.batch_records, self.kl_coef, self.reward = n_records, batch_records, kl_coef, reward
         self.warm_start, self.algo_kwargs = self.parameters["warm_start"], self.parameters["algo_kwargs"]
         self.n_discriminator_steps, self.temperature, self.max_seconds = n_discriminator_steps, temperature, max_seconds
@@ -149,7 +152,6 @@ class RLSyn:
         self.policy_kwargs, self.discriminator_kwargs = dict(policy_kwargs or {}), dict(discriminator_kwargs or {})
         self.warm_start_kwargs, self.average_decay = dict(warm_start_kwargs or {}), average_decay
         self.rollout_buffer_kwargs, self.select = dict(rollout_buffer_kwargs or {}), select
-        self.device = torch_device(device)
         self.warm_start_result: WarmStartResult | None = None
         self.acceptance_rate = self.rule_acceptance = 1.0
         self._encoding: Encoding | None = None
@@ -240,16 +242,15 @@ class RLSyn:
             _log.warning(doubt)
         records = encoding.encode(train)
         people = pd.factorize(train[schema.group], sort=True)[0] if schema.group else np.arange(len(train))
-        share = validation_share(self.warm_start_kwargs)
-        is_validation = choose_people(people, share, np.random.default_rng(self.seed))
+        share, rng = validation_share(self.warm_start_kwargs), np.random.default_rng(self.seed)
+        is_validation = choose_people(people, share, rng)
         can_select = self.algorithm.is_fast and not self.rewards and n_clones(self.warm_start_kwargs) == 1
-        can_select = can_select and suffices(people[is_validation])
-        selects = can_select if self.select is None else self.select
+        selects = can_select and suffices(people[is_validation]) if self.select is None else self.select
         # What validates in the end is to be unknown to every part of the reward.
         seen = ~is_validation if selects else np.full(len(train), True)
+        how = self.seed, not self.rewards, self.temperature
         with global_seed(self.seed):
             self._build(encoding, records[seen])
-            how = self.seed, not self.rewards, self.temperature
             criterion = Criterion(encoding, train[seen], train[~seen], *how) if selects else None
             reward = self._set_reward(records[seen], people[seen])
             if checkpoint is not None:
@@ -279,7 +280,7 @@ class RLSyn:
         """
         terms_at_hand(self.rewards)
         check_timesteps(self.total_timesteps, self.n_records, len(schema.columns))
-        encoding = Encoding.fit(train, schema, self.n_levels, self.order, self.seed)
+        encoding = Encoding.fit(train, schema, self.n_levels, self.order, self.seed, self.n_thresholds)
         check_folds(train[schema.group].nunique() if schema.group else len(train), self.warm_start_kwargs)
         encoding.repair.allowed_levels()
         return encoding
@@ -419,9 +420,8 @@ class RLSyn:
     ) -> list[BaseCallback]:
         callbacks = self.training.actors.callbacks(criterion)
         if run_dir is not None:
-            folder = Path(run_dir)
             callbacks.append(MonitorCallback(self.encoding, train, title=title, seed=self.seed))
-            callbacks.append(CheckpointCallback(lambda n_steps: self._save_state(folder, n_steps)))
+            callbacks.append(CheckpointCallback(lambda n_steps: self._save_state(Path(run_dir), n_steps)))
         return callbacks
 
     def _learn(

@@ -155,6 +155,39 @@ def test_features_and_basis_are_finite_and_tell_levels_apart(name):
         assert len(np.unique(levels.features(), axis=0)) == levels.n_levels
 
 
+@pytest.mark.parametrize("name", [name for name in INVENTED if name not in ("constant", "all missing")])
+@pytest.mark.parametrize("quantile", [0.1, 0.5, 0.93])
+def test_no_level_lies_on_both_sides_of_a_threshold(name, quantile):
+    values = invent(name, 3)
+    distinct = np.unique(values.dropna())
+    below = min(int(quantile * len(distinct)), len(distinct) - 2)
+    threshold = float(distinct[below] + distinct[below + 1]) / 2
+    levels, plain = fit(values, thresholds=[threshold]), fit(values)
+    (first,) = levels.thresholds
+    is_above, codes = (values > threshold).to_numpy(), levels.encode(values)
+    np.testing.assert_array_equal((codes >= first) & values.notna().to_numpy(), is_above)
+    np.testing.assert_array_equal(levels.steps()[0][codes], is_above)
+    assert abs(levels.n_levels - plain.n_levels) <= 1
+    decoded = levels.decode(codes, np.random.default_rng(0)).to_numpy(dtype=float, na_value=np.nan)
+    np.testing.assert_array_equal(decoded >= threshold, is_above)
+    again = QuantileLevels.from_dict(levels.column, json.loads(json.dumps(levels.to_dict())))
+    assert again.thresholds == levels.thresholds
+    np.testing.assert_array_equal(again.basis(), levels.basis())
+
+
+def test_a_threshold_leaves_no_thin_level_below_it():
+    values = pd.Series(np.arange(640) / 7)
+    for first in range(5, 635):
+        levels = fit(values, thresholds=[values[first] - 0.01])
+        assert levels.counts[:-1].min() >= min(10, first)  # the last takes what is left, with and without
+
+
+def test_levels_that_were_saved_before_there_were_thresholds_have_none():
+    levels = fit(invent("measurements", 0))
+    saved = {name: value for name, value in levels.to_dict().items() if name != "thresholds"}
+    assert QuantileLevels.from_dict(levels.column, saved).thresholds == ()
+
+
 @pytest.mark.parametrize("name", ["few values", "as many values as levels", "constant"])
 def test_columns_of_few_values_come_back_exactly(name):
     values = invent(name, 0)

@@ -1,0 +1,166 @@
+"""The values of a quantity at which a category sets in: the limits by which diagnoses are made."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from scipy.special import logsumexp, ndtri, xlogy
+
+from rlsyn.schema import Schema
+
+MIN_PEOPLE = 10
+"""On either side of a threshold, between two, and with and without a category: fewer people make no limit."""
+MIN_GAIN = 12.0
+"""Log-likelihood, beyond the logarithm of the number of pairs of columns looked at, that a threshold has to gain."""
+MAX_PEOPLE = 10_000
+"""People looked at: among so many a limit shows."""
+MAX_CATEGORIES = 20
+"""Columns of more categories are codes, of which each is rare."""
+N_CANDIDATES = 3
+"""Thresholds that are fitted for each pair of columns: those that promise most."""
+
+PENALTY = 0.01
+MAX_NEWTON = 25
+
+
+def find_thresholds(
+    train: pd.DataFrame, schema: Schema, people: np.ndarray, n_thresholds: int
+) -> dict[str, list[float]]:
+    """Where quantities have thresholds: below and above, a category of another column is not as frequent by a jump.
+
+    A diagnosis is often a limit: hypothyroid from a TSH of 6 on, bradycardia below 60 beats a minute. Functions that
+    are smooth in a quantity's rank blur it, and patients appear who have a disease by their label and not by their
+    laboratory. A threshold is one where a logistic regression of the category on the normal score of the quantity and
+    its square becomes far likelier by a step: more than by chance among all steps of all pairs of columns, and relations
+    that are merely strong have none. One row of each person is looked at.
+
+    Args:
+        train: Training rows.
+        schema: Their columns.
+        people: The person each row is of `(n,)`.
+        n_thresholds: Thresholds of a quantity at most: those that gain most.
+
+    Returns:
+        Thresholds by quantity, ascending; only of quantities that have one.
+    """
+    rows = np.sort(np.unique(people, return_index=True)[1])
+    if len(rows) > MAX_PEOPLE:
+        rows = rows[np.linspace(0, len(rows) - 1, MAX_PEOPLE).astype(int)]
+    table = train.iloc[rows]
+    quantities = [column.name for column in schema.columns if not column.is_discrete]
+    categories = [has for column in schema.columns if column.is_discrete for has in _categories(table[column.name])]
+    min_gain = math.log(max(1, len(quantities) * len(categories))) + MIN_GAIN
+    found = {}
+    for name in quantities if n_thresholds else ():
+        values = table[name].to_numpy(dtype=float, na_value=np.nan)
+        if chosen := _choose(_steps(values, categories, min_gain), values, n_thresholds):
+            found[name] = chosen
+    return found
+
+
+def _categories(values: pd.Series) -> list[np.ndarray]:
+    """Whether each row `(n,)` bool has a category, for each that enough people have and enough have not."""
+    codes, distinct = pd.factorize(values)
+    if len(distinct) > MAX_CATEGORIES:
+        return []
+    # Of two, one says it all.
+    either = distinct[:1] if len(distinct) == 2 and (codes >= 0).all() else distinct
+    return [codes == code for code in range(len(either))]
+
+
+class _Tilt(NamedTuple):
+    """Shares `(n,)` of rows proportional to exp(functions @ weights), and the log-likelihood of members beside 1 / n."""
+
+    shares: np.ndarray
+    gain: float
+
+
+def _steps(values: np.ndarray, categories: Sequence[np.ndarray], min_gain: float) -> list[tuple[float, float]]:
+    """The best step of a quantity for each category that has one: what it gains, and the threshold."""
+    order = np.argsort(values, kind="stable")[: int(np.isfinite(values).sum())]
+    values, n = values[order], len(order)
+    ends = np.flatnonzero(np.diff(values) > 0) + 1
+    ends = ends[(ends >= MIN_PEOPLE) & (ends <= n - MIN_PEOPLE)]
+    if len(ends) == 0:
+        return []
+    scores = _normal_scores(values)
+    smooth = np.stack([scores, scores**2 / 2], axis=1)
+    found = []
+    for category in categories:
+        groups = category[order], ~category[order]
+        if min(group.sum() for group in groups) < MIN_PEOPLE:
+            continue
+        alone = np.sum([_gains_alone(group, ends) for group in groups], axis=0)
+        if alone.max() < min_gain:
+            continue
+        tilts = [_tilt(smooth, group) for group in groups]
+        promising = {
+            alone.argmax(),
+            *(_distances(one, group, ends).argmax() for one, group in zip(tilts, groups, strict=True)),
+        }
+        gains = {
+            end: sum(_tilt(np.c_[smooth, np.arange(n) >= end], group).gain for group in groups)
+            for end in ends[[*promising]]
+        }
+        end = max(gains, key=gains.__getitem__)
+        if (gain := gains[end] - sum(one.gain for one in tilts)) > min_gain:
+            found.append((float(gain), float(values[end - 1 : end + 1].mean())))
+    return found
+
+
+def _choose(steps: list[tuple[float, float]], values: np.ndarray, n_thresholds: int) -> list[float]:
+    """The thresholds that gain most and have people between them, ascending."""
+    chosen: list[float] = []
+    for _, threshold in sorted(steps, reverse=True):
+        ranks = [(values < one).sum() for one in (threshold, *chosen)]
+        if len(chosen) < n_thresholds and all(abs(ranks[0] - rank) >= MIN_PEOPLE for rank in ranks[1:]):
+            chosen.append(threshold)
+    return sorted(chosen)
+
+
+def _normal_scores(values: np.ndarray) -> np.ndarray:
+    """Normal scores of the mid-ranks of sorted values."""
+    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
+    scores: np.ndarray = ndtri((np.cumsum(counts) - counts / 2) / len(values))[inverse]
+    return scores
+
+
+def _gains_alone(members: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """Log-likelihood of the members' values that each step alone gains, by the number of rows below it."""
+    below, n, n_members = np.cumsum(members)[ends - 1], len(members), members.sum()
+    gains: np.ndarray = xlogy(below, below * n / (n_members * ends))
+    return gains + xlogy(n_members - below, (n_members - below) * n / (n_members * (n - ends)))
+
+
+def _distances(tilt: _Tilt, members: np.ndarray, ends: np.ndarray) -> np.ndarray:
+    """How far the share of members below each end is from what a tilt says, squared, in units of its variance."""
+    expected = np.clip(np.cumsum(tilt.shares), 1e-9, 1 - 1e-9)
+    found: np.ndarray = ((np.cumsum(members) / members.sum() - expected) ** 2 / (expected * (1 - expected)))[ends - 1]
+    return found
+
+
+def _tilt(functions: np.ndarray, members: np.ndarray) -> _Tilt:
+    """The tilt that makes the rows of members likeliest, by Newton's method: the objective is concave."""
+    n_members, sums = members.sum(), functions[members].sum(0)
+
+    def objective(weights: np.ndarray) -> float:
+        return float(sums @ weights - n_members * logsumexp(functions @ weights) - PENALTY / 2 * weights @ weights)
+
+    weights, shares = np.zeros(functions.shape[1]), np.full(len(functions), 1 / len(functions))
+    reached = objective(weights)
+    for _ in range(MAX_NEWTON):
+        means, weighted = shares @ functions, functions * shares[:, None]
+        curvature = n_members * (functions.T @ weighted - np.outer(means, means)) + PENALTY * np.eye(len(weights))
+        step = np.linalg.solve(curvature, sums - n_members * means - PENALTY * weights)
+        while (value := objective(weights + step)) < reached and np.abs(step).max() > 1e-6:
+            step /= 2
+        gained, reached, weights = value - reached, value, weights + step
+        logits = functions @ weights
+        shares = np.exp(logits - logsumexp(logits))
+        if gained < 1e-4:
+            break
+    return _Tilt(shares, reached + PENALTY / 2 * float(weights @ weights) + float(n_members * np.log(len(functions))))

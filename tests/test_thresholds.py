@@ -1,0 +1,125 @@
+"""Thresholds: limits are found and kept, strong but smooth relations have none, and people count, not rows."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from rlsyn.encoding import Encoding
+from rlsyn.schema import infer_schema
+from rlsyn.synthesizer import RLSyn
+from rlsyn.thresholds import find_thresholds
+
+
+def clinic(n=400, seed=0):
+    """Ill from a hormone of 6 on, up to one in fifty by error; slow below 60 beats, fast above 100; age only matters."""
+    rng = np.random.default_rng(seed)
+    hormone, age = rng.lognormal(0.7, 1.1, n).round(2), rng.normal(60, 12, n).round()
+    beats = rng.normal(78, 16, n).round()
+    ill = (hormone >= 6) ^ (rng.random(n) < 0.02)
+    rhythm = np.select([beats < 60, beats > 100], ["slow", "fast"], "normal")
+    return pd.DataFrame({"ill": ill.astype(int), "hormone": hormone, "age": age, "beats": beats, "rhythm": rhythm})
+
+
+def thresholds_of(table, people=None, n_thresholds=3):
+    people = np.arange(len(table)) if people is None else people
+    return find_thresholds(table, infer_schema(table), people, n_thresholds)
+
+
+def test_limits_are_found_between_the_values_on_both_sides():
+    table = clinic()
+    found = thresholds_of(table)
+    assert set(found) == {"hormone", "beats"}
+    (limit,) = found["hormone"]
+    assert 5.5 < limit < 6.5  # one in fifty is on the wrong side
+    slow, fast = found["beats"]
+    assert table.beats[table.beats < 60].max() < slow < table.beats[table.beats >= 60].min()
+    assert table.beats[table.beats <= 100].max() < fast < table.beats[table.beats > 100].min()
+
+
+@pytest.mark.parametrize("scale", [-1.0, 1e-6, 1e9])
+def test_units_do_not_matter(scale):
+    table = clinic()
+    scaled = table.assign(hormone=table.hormone * scale)
+    assert thresholds_of(scaled)["hormone"] == pytest.approx(np.multiply(thresholds_of(table)["hormone"], scale))
+
+
+def test_relations_that_are_strong_and_smooth_have_no_threshold():
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        ill = rng.random(300) < 0.4
+        shifts, widths = np.linspace(0, 1.5, 6), np.linspace(1, 1.5, 6)
+        quantities = rng.normal(size=(300, 6)) * np.where(ill[:, None], widths, 1) + np.outer(ill, shifts)
+        table = pd.DataFrame(quantities.round(2), columns=list("abcdef")).assign(ill=ill.astype(int))
+        assert thresholds_of(table) == {}
+
+
+def test_rows_of_one_person_count_once():
+    # Sixteen people: what is sharp in their 400 visits may well be chance.
+    rng = np.random.default_rng(0)
+    person = np.repeat(np.arange(16), 25)
+    level = rng.normal(size=16)[person] * 10
+    visits = pd.DataFrame({"x": (level + 0.1 * rng.normal(size=400)).round(2), "ill": (level > 2).astype(int)})
+    assert thresholds_of(visits)
+    assert not thresholds_of(visits, person)
+
+
+def test_those_that_gain_most_are_kept_and_none_if_none_is_wanted():
+    table = clinic()
+    (one,) = thresholds_of(table, n_thresholds=1)["beats"]
+    assert one in thresholds_of(table)["beats"]
+    assert thresholds_of(table, n_thresholds=0) == {}
+
+
+def test_missing_values_hide_no_limit_and_make_none():
+    table, rng = clinic(800), np.random.default_rng(1)
+    for name in table:
+        table[name] = table[name].mask(rng.random(800) < 0.2)
+    assert set(thresholds_of(table)) == {"hormone", "beats"}
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"x": np.arange(200.0) / 7},
+        {"x": np.tile([1.0, 2.0], 100), "c": np.tile(["a", "b"], 100)},
+        {"x": [1.0] + [np.nan] * 199, "c": ["a", "b"] * 100},
+        {"x": [0.5] * 199 + [1.5], "c": ["a"] * 199 + ["b"]},
+        {"c": ["a", "b"] * 100, "d": ["x"] * 100 + ["y"] * 100},
+    ],
+    ids=["no category", "two values", "one value", "one person", "no quantity"],
+)
+def test_tables_that_allow_no_threshold(columns):
+    table = pd.DataFrame(columns)
+    schema = infer_schema(table)
+    assert all(len(limits) <= 1 for limits in find_thresholds(table, schema, np.arange(200), 3).values())
+
+
+def test_levels_end_at_thresholds_which_a_saved_encoding_keeps(tmp_path):
+    table = clinic()
+    encoding = Encoding.fit(table, infer_schema(table))
+    by_name = dict(zip(encoding.names, encoding.levels, strict=True))
+    limits = find_thresholds(table, encoding.schema, np.arange(len(table)), 3)["beats"]
+    assert [by_name["beats"].bins[first].lower for first in by_name["beats"].thresholds] == limits
+    encoding.write(tmp_path / "encoding.json")
+    again = Encoding.read(tmp_path / "encoding.json")
+    assert [one.thresholds for one in again.levels if one.column.name in ("hormone", "beats", "age")] == [
+        by_name[name].thresholds for name in encoding.names if name in ("hormone", "beats", "age")
+    ]
+    np.testing.assert_array_equal(again.inputs()[1], encoding.inputs()[1])
+
+
+@pytest.mark.parametrize("order", ["label_first", "label_last"])
+def test_records_keep_limits_whichever_column_comes_first(order):
+    table = clinic(600)
+
+    def beyond(n_thresholds):
+        model = RLSyn(order=order, n_thresholds=n_thresholds, total_timesteps=0, n_records=16)
+        records = model.fit(table, label="ill").sample(4_000)
+        is_slow = records.rhythm == "slow"
+        return ((records.hormone >= 6) != (records.ill == 1)).mean(), ((records.beats < 60) != is_slow).mean()
+
+    (ill, slow), (blurred_ill, blurred_slow) = beyond(3), beyond(0)
+    assert 0.01 < ill < 0.035  # 0.02 in the rows
+    assert slow < 0.008  # none in the rows
+    assert blurred_ill > 1.7 * ill
+    assert blurred_slow > 2 * slow

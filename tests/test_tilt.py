@@ -1,0 +1,55 @@
+"""A tilt is a softmax regression with an offset: it agrees with the known special case, and leaves noise alone."""
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+from sklearn.linear_model import LogisticRegression
+
+from rlsyn import tilt
+from rlsyn.tilt import fit_tilt
+
+FUNCTIONS = np.stack([np.linspace(-1.5, 1.5, 9), np.arange(9) >= 6], axis=1)
+
+
+def draw(n, weights, biases, seed=0, width=3):
+    rng = np.random.default_rng(seed)
+    inputs = rng.normal(size=(n, width)) + 2
+    logits = np.tile(np.log(np.arange(1, 10)), (n, 1))
+    shares = softmax(logits + (inputs @ np.transpose(weights) + biases) @ FUNCTIONS.T, axis=1)
+    return inputs, logits, (shares.cumsum(1) < rng.random((n, 1))).sum(1)
+
+
+def fit(train, validation):
+    (inputs, logits, levels), others = train, validation
+    return fit_tilt(FUNCTIONS, (logits, others[1]), (inputs, others[0]), (levels, others[2]))
+
+
+def test_weights_and_biases_that_rows_were_drawn_with_are_found():
+    weights, biases = np.array([[0.5, 0.0, -0.5], [0.0, 2.0, 0.0]]), np.array([0.3, -4.0])
+    found = fit(draw(20_000, weights, biases), draw(5_000, weights, biases, seed=1))
+    assert found.weights == pytest.approx(weights, abs=0.1)
+    assert found.biases == pytest.approx(biases, abs=0.3)
+
+
+def test_noise_is_tilted_next_to_nowhere():
+    nothing = np.zeros((2, 20)), np.zeros(2)
+    found = fit(draw(150, *nothing, width=20), draw(150, *nothing, seed=1, width=20))
+    assert found is None or np.abs(found.weights).max() < 0.1
+
+
+def test_two_levels_are_a_logistic_regression(monkeypatch):
+    monkeypatch.setattr(tilt, "PENALTIES", (2.0,))
+    monkeypatch.setattr(tilt, "MAX_ITERATIONS", 1_000)
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(300, 4))
+    levels = (inputs[:, 0] + rng.normal(size=300) > 0.5).astype(int)
+    functions, logits = np.array([[0.0], [1.0]]), np.zeros((300, 2))
+    found = fit_tilt(functions, (logits, logits), (inputs, inputs), (levels, levels))
+    model = LogisticRegression(C=1 / 2.0, tol=1e-8).fit(inputs, levels)
+    assert found.weights == pytest.approx(model.coef_, abs=1e-3)
+    assert found.biases == pytest.approx(model.intercept_, abs=1e-3)
+
+
+def test_logits_that_validation_rows_like_better_stay():
+    weights, biases = np.array([[0.5, 0.0, -0.5], [0.0, 2.0, 0.0]]), np.array([0.3, -4.0])
+    assert fit(draw(2_000, weights, biases), draw(2_000, -weights, -biases, seed=1)) is None
