@@ -1,5 +1,7 @@
 """Columns in other units or codes: named whatever the unit, and never of fresh people."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -43,6 +45,17 @@ def test_other_codes_are_foreign_and_one_that_train_has_is_enough(train, synthet
     coded = synthetic.assign(site=synthetic["site"].map({"north": "N", "south": "S", "west": "W"}))
     assert named(train, coded) == ["site"]
     assert named(train, pd.concat([coded, synthetic])) == []
+    # Categories that nobody has do not make new ones likelier.
+    more = [replace(c, categories=(*c.categories, *CODES)) if c.name == "site" else c for c in SCHEMA.columns]
+    assert named(train, coded, Schema(tuple(more))) == ["site"]
+
+
+@pytest.mark.parametrize(("share", "found"), [(0.4, []), (0.6, ["age"])])
+def test_a_column_is_foreign_where_most_of_its_numbers_are(train, synthetic, share, found):
+    """Some outside of the range are a generator's fault, which distances see."""
+    is_far = np.arange(len(synthetic)) < share * len(synthetic)
+    assert named(train, synthetic.assign(age=synthetic["age"].where(~is_far, -500))) == found
+    assert named(train, synthetic.assign(age=synthetic["age"].where(~is_far, 500))) == found
 
 
 def test_constant_and_empty_columns_are_part_of_no_distance(train, synthetic):
