@@ -55,7 +55,9 @@ def test_detection_keeps_the_rows_of_a_person_in_one_fold():
     assert detection_auc(train, test, schema) < 0.8
 
 
-def test_folds_part_neither_persons_nor_equal_rows(test):
+@pytest.mark.parametrize("n_often", [1, 15], ids=["people alike", "one person with a fifth of the rows"])
+def test_folds_part_neither_persons_nor_equal_rows(test, n_often):
+    test = test.assign(person=test["person"].where(test["person"] >= test["person"].min() + n_often, -1))
     synthetic = pd.concat([make_patients(200, 3), test.iloc[:60]], ignore_index=True).drop(columns="person")
     for sides in draw_sides(test, synthetic, SCHEMA, 0):
         assert np.unique(sides.fold).tolist() == list(range(N_FOLDS))

@@ -1,5 +1,6 @@
 import pickle
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -97,6 +98,13 @@ def test_association_with_missing_numbers_is_that_of_pandas():
     assert np.allclose(ours, table.corr(), rtol=0, atol=1e-12)
 
 
+def test_the_association_difference_is_the_mean_over_the_pairs():
+    real = pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0], "b": [1.0, 2.0, 3.0, 4.0], "c": [1.0, -1.0, -1.0, 1.0]})
+    synthetic = real.assign(b=[4.0, 3.0, 2.0, 1.0])
+    # From 1 to -1 in one of three pairs; c goes with neither.
+    assert association_difference(real, synthetic, numeric_schema(real)) == pytest.approx(2 / 3)
+
+
 def test_two_rows_make_no_association():
     table = pd.DataFrame({"a": [1.0, 2.0, 3.0, np.nan], "b": [5.0, 6.0, np.nan, 1.0], "c": [2.0, 4.0, 6.0, np.nan]})
     matrix = association_matrix(table, numeric_schema(table, missing=True))
@@ -142,6 +150,11 @@ def test_cramers_v_of_a_renamed_column_is_one():
     assert association_matrix(table, Schema(columns)).iloc[0, 1] == pytest.approx(1)
 
 
+def test_categories_that_do_not_occur_change_no_association(train):
+    columns = [replace(c, categories=(*c.categories, "moon")) if c.kind == "categorical" else c for c in COLUMNS]
+    np.testing.assert_array_equal(association_matrix(train, Schema(tuple(columns))), association_matrix(train, SCHEMA))
+
+
 def test_association_matrix_is_symmetric_and_in_range(train):
     matrix = association_matrix(train, SCHEMA)
     assert np.array_equal(matrix, matrix.T) and np.array_equal(np.diag(matrix), np.ones(len(COLUMNS)))
@@ -181,6 +194,7 @@ def test_dwd_of_a_constant_column_is_the_share_that_differs(train):
     schema = Schema((SCHEMA["constant"],))
     half = train.assign(constant=np.where(np.arange(len(train)) % 2, 3.5, 1e9))
     assert dimension_wise_distance(train, half, schema) == pytest.approx(0.5, abs=0.01)
+    assert dimension_wise_distance(train, half[:100], schema) == 0.5  # of the synthetic rows, however many they are
 
 
 def test_fault_dwd_changed_its_unit_with_the_company(train, synthetic):
@@ -231,6 +245,9 @@ def test_abundance_of_texts_and_booleans_is_that_of_numbers():
 def test_abundance_needs_ten_columns_of_findings(train, synthetic):
     with pytest.raises(NotComputableError, match="at least 10 columns of 0 and 1, the schema has 2"):
         concept_abundance(train, synthetic, SCHEMA)
+    sexes = Schema(tuple(Column(f"sex {number}", "binary", ("f", "m")) for number in range(12)))
+    with pytest.raises(NotComputableError, match="the schema has 0"):
+        concept_abundance(*[pd.DataFrame("m", range(9), sexes.names)] * 2, sexes)
 
 
 def test_cwc_is_numpys(train, synthetic):

@@ -130,6 +130,7 @@ def test_a_class_of_few_people_has_no_say(train, test, n_people, has_a_say):
     lacking = train.replace({"stage": {"II": "I"}})
     absent = "label II absent from the rows to fit on: AUC 0.5 for it"
     assert utility.note(lacking, rare, STAGES) == (absent if has_a_say else left_out)
+    assert utility.note(train, rare.assign(diabetes=is_rare.astype(int)), SCHEMA) == ""  # of two classes both count
 
 
 def test_classes_that_are_all_rare_are_all_scored(train, test):
@@ -285,6 +286,8 @@ def test_many_rows_are_sampled_with_a_note_and_predicted_in_chunks(train, test, 
     assert not np.allclose(sampled, whole) and np.array_equal(sampled, predict(train, test, model="svc"))
     assert utility.note(train, test, SCHEMA) == "svc fitted on 100 of 450 rows"
     assert utility.note(train, test, SCHEMA, fast=True) == ""
+    by_label = train.sort_values("diabetes", kind="stable")  # the first rows are no sample
+    assert utility.score(predict(by_label, test, model="svc"), test, SCHEMA) > 0.7
 
 
 @pytest.mark.parametrize(
