@@ -59,6 +59,11 @@ def test_formulas_and_one_column_rules_hold_wherever_the_training_range_allows(e
     assert all(after[rule.name].sum() <= before[rule.name].sum() for rule in RULES)
 
 
+def test_a_rule_of_two_parts_is_broken_by_either(encoding):
+    table = make_table().iloc[:3].assign(age=[10, 50, 95])
+    assert encoding.repair.broken(table)["18 <= age <= 90"].tolist() == [True, False, True]
+
+
 def test_levels_that_cannot_obey_are_forbidden(encoding):
     allowed = dict(zip(encoding.names, encoding.repair.allowed_levels(), strict=True))
     for name, levels in zip(encoding.names, encoding.levels, strict=True):

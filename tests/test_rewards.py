@@ -1,6 +1,7 @@
 """Reward terms by themselves: what is worth more, how the terms are added, and what is refused."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,16 @@ from scipy.spatial.distance import cdist
 from rlsyn.constraints import Constraint
 from rlsyn.encoding import Encoding
 from rlsyn.evaluation.constraints import broken_rows
-from rlsyn.rewards import ConstraintReward, Decoder, OwnReward, PrivacyReward, TotalReward, privacy
+from rlsyn.rewards import (
+    ConstraintReward,
+    Decoder,
+    OwnReward,
+    PrivacyReward,
+    TotalReward,
+    TreesReward,
+    assemble_reward,
+    privacy,
+)
 from rlsyn.rewards.own import name_terms
 from rlsyn.rewards.weights import DEFAULT_WEIGHTS, merge_weights
 from rlsyn.schema import infer_schema
@@ -69,6 +79,7 @@ def test_given_weights_stand_over_the_defaults_and_own_terms_weigh_one():
         ({"min": 1}, "Did you mean 'mine'?"),
         ({"privacy": -1}, "'reward_weights.privacy' must be a number of 0 or more, got -1"),
         ({"privacy": float("nan")}, "got nan"),
+        ({"privacy": float("inf")}, "got inf"),
         ({"privacy": "high"}, "got 'high'"),
         ({"privacy": True}, "got True"),
     ],
@@ -94,6 +105,8 @@ def test_a_batch_is_decoded_once_and_alike_whenever_it_comes(patients, monkeypat
     pd.testing.assert_frame_equal(decoder(records), first)
     pd.testing.assert_frame_equal(Decoder(encoding, seed=3)(records), first)
     assert not Decoder(encoding, seed=4)(records).equals(first)
+    swapped = records[[*range(198), 199, 198]]  # another batch has draws of its own
+    assert not decoder(swapped)[:198].equals(first[:198])
 
 
 # Declared rules.
@@ -181,6 +194,22 @@ def test_rows_of_one_person_do_not_set_the_scale(make_patients):
     assert PrivacyReward(encoding, visits, np.arange(400))(records).tolist() == [0] * 100
 
 
+def test_a_single_person_is_near_nobody():
+    """There is nobody else to tell from: no distance is too small."""
+    encoding, records = encoded(pd.DataFrame(np.random.default_rng(0).normal(size=(30, 3)), columns=list("abc")))
+    assert PrivacyReward(encoding, records, np.zeros(30))(records).tolist() == [0] * 30
+
+
+def test_the_reward_of_a_fit_knows_whose_rows_are_whose(make_patients):
+    encoding, records = encoded(make_patients(60, 0))
+    people, visits = np.repeat(np.arange(60), 4), np.repeat(records, 4, axis=0)
+    weights = {**dict.fromkeys(DEFAULT_WEIGHTS, 0.0), "privacy": 1.0}
+    realism, trees = SimpleNamespace(discriminator=SimpleNamespace(device="cpu")), TreesReward(encoding, visits)
+    reward = assemble_reward(realism, trees, encoding, weights, {}, visits, people)
+    assert reward(records).tolist() == PrivacyReward(encoding, visits, people)(records).tolist()
+    assert reward(records).mean() < -0.5
+
+
 def test_distances_are_those_of_all_training_rows_however_they_are_parted(patients, monkeypatch):
     term, encoding, records = privacy_term(patients)
     others = np.stack([np.random.default_rng(i).permutation(records[:, i]) for i in range(records.shape[1])], axis=1)
@@ -194,6 +223,7 @@ def test_distances_are_those_of_all_training_rows_however_they_are_parted(patien
     assert (expected < 0).any() and (expected == 0).any()
     monkeypatch.setattr(privacy, "CHUNK", 7)
     assert term(others) == pytest.approx(expected, abs=1e-3)
+    assert privacy_term(patients)[0](others) == pytest.approx(expected, abs=1e-3)
 
 
 def test_every_column_counts_the_same_but_rare_levels_are_held_back():

@@ -18,7 +18,7 @@ from rlsyn.encoding import Encoding
 from rlsyn.networks.autoregressive import LevelHeads
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.schema import infer_schema
-from rlsyn.selection import PARTS, Criterion, Selected, SelectionCallback, suffices
+from rlsyn.selection import PARTS, Criterion, Selected, SelectionCallback, _part, suffices
 from rlsyn.synthesizer import RLSyn
 from rlsyn.trained_actors import TrainedActors
 from rlsyn.warm_start import behaviour_clone, choose_people
@@ -111,6 +111,11 @@ def test_parts_that_cannot_be_computed_count_nothing(related):
     scores = Criterion(encoding, one_column[:296], one_column[296:])(policy, policy.actor)
     assert scores["association"] == 0.0
     assert set(scores) == set(PARTS)
+
+
+def test_an_attack_worse_than_chance_makes_no_policy_better():
+    assert _part(lambda: 0.75, chance=0.5) == 0.25
+    assert _part(lambda: 0.25, chance=0.5) == 0
 
 
 def test_selected_keeps_the_best_and_the_earlier_of_two_alike(related):
