@@ -58,7 +58,7 @@ def test_a_planted_copy_is_counted(train, synthetic):
 @pytest.mark.parametrize("most", [30_000, 90], ids=["all rows", "rows drawn"])
 def test_copied_rows_are_those_that_the_shares_count(train, test, synthetic, monkeypatch, most):
     monkeypatch.setattr(copies, "MAX_ROWS", most)
-    places = [3, 40, 449]
+    places = [*range(3, 440, 7), 449]
     planted = synthetic.set_index(np.arange(len(synthetic)) + 1_000)
     planted.iloc[places] = train.iloc[places][planted.columns]
     found = compute_copies(Tables(train, test, planted, SCHEMA))
@@ -69,6 +69,7 @@ def test_copied_rows_are_those_that_the_shares_count(train, test, synthetic, mon
         assert rows[metric].sum() / n_rows == pytest.approx(found.estimates[metric].value)
     assert rows.any(axis=1).all() and rows[NEAR].isna().any() == (most < len(planted))
     assert rows.loc[rows["exact copies"] == 1, NEAR].dropna().eq(1).all()
+    assert rows.loc[rows["copies of unique rows"] == 1, OF_ONE].dropna().eq(1).all()
 
 
 def test_a_copy_is_a_copy_in_every_dtype(train, tmp_path):
@@ -106,6 +107,7 @@ def test_digits_of_the_test_file_set_no_limit(train, test):
     alike = pd.concat([test, train.iloc[:10].assign(bmi=train["bmi"] + 1e-9)])
     near = train.assign(pressure=train["pressure"] + 0.01)
     assert share(NEAR, train, alike, near) == 1
+    assert share(NEAR, train, pd.concat([test, train.iloc[:10].assign(constant=4.0)]), near) == 1
     assert share(OF_ONE, train, alike, near) == share(OF_ONE, train, test, near) > 0
 
 

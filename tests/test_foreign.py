@@ -8,7 +8,7 @@ import pytest
 from evaluation_tables import SCHEMA
 
 from rlsyn.evaluation import evaluate
-from rlsyn.evaluation.privacy import foreign_columns
+from rlsyn.evaluation.privacy import foreign, foreign_columns
 from rlsyn.evaluation.verdicts import verdicts
 from rlsyn.schema import Column, Schema
 
@@ -56,6 +56,23 @@ def test_a_column_is_foreign_where_most_of_its_numbers_are(train, synthetic, sha
     is_far = np.arange(len(synthetic)) < share * len(synthetic)
     assert named(train, synthetic.assign(age=synthetic["age"].where(~is_far, -500))) == found
     assert named(train, synthetic.assign(age=synthetic["age"].where(~is_far, 500))) == found
+
+
+def test_values_at_the_ends_of_the_range_are_known(train, synthetic):
+    """Most people have the lowest value, as of drinks a week."""
+    known, drawn = (
+        table.assign(pressure=np.where(np.arange(len(table)) % 10 < 8, 0, table["pressure"]))
+        for table in (train, synthetic)
+    )
+    assert named(known, drawn) == []
+
+
+@pytest.mark.parametrize(("chance", "found"), [(0.49, []), (0.51, ["x"])])
+def test_chance_is_how_often_fresh_numbers_lie_outside(monkeypatch, chance, found):
+    """Both of two lie outside where the known two are neighbours among the four: in three of six equally likely cases."""
+    monkeypatch.setattr(foreign, "CHANCE", chance)
+    train, table = pd.DataFrame({"x": [0.0, 1.0]}), pd.DataFrame({"x": [5.0, -5.0]})
+    assert named(train, table, Schema((Column("x", "numeric"),))) == found
 
 
 def test_constant_and_empty_columns_are_part_of_no_distance(train, synthetic):
