@@ -132,15 +132,21 @@ def test_correlation_ratio_is_the_share_of_variance_between_categories(train):
     assert association_matrix(train, SCHEMA).loc["bmi", "site"] == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize("pair", [("site", "stage"), ("stage", "diabetes"), ("smoker", "site")])
+@pytest.mark.parametrize(
+    "pair", [("site", "stage"), ("stage", "diabetes"), ("smoker", "site"), ("ward", "stage"), ("stage", "ward")]
+)
 def test_cramers_v_is_bergsmas(train, pair):
+    """Also of columns of six and three categories, in either order."""
+    train = train.assign(ward=train["site"] + " " + train["diabetes"].astype(str))
+    ward = Column("ward", "categorical", tuple(f"{site} {n}" for site in SITES for n in (0, 1)), missing=True)
+    schema = Schema(tuple(ward if name == "ward" else SCHEMA[name] for name in pair))
     counts = pd.crosstab(train[pair[0]], train[pair[1]]).to_numpy()
     n_rows, (n_first, n_second) = counts.sum(), counts.shape
     phi_squared = chi2_contingency(counts, correction=False).statistic / n_rows
     corrected = max(0, phi_squared - (n_first - 1) * (n_second - 1) / (n_rows - 1))
     levels = min(n - (n - 1) ** 2 / (n_rows - 1) for n in counts.shape)
     expected = np.sqrt(corrected / (levels - 1))
-    assert association_matrix(train, SCHEMA).loc[pair] == pytest.approx(expected, abs=1e-12)
+    assert association_matrix(train, schema).loc[pair] == pytest.approx(expected, abs=1e-12)
 
 
 def test_cramers_v_of_a_renamed_column_is_one():

@@ -139,6 +139,11 @@ def test_classes_that_are_all_rare_are_all_scored(train, test):
     assert 0 <= utility.score(predict(train, few, STAGES), few, STAGES) <= 1
 
 
+def test_a_note_names_no_label_of_one_or_two_people(train, test):
+    few, lacking = test.head(6).assign(stage=["I"] * 3 + ["II"] * 3), train[train["stage"] != "II"]
+    assert utility.note(lacking, few, STAGES).startswith("a rare label absent from the rows to fit on: AUC 0.5 for it")
+
+
 @pytest.mark.parametrize(("n_people", "named"), [(1, False), (2, False), (3, True)])
 def test_a_note_tells_no_number_of_rows_of_one_or_two_people(train, test, n_people, named):
     rare = test.replace({"stage": {"II": "I"}})

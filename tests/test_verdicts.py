@@ -76,6 +76,7 @@ def test_value_interval_and_thresholds_are_named_in_the_text():
 
 def test_references_set_the_bar():
     assert by_family(scores(**{"KS mean": {"value": 0.15, "copy": 0.09}}))["fidelity"].level == "good"
+    assert by_family(scores(**{"KS mean": {"value": 0.029, "copy": 0.001}}))["fidelity"].level == "good"  # a lucky draw
     assert by_family(scores(**{"broken rules": {"value": 0.2, "real": 0.2}}))["constraints"].level == "good"
     criteria = {
         one.metric: one
@@ -108,6 +109,22 @@ def test_intervals_decide_whether_a_level_is_sure(metric, change, level):
     wavers = level == "fair" and not 0.55 < change["value"] <= 0.6
     doubt = ": may be chance among so few people" if "copies" in metric else ": too few people to tell"
     assert criterion.text.endswith(doubt) == wavers
+
+
+@pytest.mark.parametrize(
+    ("value", "real", "level"),
+    [
+        ((0.06, 0.055, 0.065), (0.06, 0.055, 0.065), "good"),
+        ((0.06, 0.055, 0.065), (0.06, 0.01, 0.065), "fair"),
+        ((0.12, 0.11, 0.14), (0.06, 0.02, 0.07), "poor"),
+        ((0.12, 0.11, 0.14), (0.06, 0.05, 0.16), "fair"),
+        ((0.12, 0.065, 0.14), (0.06, 0.05, 0.07), "fair"),
+    ],
+    ids=["sure", "real rows may have fewer", "surely more", "real rows may have as many", "may have as few"],
+)
+def test_a_difference_is_as_uncertain_as_both_of_its_sides(value, real, level):
+    change = dict(zip(("value", "low", "high", "real", "real_low", "real_high"), value + real, strict=True))
+    assert by_family(scores(**{"near copies": change}))["privacy"].level == level
 
 
 @pytest.mark.parametrize(
