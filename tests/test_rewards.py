@@ -69,6 +69,7 @@ def test_term_without_a_weight_is_named():
 def test_given_weights_stand_over_the_defaults_and_own_terms_weigh_one():
     weights = merge_weights({"privacy": 2}, ["mine"])
     assert weights == {**DEFAULT_WEIGHTS, "privacy": 2.0, "mine": 1.0}
+    assert merge_weights({"trees": 0})["trees"] == 0
     assert merge_weights(None) == {"realism": 1, "trees": 1, "constraints": 1, "privacy": 0}
 
 
@@ -177,9 +178,9 @@ def test_a_row_that_people_share_gives_nobody_away():
     assert term(records[:3]).tolist() == [0, 0, -1]
 
 
-@pytest.mark.parametrize("quantile", [0.1, 0.5, 0.9])
-def test_new_people_of_the_same_kind_are_charged_as_often_as_the_quantile_says(make_patients, quantile):
-    term, encoding, _ = privacy_term(make_patients(400, 0), quantile=quantile)
+@pytest.mark.parametrize(("quantile", "given"), [(q, {"quantile": q}) for q in (0.1, 0.5, 0.9)] + [(0.9, {})])
+def test_new_people_of_the_same_kind_are_charged_as_often_as_the_quantile_says(make_patients, quantile, given):
+    term, encoding, _ = privacy_term(make_patients(400, 0), **given)
     charged = term(encoding.encode(make_patients(400, 1))) < 0
     assert quantile - 0.08 < charged.mean() < quantile + 0.08
 
@@ -263,8 +264,18 @@ def test_every_column_counts_the_same_but_rare_levels_are_held_back():
         lambda table: table["sex"].astype("Int64"),
         lambda table: table.sort_values("age")["sex"],
         lambda table: table.set_index("age")["sex"],
+        lambda table: table.set_index("steps")["sex"],
     ],
-    ids=["truths", "series", "list", "nullable truths", "nullable numbers", "sorted rows", "other index"],
+    ids=[
+        "truths",
+        "series",
+        "list",
+        "nullable truths",
+        "nullable numbers",
+        "sorted rows",
+        "other index",
+        "index of whole numbers",
+    ],
 )
 def test_numbers_and_truths_are_taken_in_any_container(patients, values):
     encoding, records = encoded(patients)

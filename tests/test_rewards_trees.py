@@ -126,6 +126,7 @@ def test_of_a_long_table_some_rows_are_learned_the_same_each_time(encoding, reco
     monkeypatch.setattr(trees, "MAX_REAL", 50)
     first, again, other = (TreesReward(encoding, records, seed).real for seed in (0, 0, 1))
     assert len(first) == 50
+    assert len(np.unique(TreesReward(encoding, np.arange(300)[:, None]).real)) == 50  # each once
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 
