@@ -61,6 +61,15 @@ def test_split_keeps_the_shares_of_a_quantity_of_few_values():
         assert (np.abs(np.bincount(score[test]) - 0.3 * np.bincount(score)) < 1).all()
 
 
+def test_a_person_counts_by_the_largest_of_their_labels():
+    """Whoever dies does so at the last visit."""
+    table = pd.DataFrame({"person": np.repeat(np.arange(200), 3), "died": 0})
+    table.loc[2:119:3, "died"] = 1
+    schema = infer_schema(table, label="died", group="person")
+    for seed in range(10):
+        assert table["died"].iloc[split_rows(table, schema, 0.3, seed)[1]].sum() in (11, 12, 13)
+
+
 def test_split_of_tiny_strata_holds_out_the_share_asked_for_on_average():
     """Three tenths of four rows are one row or two, not always one."""
     table = pd.DataFrame({"site": np.repeat([f"site {i:02d}" for i in range(50)], 4)})

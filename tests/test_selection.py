@@ -128,6 +128,10 @@ def test_selected_keeps_the_best_and_the_earlier_of_two_alike(related):
     assert selected.table()["is_selected"].tolist() == [False, True, False]
     kept = selected.actor
     assert kept is not None and torch.equal(kept.network.first.weight, actors[1].network.first.weight)
+    before = kept.network.first.weight.clone()
+    with torch.no_grad():
+        actors[1].network.first.weight.fill_(0.0)  # trained on, the policy changes and what was kept does not
+    assert torch.equal(kept.network.first.weight, before)
 
 
 def test_nothing_selected_raises_in_words():
