@@ -104,6 +104,19 @@ def test_computed_values_are_those_of_the_formula(encoding):
     assert obeys.sum() > 0.9 * changed.sum()
 
 
+def test_a_sum_may_be_the_least_value_of_its_column():
+    """As of tablets in the morning and at night, of which most patients take none."""
+    rng = np.random.default_rng(0)
+    doses = np.where(rng.random((400, 2)) < 0.5, 0, rng.integers(1, 40, (400, 2)))
+    table = pd.DataFrame(doses, columns=["morning", "night"]).assign(total=doses.sum(axis=1))
+    encoding = fit(table, ["morning + night == total"])
+    shuffled = table.assign(total=rng.permutation(table["total"]))
+    repaired = encoding.decode(encoding.encode(shuffled), np.random.default_rng(0))
+    takes_none = (repaired["morning"] == 0) & (repaired["night"] == 0)
+    assert takes_none.sum() > 50 and (shuffled["total"][takes_none] != 0).mean() > 0.5
+    assert (repaired["total"][takes_none] == 0).all()
+
+
 def test_missing_values_are_neither_filled_in_nor_in_the_way():
     table = make_table()
     table["protein"] = table["protein"].where(np.arange(len(table)) % 5 > 0)

@@ -1,6 +1,5 @@
 import pickle
 import warnings
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -136,9 +135,11 @@ def test_correlation_ratio_is_the_share_of_variance_between_categories(train):
     "pair", [("site", "stage"), ("stage", "diabetes"), ("smoker", "site"), ("ward", "stage"), ("stage", "ward")]
 )
 def test_cramers_v_is_bergsmas(train, pair):
-    """Also of columns of six and three categories, in either order."""
+    """Also of columns of six and three categories, in either order, and where another category does not occur."""
     train = train.assign(ward=train["site"] + " " + train["diabetes"].astype(str))
-    ward = Column("ward", "categorical", tuple(f"{site} {n}" for site in SITES for n in (0, 1)), missing=True)
+    ward = Column(
+        "ward", "categorical", tuple(f"{site} {n}" for site in (*SITES, "moon") for n in (0, 1)), missing=True
+    )
     schema = Schema(tuple(ward if name == "ward" else SCHEMA[name] for name in pair))
     counts = pd.crosstab(train[pair[0]], train[pair[1]]).to_numpy()
     n_rows, (n_first, n_second) = counts.sum(), counts.shape
@@ -154,11 +155,6 @@ def test_cramers_v_of_a_renamed_column_is_one():
     columns = (Column("site", "categorical", SITES), Column("region", "categorical", ("E", "S", "W", "N")))
     table = pd.DataFrame({"site": site, "region": [name[0].upper() for name in site]})
     assert association_matrix(table, Schema(columns)).iloc[0, 1] == pytest.approx(1)
-
-
-def test_categories_that_do_not_occur_change_no_association(train):
-    columns = [replace(c, categories=(*c.categories, "moon")) if c.kind == "categorical" else c for c in COLUMNS]
-    np.testing.assert_array_equal(association_matrix(train, Schema(tuple(columns))), association_matrix(train, SCHEMA))
 
 
 def test_association_matrix_is_symmetric_and_in_range(train):
