@@ -137,6 +137,7 @@ def test_categories_are_computed_as_the_column_spells_them(dtype):
     fixable = raw[["a", "b"]].astype(int).sum(axis=1) < 2
     np.testing.assert_array_equal(encoding.repair.is_broken(repaired), ~fixable)
     assert (repaired.dtypes == raw.dtypes).all()
+    assert (repaired["c"] == raw["c"])[~fixable].all()  # no category is near -1
     assert repaired["c"].nunique() == 2 and (repaired[["a", "b"]] == raw[["a", "b"]]).all(axis=None)
 
 

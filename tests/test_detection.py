@@ -165,6 +165,8 @@ def test_unseen_rows_tell_a_generator_with_faults_from_one_without_where_few_are
     faulty, faultless = (unseen_detection_auc(train, test[:30], draws, SCHEMA) for draws in (shuffled, alike))
     assert faulty > 0.65 and abs(faultless - 0.5) < 0.1
     assert faulty == unseen_detection_auc(train, test[:30], shuffled, SCHEMA)
+    # The draw that was learned from is not tried on: it is known by heart.
+    assert abs(unseen_detection_auc(train, test, alike[:2], SCHEMA) - 0.5) < 0.1
 
 
 def test_unseen_rows_need_rows_and_two_draws(train, test, synthetic):

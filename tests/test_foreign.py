@@ -46,7 +46,7 @@ def test_other_codes_are_foreign_and_one_that_train_has_is_enough(train, synthet
     assert named(train, coded) == ["site"]
     assert named(train, pd.concat([coded, synthetic])) == []
     # Categories that nobody has do not make new ones likelier.
-    more = [replace(c, categories=(*c.categories, *CODES)) if c.name == "site" else c for c in SCHEMA.columns]
+    more = [replace(c, categories=(*CODES, *c.categories)) if c.name == "site" else c for c in SCHEMA.columns]
     assert named(train, coded, Schema(tuple(more))) == ["site"]
 
 

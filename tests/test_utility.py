@@ -485,8 +485,17 @@ def test_calibration_curve_shows_no_bin_of_fewer_than_five_people(train, test, n
     curve = utility.calibration(predict(train, some), some, SCHEMA)
     assert curve["n_people"].min() >= 5 and len(curve) >= n_points
     few = some.assign(person=some["person"] % 4)
+    assert few["person"].nunique() == 4
     with pytest.raises(NotComputableError, match="fewer than 5 people"):
         utility.calibration(predict(train, few), few, SCHEMA)
+
+
+def test_calibration_curve_joins_bins_that_few_people_fill_with_their_rows(train, test):
+    """Twelve people in order of their predictions: three bins would have four of them, two have six."""
+    predictions = predict(train, test)
+    rank = predictions[:, 1].argsort(kind="stable").argsort()
+    curve = utility.calibration(predictions, test.assign(person=rank * 12 // len(test)), SCHEMA)
+    assert len(curve) == 2 and curve["n_people"].between(6, 7).all()
 
 
 def test_calibration_of_equal_probabilities_is_one_point(train, test):
