@@ -115,6 +115,11 @@ def test_a_sum_may_be_the_least_value_of_its_column():
     takes_none = (repaired["morning"] == 0) & (repaired["night"] == 0)
     assert takes_none.sum() > 50 and (shuffled["total"][takes_none] != 0).mean() > 0.5
     assert (repaired["total"][takes_none] == 0).all()
+    apart = table.sample(4_000, replace=True, random_state=0)
+    apart = apart.assign(night=rng.permutation(apart["night"]), total=rng.permutation(apart["total"]))
+    repaired = encoding.decode(encoding.encode(apart), np.random.default_rng(0))
+    too_many = apart["morning"] + apart["night"] - table["total"].max()
+    assert (too_many == 1).any() and repaired["total"].max() <= table["total"].max()
 
 
 def test_missing_values_are_neither_filled_in_nor_in_the_way():

@@ -113,6 +113,16 @@ def test_parts_that_cannot_be_computed_count_nothing(related):
     assert set(scores) == set(PARTS)
 
 
+@pytest.mark.parametrize(("side", "found"), [("train", 0.5), ("validation", 0.0)])
+def test_membership_is_that_of_the_people_learned_from(related, monkeypatch, side, found):
+    encoding = Encoding.fit(related, infer_schema(related), n_levels=16)
+    copied = {"train": related[:200], "validation": related[200:]}[side]
+    monkeypatch.setattr(Criterion, "_pool", lambda *_: pd.concat([copied] * 4, ignore_index=True))
+    policy = make_policy(encoding)
+    scores = Criterion(encoding, related[:200], related[200:], calibrates=False)(policy, policy.actor)
+    assert scores["membership"] == pytest.approx(found, abs=0.02)
+
+
 def test_an_attack_worse_than_chance_makes_no_policy_better():
     assert _part(lambda: 0.75, chance=0.5) == 0.25
     assert _part(lambda: 0.25, chance=0.5) == 0
