@@ -58,6 +58,15 @@ def test_a_column_is_foreign_where_most_of_its_numbers_are(train, synthetic, sha
     assert named(train, synthetic.assign(age=synthetic["age"].where(~is_far, 500))) == found
 
 
+@pytest.mark.parametrize(("n_people", "found"), [(30, []), (120, ["code"])])
+def test_visits_of_a_person_with_one_code_are_one_chance(n_people, found):
+    """Eight of ten people have a code of their own: that all of 30 others do, 0.8^30, is unlikely, not impossible."""
+    schema = Schema((Column("code", "categorical", tuple("abcdefghi")),), group="person")
+    train = pd.DataFrame({"code": list("abcdefghii"), "person": range(10)})
+    codes = [f"new {person}" for person in range(n_people)] * 4
+    assert named(train, pd.DataFrame({"code": codes, "person": [*range(n_people)] * 4}), schema) == found
+
+
 def test_values_at_the_ends_of_the_range_are_known(train, synthetic):
     """Most people have the lowest value, as of drinks a week."""
     known, drawn = (

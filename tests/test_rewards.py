@@ -16,6 +16,7 @@ from rlsyn.rewards import (
     Decoder,
     OwnReward,
     PrivacyReward,
+    RealismReward,
     TotalReward,
     TreesReward,
     assemble_reward,
@@ -108,6 +109,23 @@ def test_a_batch_is_decoded_once_and_alike_whenever_it_comes(patients, monkeypat
     assert not Decoder(encoding, seed=4)(records).equals(first)
     swapped = records[[*range(198), 199, 198]]  # another batch has draws of its own
     assert not decoder(swapped)[:198].equals(first[:198])
+
+
+# The discriminator.
+
+
+@pytest.mark.parametrize(
+    ("form", "of_logit"),
+    [
+        ("logit", lambda x: x),
+        ("sigmoid", lambda x: 1 / (1 + np.exp(-x))),
+        ("log_sigmoid", lambda x: -np.log1p(np.exp(-x))),
+    ],
+)
+def test_realism_is_a_function_of_the_clipped_logit(form, of_logit):
+    logits = np.array([-99, -1, 0, 1, 99], dtype=np.float32)
+    reward = RealismReward(SimpleNamespace(score=lambda records: logits), form, clip=2.0)
+    np.testing.assert_allclose(reward(np.zeros((5, 1))), of_logit(np.array([-2.0, -1, 0, 1, 2])), rtol=1e-6)
 
 
 # Declared rules.
