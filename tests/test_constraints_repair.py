@@ -91,6 +91,15 @@ def test_a_level_that_a_range_cuts_is_drawn_from_its_allowed_part():
     pd.testing.assert_series_equal(cut[raw <= 0.123], raw[raw <= 0.123])
 
 
+def test_records_whose_levels_seldom_obey_are_drawn_again_until_they_do():
+    """In the lower half of both columns a fifth of the values are near enough to 0."""
+    table = pd.DataFrame(np.random.default_rng(0).random((1_000, 2)), columns=["x", "y"]).round(4)
+    encoding = fit(table, ["x * x + y * y < 0.06"], n_levels=2)
+    raw, repaired = (encoding.repair.is_broken(rows) for rows in both(encoding)[1:])
+    is_low = (both(encoding)[0] == 0).all(axis=1)
+    assert raw[is_low].mean() > 0.7 and repaired[is_low].mean() < 0.1
+
+
 def test_a_column_without_an_allowed_level_is_an_error_that_names_the_rule():
     with pytest.raises(ValueError, match=r"No value of column 'age' .* obeys the rule 'age < 10'.*Correct the rule"):
         fit(make_table(), ["noise < 9", "age < 10"]).repair.allowed_levels()
