@@ -65,6 +65,14 @@ def test_the_advantage_is_the_difference_that_the_note_and_the_details_tell(trai
     assert (by_column["train"] > by_column["test"]).all()
 
 
+def test_a_synthetic_row_far_away_changes_no_guess(train, test, synthetic):
+    """Distances are in the ranges of train, whatever else the generator made."""
+    far = synthetic.head(1).assign(age=10**6, pressure=1e9)
+    alone, beside = (infer_attributes(train, test, table, SCHEMA) for table in (synthetic, pd.concat([synthetic, far])))
+    for before, after in zip(alone, beside, strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
 def test_columns_that_do_not_vary_are_not_guessed_at(train, test, synthetic):
     found, _ = infer_attributes(train, test, synthetic, SCHEMA, known=["age"])
     guessed = dict(zip(SCHEMA.names, ~np.isnan(found).all(axis=0), strict=True))

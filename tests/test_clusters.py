@@ -72,6 +72,23 @@ def test_another_sample_of_the_same_source_is_near():
     assert support.alpha_precision > 0.9 and support.beta_recall > 0.85
 
 
+def test_curves_are_those_of_the_definition():
+    real, synthetic, persons = draw_points(60, 0), draw_points(60, 1, 1.3) + 0.3, np.arange(60) // 2
+    real_radii, own_radii = (np.linalg.norm(rows - rows.mean(axis=0), axis=1) for rows in (real, synthetic))
+    of_synthetic = np.linalg.norm(synthetic - real.mean(axis=0), axis=1)
+    nearest, is_near = np.zeros(60, dtype=int), np.zeros(60, dtype=bool)
+    for i, row in enumerate(real):
+        distances, others = (np.linalg.norm(rows - row, axis=1) for rows in (synthetic, real[persons != persons[i]]))
+        nearest[i], is_near[i] = distances.argmin(), distances.min() < np.sort(others)[4]
+    found = support_curves(real, synthetic, persons)
+    for i in (1, 10, 25, 40, 50):
+        assert found.precision[i] == (of_synthetic <= np.quantile(real_radii, LEVELS[i]) + 1e-6).mean()
+        is_typical = own_radii[nearest] <= np.quantile(own_radii, LEVELS[i]) + 1e-6
+        assert found.recall[i] == (is_near & is_typical).mean()
+    assert found.alpha_precision == pytest.approx(1 - 2 * np.trapezoid(np.abs(found.precision - LEVELS), LEVELS))
+    assert found.beta_recall == pytest.approx(1 - 2 * np.trapezoid(np.abs(found.recall - LEVELS), LEVELS))
+
+
 def test_outliers_lose_precision_and_typical_rows_lose_recall():
     real = draw_points(600, 0)
     wide, narrow = (support_curves(real, draw_points(600, 1, scale)) for scale in (3.0, 0.2))
@@ -81,6 +98,12 @@ def test_outliers_lose_precision_and_typical_rows_lose_recall():
     forgotten = real[np.linalg.norm(real, axis=1) < 1.5]
     typical = forgotten[np.random.default_rng(0).integers(len(forgotten), size=600)]
     assert support_curves(real, typical).recall[-1] < 0.9
+
+
+def test_rows_of_the_same_form_elsewhere_lose_both():
+    """Their distances from their own mean are the real ones."""
+    shifted = support_curves(draw_points(600, 0), draw_points(600, 1) + 3)
+    assert shifted.alpha_precision < 0.2 and shifted.beta_recall < 0.5
 
 
 def test_neighbours_are_of_other_persons():
@@ -104,6 +127,15 @@ def test_the_measure_is_ideal_for_train_and_near_for_test(train, test):
         assert 0 <= low <= value <= high <= 1 and low < high
     assert list(real.details["curve"].columns) == ["level", "precision", "recall"]
     assert real.details["curve"].notna().all(axis=None) and "210 rows a side" in real.notes["NMI"]
+
+
+def test_clusters_are_found_in_most_of_the_variance(train, test, synthetic):
+    """The space of as many components as keep 80 %, which the note tells, and not of the first few."""
+    shifted = synthetic.assign(age=synthetic["age"] + 24)
+    space = principal_components(train, SCHEMA, 0.8)
+    found = MEASURE.compute(Tables(train, test, shifted, SCHEMA, with_intervals=False))
+    expected = cluster_nmi(space.transform(train), space.transform(shifted))
+    assert found.estimates["NMI"].value == pytest.approx(expected, abs=1e-9) and expected > 0.01
 
 
 def test_collapse_and_noise_are_seen(train, test):

@@ -59,6 +59,11 @@ def test_formulas_and_one_column_rules_hold_wherever_the_training_range_allows(e
     assert all(after[rule.name].sum() <= before[rule.name].sum() for rule in RULES)
 
 
+def test_a_rule_of_two_parts_is_broken_by_either(encoding):
+    table = make_table().iloc[:3].assign(age=[10, 50, 95])
+    assert encoding.repair.broken(table)["18 <= age <= 90"].tolist() == [True, False, True]
+
+
 def test_levels_that_cannot_obey_are_forbidden(encoding):
     allowed = dict(zip(encoding.names, encoding.repair.allowed_levels(), strict=True))
     for name, levels in zip(encoding.names, encoding.levels, strict=True):
@@ -86,6 +91,15 @@ def test_a_level_that_a_range_cuts_is_drawn_from_its_allowed_part():
     pd.testing.assert_series_equal(cut[raw <= 0.123], raw[raw <= 0.123])
 
 
+def test_records_whose_levels_seldom_obey_are_drawn_again_until_they_do():
+    """In the lower half of both columns a fifth of the values are near enough to 0."""
+    table = pd.DataFrame(np.random.default_rng(0).random((1_000, 2)), columns=["x", "y"]).round(4)
+    encoding = fit(table, ["x * x + y * y < 0.06"], n_levels=2)
+    raw, repaired = (encoding.repair.is_broken(rows) for rows in both(encoding)[1:])
+    is_low = (both(encoding)[0] == 0).all(axis=1)
+    assert raw[is_low].mean() > 0.7 and repaired[is_low].mean() < 0.1
+
+
 def test_a_column_without_an_allowed_level_is_an_error_that_names_the_rule():
     with pytest.raises(ValueError, match=r"No value of column 'age' .* obeys the rule 'age < 10'.*Correct the rule"):
         fit(make_table(), ["noise < 9", "age < 10"]).repair.allowed_levels()
@@ -97,6 +111,24 @@ def test_computed_values_are_those_of_the_formula(encoding):
     assert changed.mean() > 0.3
     obeys = changed & (repaired["albumin"] + repaired["globulin"] - repaired["protein"]).abs().lt(0.049)
     assert obeys.sum() > 0.9 * changed.sum()
+
+
+def test_a_sum_may_be_the_least_value_of_its_column():
+    """As of tablets in the morning and at night, of which most patients take none."""
+    rng = np.random.default_rng(0)
+    doses = np.where(rng.random((400, 2)) < 0.5, 0, rng.integers(1, 40, (400, 2)))
+    table = pd.DataFrame(doses, columns=["morning", "night"]).assign(total=doses.sum(axis=1))
+    encoding = fit(table, ["morning + night == total"])
+    shuffled = table.assign(total=rng.permutation(table["total"]))
+    repaired = encoding.decode(encoding.encode(shuffled), np.random.default_rng(0))
+    takes_none = (repaired["morning"] == 0) & (repaired["night"] == 0)
+    assert takes_none.sum() > 50 and (shuffled["total"][takes_none] != 0).mean() > 0.5
+    assert (repaired["total"][takes_none] == 0).all()
+    apart = table.sample(4_000, replace=True, random_state=0)
+    apart = apart.assign(night=rng.permutation(apart["night"]), total=rng.permutation(apart["total"]))
+    repaired = encoding.decode(encoding.encode(apart), np.random.default_rng(0))
+    too_many = apart["morning"] + apart["night"] - table["total"].max()
+    assert (too_many == 1).any() and repaired["total"].max() <= table["total"].max()
 
 
 def test_missing_values_are_neither_filled_in_nor_in_the_way():
@@ -119,6 +151,7 @@ def test_categories_are_computed_as_the_column_spells_them(dtype):
     fixable = raw[["a", "b"]].astype(int).sum(axis=1) < 2
     np.testing.assert_array_equal(encoding.repair.is_broken(repaired), ~fixable)
     assert (repaired.dtypes == raw.dtypes).all()
+    assert (repaired["c"] == raw["c"])[~fixable].all()  # no category is near -1
     assert repaired["c"].nunique() == 2 and (repaired[["a", "b"]] == raw[["a", "b"]]).all(axis=None)
 
 

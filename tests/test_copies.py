@@ -8,16 +8,18 @@ from scipy.stats import binom
 from sklearn.neighbors import NearestNeighbors
 
 from rlsyn.evaluation.features import FeatureEncoder, NotComputableError
-from rlsyn.evaluation.measure import Tables
+from rlsyn.evaluation.measure import Estimate, Tables
 from rlsyn.evaluation.privacy import copies
 from rlsyn.evaluation.privacy.copies import (
     COPIES,
     _near_estimate,
+    _sum,
     compute_copies,
     compute_real_copies,
     exact_copies,
     how_alike,
     near_copies,
+    near_copies_of_one_person,
     people_with_an_equal_row,
 )
 from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighbours, nearest_of_two_people
@@ -56,7 +58,7 @@ def test_a_planted_copy_is_counted(train, synthetic):
 @pytest.mark.parametrize("most", [30_000, 90], ids=["all rows", "rows drawn"])
 def test_copied_rows_are_those_that_the_shares_count(train, test, synthetic, monkeypatch, most):
     monkeypatch.setattr(copies, "MAX_ROWS", most)
-    places = [3, 40, 449]
+    places = [*range(3, 440, 7), 449]
     planted = synthetic.set_index(np.arange(len(synthetic)) + 1_000)
     planted.iloc[places] = train.iloc[places][planted.columns]
     found = compute_copies(Tables(train, test, planted, SCHEMA))
@@ -67,6 +69,7 @@ def test_copied_rows_are_those_that_the_shares_count(train, test, synthetic, mon
         assert rows[metric].sum() / n_rows == pytest.approx(found.estimates[metric].value)
     assert rows.any(axis=1).all() and rows[NEAR].isna().any() == (most < len(planted))
     assert rows.loc[rows["exact copies"] == 1, NEAR].dropna().eq(1).all()
+    assert rows.loc[rows["copies of unique rows"] == 1, OF_ONE].dropna().eq(1).all()
 
 
 def test_a_copy_is_a_copy_in_every_dtype(train, tmp_path):
@@ -104,6 +107,7 @@ def test_digits_of_the_test_file_set_no_limit(train, test):
     alike = pd.concat([test, train.iloc[:10].assign(bmi=train["bmi"] + 1e-9)])
     near = train.assign(pressure=train["pressure"] + 0.01)
     assert share(NEAR, train, alike, near) == 1
+    assert share(NEAR, train, pd.concat([test, train.iloc[:10].assign(constant=4.0)]), near) == 1
     assert share(OF_ONE, train, alike, near) == share(OF_ONE, train, test, near) > 0
 
 
@@ -266,6 +270,43 @@ def test_a_person_is_singled_out_whose_rows_are_alike(train, test):
     assert shares[0] > 0.5 and shares[1] < 0.1
 
 
+def test_a_row_at_the_limit_is_no_near_copy():
+    """Where rows have few values many are at one distance: the test rows themselves must not be copies then."""
+    apart, none = np.array([[0.25, 0.75]] * 100), np.zeros(4)
+    nearest = np.array([[0.25, 0.75], [0.125, 0.625], [0.125, 0.75], [0.75, 1.375]])
+    assert near_copies(nearest, apart, none).tolist() == [False, True, True, False]
+    # By 0.625 from the next person, but in the last row not twice as far from that one.
+    assert near_copies_of_one_person(nearest, apart, none).tolist() == [False, False, True, False]
+
+
+def test_where_every_test_row_equals_a_train_row_only_equal_rows_are_near():
+    """The first differs in a column that is constant in train alone, the second in a digit that train does not have."""
+    nearest, n_equal = np.array([[0.0, 0.5], [1e-9, 0.5], [0.1, 0.5]]), np.array([0, 1, 0])
+    assert near_copies(nearest, np.empty((0, 2)), n_equal).tolist() == [True, True, False]
+    assert near_copies_of_one_person(nearest, np.empty((0, 2)), n_equal).tolist() == [False, True, False]
+
+
+def test_test_rows_that_are_all_of_training_people_excuse_no_near_copy(train):
+    """No test row tells how near strangers come; that these are at distance 0 is not how near real people are."""
+    found = real_copies(train, train.iloc[:60].assign(person=range(-60, 0)))
+    assert [found[metric.name].value for metric in COPIES.metrics[:4]] == [0, 0, 0, 0]
+
+
+def test_visits_of_few_test_people_fix_the_limit_no_better_than_these_people():
+    rng = np.random.default_rng(0)
+    train, people = (pd.DataFrame(rng.random((n, 4)), columns=list("abcd")) for n in (300, 20))
+    visits = pd.concat([people + rng.normal(0, 1e-3, people.shape) for _ in range(50)], ignore_index=True)
+    schema = infer_schema(train.assign(person=range(300)), group="person")
+    train["person"], visits["person"] = range(300), np.arange(1_000) % 20
+    synthetic = train[list("abcd")] + 1e-4
+    of_people, of_rows = (
+        compute_copies(Tables(train, test, synthetic, schema)).estimates[NEAR]
+        for test in (visits, visits.drop(columns="person"))
+    )
+    assert of_people.value == of_rows.value == 1
+    assert of_people.low < 0.9 < of_rows.low
+
+
 @pytest.mark.parametrize("n_test", [6, 20, 60, 200])
 def test_intervals_of_near_copies_tell_by_how_few_people_the_limit_is_fixed(n_test):
     rng = np.random.default_rng(n_test)
@@ -275,6 +316,11 @@ def test_intervals_of_near_copies_tell_by_how_few_people_the_limit_is_fixed(n_te
         found.append(_near_estimate(near_copies(fresh, of_test, np.zeros(300)), n_test))
     assert np.mean([one.low <= 0.01 for one in found]) > 0.95
     assert _near_estimate(np.ones(300, dtype=bool), n_test).low > 0.4
+
+
+def test_the_interval_of_a_sum_reaches_as_far_as_its_independent_parts_do():
+    found = _sum(Estimate(0.1, 0.07, 0.16), Estimate(0.2, 0.12, 0.36), 0.5)
+    assert found == pytest.approx((0.1 + 0.1, 0.2 - 0.05, 0.2 + 0.1))  # 3 and 4 are 5, 6 and 8 are 10
 
 
 def test_a_row_far_from_everybody_is_a_copy_of_nobody():
@@ -369,9 +415,11 @@ def test_syntheval_finds_the_same_distances_and_copies(train, test, synthetic):
     assert exact_copies(some, whole, schema) / len(whole) == pytest.approx(rate["hit rate"], abs=1e-12)
 
 
-def test_the_nearest_rows_of_two_people_are_those_of_all_distances():
+@pytest.mark.parametrize("share", [0.03, 0.9], ids=["forty people", "one with most rows"])
+def test_the_nearest_rows_of_two_people_are_those_of_all_distances(share):
     rng = np.random.default_rng(0)
     targets, persons = rng.random((5_000, 6)), rng.integers(0, 40, 5_000)
+    persons[rng.random(5_000) < share] = 0
     points = np.concatenate([targets[:50] + 0.001, rng.random((1_500, 6)), targets[50:60]])
     every = np.stack([np.linalg.norm(targets - point, axis=1) for point in points])
     owners = persons[every.argmin(axis=1)]

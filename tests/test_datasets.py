@@ -9,7 +9,7 @@ import pytest
 from rlsyn.datasets import DATASETS, from_table, load, read_table, split_rows
 from rlsyn.encoding import Encoding
 from rlsyn.levels import CategoryLevels
-from rlsyn.schema import infer_schema
+from rlsyn.schema import Column, Schema, infer_schema
 
 PUBLIC_TABLES = Path(__file__).parents[2] / "shared" / "data" / "public"
 
@@ -50,6 +50,32 @@ def test_split_keeps_the_distribution_of_the_label(make_patients):
         quintiles = pd.qcut(table["age"].rank(method="first"), 5, labels=False)
         shares = quintiles.iloc[test].value_counts(normalize=True)
         np.testing.assert_allclose(shares, 0.2, atol=0.01)
+
+
+def test_split_keeps_the_shares_of_a_quantity_of_few_values():
+    """A score of five values has these for strata, as its ranks would part rows of one value."""
+    score = np.random.default_rng(0).choice(5, 1_000, p=[0.45, 0.3, 0.15, 0.07, 0.03])
+    schema = Schema((Column("score", "integer"),), label="score")
+    for seed in range(5):
+        _, test = split_rows(pd.DataFrame({"score": score}), schema, seed=seed)
+        assert (np.abs(np.bincount(score[test]) - 0.3 * np.bincount(score)) < 1).all()
+
+
+def test_a_person_counts_by_the_largest_of_their_labels():
+    """Whoever dies does so at the last visit."""
+    table = pd.DataFrame({"person": np.repeat(np.arange(200), 3), "died": 0})
+    table.loc[2:119:3, "died"] = 1
+    schema = infer_schema(table, label="died", group="person")
+    for seed in range(10):
+        assert table["died"].iloc[split_rows(table, schema, 0.3, seed)[1]].sum() in (11, 12, 13)
+
+
+def test_split_of_tiny_strata_holds_out_the_share_asked_for_on_average():
+    """Three tenths of four rows are one row or two, not always one."""
+    table = pd.DataFrame({"site": np.repeat([f"site {i:02d}" for i in range(50)], 4)})
+    schema = infer_schema(table, label="site")
+    shares = [len(split_rows(table, schema, 0.3, seed)[1]) / len(table) for seed in range(40)]
+    assert np.mean(shares) == pytest.approx(0.3, abs=0.015)
 
 
 def test_split_repeats_itself_with_the_same_seed(patients):

@@ -55,7 +55,9 @@ def test_detection_keeps_the_rows_of_a_person_in_one_fold():
     assert detection_auc(train, test, schema) < 0.8
 
 
-def test_folds_part_neither_persons_nor_equal_rows(test):
+@pytest.mark.parametrize("n_often", [1, 15], ids=["people alike", "one person with a fifth of the rows"])
+def test_folds_part_neither_persons_nor_equal_rows(test, n_often):
+    test = test.assign(person=test["person"].where(test["person"] >= test["person"].min() + n_often, -1))
     synthetic = pd.concat([make_patients(200, 3), test.iloc[:60]], ignore_index=True).drop(columns="person")
     for sides in draw_sides(test, synthetic, SCHEMA, 0):
         assert np.unique(sides.fold).tolist() == list(range(N_FOLDS))
@@ -163,6 +165,8 @@ def test_unseen_rows_tell_a_generator_with_faults_from_one_without_where_few_are
     faulty, faultless = (unseen_detection_auc(train, test[:30], draws, SCHEMA) for draws in (shuffled, alike))
     assert faulty > 0.65 and abs(faultless - 0.5) < 0.1
     assert faulty == unseen_detection_auc(train, test[:30], shuffled, SCHEMA)
+    # The draw that was learned from is not tried on: it is known by heart.
+    assert abs(unseen_detection_auc(train, test, alike[:2], SCHEMA) - 0.5) < 0.1
 
 
 def test_unseen_rows_need_rows_and_two_draws(train, test, synthetic):

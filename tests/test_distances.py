@@ -52,6 +52,13 @@ def test_more_neighbours_than_targets_do_not_exist():
         nearest_neighbours(np.zeros((3, 2)), np.zeros((9, 2)), 5)
 
 
+def test_rows_of_the_same_person_are_passed_over_however_few_others_there_are():
+    points, targets = np.array([[0.0], [4.0]]), np.array([[0.0], [1.0], [5.0]])
+    found, numbers = nearest_neighbours(points, targets, 2, (np.array([7, 8]), np.array([7, 7, 8])))
+    assert found.tolist() == [[5, np.inf], [3, 4]]
+    assert numbers[0, 0] == 2 and numbers[1].tolist() == [1, 0]
+
+
 @pytest.mark.slow
 def test_large_tables_are_compared_in_less_than_four_gigabytes():
     # The whole matrix of distances alone would take 12 GB.

@@ -51,6 +51,8 @@ def test_visits_more_rows_and_other_rows_are_not_too_even():
     assert not is_too_even(train, visits, schema)
     assert not is_too_even(train, train.sample(8_000, replace=True, random_state=0), schema)
     assert not is_too_even(train, people(400, 2).assign(lab_1=0.0, lab_2=np.nan), schema)
+    one_in_balance = people(400, 2).assign(lab_1=np.random.default_rng(0).permutation(train["lab_1"]))
+    assert not is_too_even(train, one_in_balance, schema)  # one even column among six hides nothing
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -97,6 +97,13 @@ def test_association_with_missing_numbers_is_that_of_pandas():
     assert np.allclose(ours, table.corr(), rtol=0, atol=1e-12)
 
 
+def test_the_association_difference_is_the_mean_over_the_pairs():
+    real = pd.DataFrame({"a": [1.0, 2.0, 3.0, 4.0], "b": [1.0, 2.0, 3.0, 4.0], "c": [1.0, -1.0, -1.0, 1.0]})
+    synthetic = real.assign(b=[4.0, 3.0, 2.0, 1.0])
+    # From 1 to -1 in one of three pairs; c goes with neither.
+    assert association_difference(real, synthetic, numeric_schema(real)) == pytest.approx(2 / 3)
+
+
 def test_two_rows_make_no_association():
     table = pd.DataFrame({"a": [1.0, 2.0, 3.0, np.nan], "b": [5.0, 6.0, np.nan, 1.0], "c": [2.0, 4.0, 6.0, np.nan]})
     matrix = association_matrix(table, numeric_schema(table, missing=True))
@@ -124,15 +131,23 @@ def test_correlation_ratio_is_the_share_of_variance_between_categories(train):
     assert association_matrix(train, SCHEMA).loc["bmi", "site"] == pytest.approx(expected, abs=1e-12)
 
 
-@pytest.mark.parametrize("pair", [("site", "stage"), ("stage", "diabetes"), ("smoker", "site")])
+@pytest.mark.parametrize(
+    "pair", [("site", "stage"), ("stage", "diabetes"), ("smoker", "site"), ("ward", "stage"), ("stage", "ward")]
+)
 def test_cramers_v_is_bergsmas(train, pair):
+    """Also of columns of six and three categories, in either order, and where another category does not occur."""
+    train = train.assign(ward=train["site"] + " " + train["diabetes"].astype(str))
+    ward = Column(
+        "ward", "categorical", tuple(f"{site} {n}" for site in (*SITES, "moon") for n in (0, 1)), missing=True
+    )
+    schema = Schema(tuple(ward if name == "ward" else SCHEMA[name] for name in pair))
     counts = pd.crosstab(train[pair[0]], train[pair[1]]).to_numpy()
     n_rows, (n_first, n_second) = counts.sum(), counts.shape
     phi_squared = chi2_contingency(counts, correction=False).statistic / n_rows
     corrected = max(0, phi_squared - (n_first - 1) * (n_second - 1) / (n_rows - 1))
     levels = min(n - (n - 1) ** 2 / (n_rows - 1) for n in counts.shape)
     expected = np.sqrt(corrected / (levels - 1))
-    assert association_matrix(train, SCHEMA).loc[pair] == pytest.approx(expected, abs=1e-12)
+    assert association_matrix(train, schema).loc[pair] == pytest.approx(expected, abs=1e-12)
 
 
 def test_cramers_v_of_a_renamed_column_is_one():
@@ -181,6 +196,7 @@ def test_dwd_of_a_constant_column_is_the_share_that_differs(train):
     schema = Schema((SCHEMA["constant"],))
     half = train.assign(constant=np.where(np.arange(len(train)) % 2, 3.5, 1e9))
     assert dimension_wise_distance(train, half, schema) == pytest.approx(0.5, abs=0.01)
+    assert dimension_wise_distance(train, half[:100], schema) == 0.5  # of the synthetic rows, however many they are
 
 
 def test_fault_dwd_changed_its_unit_with_the_company(train, synthetic):
@@ -231,6 +247,9 @@ def test_abundance_of_texts_and_booleans_is_that_of_numbers():
 def test_abundance_needs_ten_columns_of_findings(train, synthetic):
     with pytest.raises(NotComputableError, match="at least 10 columns of 0 and 1, the schema has 2"):
         concept_abundance(train, synthetic, SCHEMA)
+    sexes = Schema(tuple(Column(f"sex {number}", "binary", ("f", "m")) for number in range(12)))
+    with pytest.raises(NotComputableError, match="the schema has 0"):
+        concept_abundance(*[pd.DataFrame("m", range(9), sexes.names)] * 2, sexes)
 
 
 def test_cwc_is_numpys(train, synthetic):

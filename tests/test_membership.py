@@ -5,13 +5,14 @@ import pandas as pd
 import pytest
 from evaluation_tables import SCHEMA, numeric_schema
 from scipy.stats import mannwhitneyu
+from sklearn.decomposition import PCA
 from sklearn.metrics import roc_auc_score, roc_curve
 from sklearn.neighbors import KernelDensity
 
 from rlsyn.evaluation.features import FeatureEncoder, NotComputableError
 from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.privacy import domias
-from rlsyn.evaluation.privacy.domias import compute_domias, domias_auc, log_density
+from rlsyn.evaluation.privacy.domias import compute_domias, domias_attack, domias_auc, log_density
 from rlsyn.evaluation.privacy.membership import (
     compute_membership,
     membership_auc,
@@ -147,6 +148,25 @@ def test_domias_finds_a_region_that_the_generator_fills_with_train_rows():
     assert domias_auc(train, test, synthetic, schema) > 0.65
     fresh = pd.DataFrame(rng.normal(size=(600, 6)), columns=train.columns)
     assert domias_auc(train, test, fresh, schema) == pytest.approx(0.5, abs=0.08)
+
+
+def test_domias_scores_are_ratios_of_kernel_densities_in_half_the_bandwidth_of_scott():
+    rng = np.random.default_rng(0)
+    train, test, synthetic = (pd.DataFrame(rng.normal(size=(n, 4)), columns=list("abcd")) for n in (80, 30, 50))
+    attack = domias_attack(train, test, synthetic, numeric_schema(train))
+    reference = train.iloc[attack.reference_persons]
+    encoder = FeatureEncoder(numeric_schema(train)).fit(reference)
+    pca = PCA(4).fit(encoder.transform(reference))
+    known, generated, members = (
+        pca.transform(encoder.transform(rows)) for rows in (reference, synthetic, train.iloc[attack.member_persons])
+    )
+    bandwidth = 0.5 * np.sqrt(known.var(axis=0, ddof=1).mean()) * len(known) ** (-1 / 8)
+    of_known, of_generated = (
+        KernelDensity(bandwidth=bandwidth, leaf_size=100).fit(rows).score_samples(members)
+        for rows in (known, generated)
+    )
+    assert len(known) == 50 and len(members) == 30
+    np.testing.assert_allclose(attack.members, of_generated - of_known, atol=1e-6)
 
 
 def test_domias_asks_for_more_than_dense_regions():

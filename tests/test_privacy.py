@@ -159,6 +159,12 @@ def test_scaling_does_not_leak_from_test_or_synthetic_rows(train, test, syntheti
         assert np.array_equal(before[1][1:], after[1][1:], equal_nan=True)
     members = [privacy.domias_attack(train, table, synthetic, SCHEMA).members for table in (test, extreme)]
     assert np.array_equal(*members)
+    # DOMIAS takes ranges from the reference: those of the people attacked would treat them otherwise than test rows.
+    attack = privacy.domias_attack(train, test, synthetic, SCHEMA)
+    is_attacked = (row_groups(train, SCHEMA) == attack.member_persons[0]) & (train.index % 3 == 0)
+    extreme = train.assign(pressure=train["pressure"].mask(is_attacked, 1e5))
+    assert is_attacked.sum() == 1
+    assert np.array_equal(privacy.domias_attack(extreme, test, synthetic, SCHEMA).others, attack.others)
 
 
 def test_size_imbalance_does_not_move_the_auc():
@@ -217,3 +223,10 @@ def test_without_groups_rows_are_people(train, test, synthetic):
         found = MEASURES[0].compute(tables)
         assert np.isnan(found.estimates["membership AUC per person"].value)
         assert "rows are people" in found.notes["membership AUC per person"]
+
+
+@pytest.mark.parametrize("role", ["train", "test"])
+def test_people_are_not_compared_with_rows(train, test, synthetic, role):
+    tables = Tables(train, test, synthetic, SCHEMA)
+    without = replace(tables, **{role: getattr(tables, role).drop(columns="person")})
+    assert np.isnan(MEASURES[0].compute(without).estimates["membership AUC per person"].value)

@@ -1,6 +1,7 @@
 """Reward terms by themselves: what is worth more, how the terms are added, and what is refused."""
 
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,17 @@ from scipy.spatial.distance import cdist
 from rlsyn.constraints import Constraint
 from rlsyn.encoding import Encoding
 from rlsyn.evaluation.constraints import broken_rows
-from rlsyn.rewards import ConstraintReward, Decoder, OwnReward, PrivacyReward, TotalReward, privacy
+from rlsyn.rewards import (
+    ConstraintReward,
+    Decoder,
+    OwnReward,
+    PrivacyReward,
+    RealismReward,
+    TotalReward,
+    TreesReward,
+    assemble_reward,
+    privacy,
+)
 from rlsyn.rewards.own import name_terms
 from rlsyn.rewards.weights import DEFAULT_WEIGHTS, merge_weights
 from rlsyn.schema import infer_schema
@@ -59,6 +70,7 @@ def test_term_without_a_weight_is_named():
 def test_given_weights_stand_over_the_defaults_and_own_terms_weigh_one():
     weights = merge_weights({"privacy": 2}, ["mine"])
     assert weights == {**DEFAULT_WEIGHTS, "privacy": 2.0, "mine": 1.0}
+    assert merge_weights({"trees": 0})["trees"] == 0
     assert merge_weights(None) == {"realism": 1, "trees": 1, "constraints": 1, "privacy": 0}
 
 
@@ -69,6 +81,7 @@ def test_given_weights_stand_over_the_defaults_and_own_terms_weigh_one():
         ({"min": 1}, "Did you mean 'mine'?"),
         ({"privacy": -1}, "'reward_weights.privacy' must be a number of 0 or more, got -1"),
         ({"privacy": float("nan")}, "got nan"),
+        ({"privacy": float("inf")}, "got inf"),
         ({"privacy": "high"}, "got 'high'"),
         ({"privacy": True}, "got True"),
     ],
@@ -94,6 +107,25 @@ def test_a_batch_is_decoded_once_and_alike_whenever_it_comes(patients, monkeypat
     pd.testing.assert_frame_equal(decoder(records), first)
     pd.testing.assert_frame_equal(Decoder(encoding, seed=3)(records), first)
     assert not Decoder(encoding, seed=4)(records).equals(first)
+    swapped = records[[*range(198), 199, 198]]  # another batch has draws of its own
+    assert not decoder(swapped)[:198].equals(first[:198])
+
+
+# The discriminator.
+
+
+@pytest.mark.parametrize(
+    ("form", "of_logit"),
+    [
+        ("logit", lambda x: x),
+        ("sigmoid", lambda x: 1 / (1 + np.exp(-x))),
+        ("log_sigmoid", lambda x: -np.log1p(np.exp(-x))),
+    ],
+)
+def test_realism_is_a_function_of_the_clipped_logit(form, of_logit):
+    logits = np.array([-99, -1, 0, 1, 99], dtype=np.float32)
+    reward = RealismReward(SimpleNamespace(score=lambda records: logits), form, clip=2.0)
+    np.testing.assert_allclose(reward(np.zeros((5, 1))), of_logit(np.array([-2.0, -1, 0, 1, 2])), rtol=1e-6)
 
 
 # Declared rules.
@@ -164,9 +196,9 @@ def test_a_row_that_people_share_gives_nobody_away():
     assert term(records[:3]).tolist() == [0, 0, -1]
 
 
-@pytest.mark.parametrize("quantile", [0.1, 0.5, 0.9])
-def test_new_people_of_the_same_kind_are_charged_as_often_as_the_quantile_says(make_patients, quantile):
-    term, encoding, _ = privacy_term(make_patients(400, 0), quantile=quantile)
+@pytest.mark.parametrize(("quantile", "given"), [(q, {"quantile": q}) for q in (0.1, 0.5, 0.9)] + [(0.9, {})])
+def test_new_people_of_the_same_kind_are_charged_as_often_as_the_quantile_says(make_patients, quantile, given):
+    term, encoding, _ = privacy_term(make_patients(400, 0), **given)
     charged = term(encoding.encode(make_patients(400, 1))) < 0
     assert quantile - 0.08 < charged.mean() < quantile + 0.08
 
@@ -179,6 +211,22 @@ def test_rows_of_one_person_do_not_set_the_scale(make_patients):
     assert PrivacyReward(encoding, visits, people).scale == pytest.approx(once.scale, rel=0.03)
     # Taken for 400 people, rows are so often equal that nothing is too close.
     assert PrivacyReward(encoding, visits, np.arange(400))(records).tolist() == [0] * 100
+
+
+def test_a_single_person_is_near_nobody():
+    """There is nobody else to tell from: no distance is too small."""
+    encoding, records = encoded(pd.DataFrame(np.random.default_rng(0).normal(size=(30, 3)), columns=list("abc")))
+    assert PrivacyReward(encoding, records, np.zeros(30))(records).tolist() == [0] * 30
+
+
+def test_the_reward_of_a_fit_knows_whose_rows_are_whose(make_patients):
+    encoding, records = encoded(make_patients(60, 0))
+    people, visits = np.repeat(np.arange(60), 4), np.repeat(records, 4, axis=0)
+    weights = {**dict.fromkeys(DEFAULT_WEIGHTS, 0.0), "privacy": 1.0}
+    realism, trees = SimpleNamespace(discriminator=SimpleNamespace(device="cpu")), TreesReward(encoding, visits)
+    reward = assemble_reward(realism, trees, encoding, weights, {}, visits, people)
+    assert reward(records).tolist() == PrivacyReward(encoding, visits, people)(records).tolist()
+    assert reward(records).mean() < -0.5
 
 
 def test_distances_are_those_of_all_training_rows_however_they_are_parted(patients, monkeypatch):
@@ -194,6 +242,7 @@ def test_distances_are_those_of_all_training_rows_however_they_are_parted(patien
     assert (expected < 0).any() and (expected == 0).any()
     monkeypatch.setattr(privacy, "CHUNK", 7)
     assert term(others) == pytest.approx(expected, abs=1e-3)
+    assert privacy_term(patients)[0](others) == pytest.approx(expected, abs=1e-3)
 
 
 def test_every_column_counts_the_same_but_rare_levels_are_held_back():
@@ -233,8 +282,18 @@ def test_every_column_counts_the_same_but_rare_levels_are_held_back():
         lambda table: table["sex"].astype("Int64"),
         lambda table: table.sort_values("age")["sex"],
         lambda table: table.set_index("age")["sex"],
+        lambda table: table.set_index("steps")["sex"],
     ],
-    ids=["truths", "series", "list", "nullable truths", "nullable numbers", "sorted rows", "other index"],
+    ids=[
+        "truths",
+        "series",
+        "list",
+        "nullable truths",
+        "nullable numbers",
+        "sorted rows",
+        "other index",
+        "index of whole numbers",
+    ],
 )
 def test_numbers_and_truths_are_taken_in_any_container(patients, values):
     encoding, records = encoded(patients)

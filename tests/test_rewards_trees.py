@@ -69,6 +69,12 @@ def test_records_with_the_real_dependence_earn_more_than_those_without_though_ne
     assert real.dtype == np.float32
 
 
+def test_records_that_nothing_tells_apart_earn_nothing_on_average_however_few_were_drawn(encoding, records):
+    term = TreesReward(encoding, records[:240])
+    term.learn(records[240:270])
+    assert abs(term(records[270:]).mean()) < 1  # by the numbers of records real would be eight times as likely
+
+
 def test_rewards_are_clipped_and_nothing_before_the_first_forest(encoding, records, monkeypatch):
     term = TreesReward(encoding, records)
     assert term(records).tolist() == [0] * 300
@@ -120,6 +126,7 @@ def test_of_a_long_table_some_rows_are_learned_the_same_each_time(encoding, reco
     monkeypatch.setattr(trees, "MAX_REAL", 50)
     first, again, other = (TreesReward(encoding, records, seed).real for seed in (0, 0, 1))
     assert len(first) == 50
+    assert len(np.unique(TreesReward(encoding, np.arange(300)[:, None]).real)) == 50  # each once
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
 

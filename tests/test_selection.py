@@ -18,7 +18,7 @@ from rlsyn.encoding import Encoding
 from rlsyn.networks.autoregressive import LevelHeads
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.schema import infer_schema
-from rlsyn.selection import PARTS, Criterion, Selected, SelectionCallback, suffices
+from rlsyn.selection import PARTS, Criterion, Selected, SelectionCallback, _part, suffices
 from rlsyn.synthesizer import RLSyn
 from rlsyn.trained_actors import TrainedActors
 from rlsyn.warm_start import behaviour_clone, choose_people
@@ -113,6 +113,21 @@ def test_parts_that_cannot_be_computed_count_nothing(related):
     assert set(scores) == set(PARTS)
 
 
+@pytest.mark.parametrize(("side", "found"), [("train", 0.5), ("validation", 0.0)])
+def test_membership_is_that_of_the_people_learned_from(related, monkeypatch, side, found):
+    encoding = Encoding.fit(related, infer_schema(related), n_levels=16)
+    copied = {"train": related[:200], "validation": related[200:]}[side]
+    monkeypatch.setattr(Criterion, "_pool", lambda *_: pd.concat([copied] * 4, ignore_index=True))
+    policy = make_policy(encoding)
+    scores = Criterion(encoding, related[:200], related[200:], calibrates=False)(policy, policy.actor)
+    assert scores["membership"] == pytest.approx(found, abs=0.02)
+
+
+def test_an_attack_worse_than_chance_makes_no_policy_better():
+    assert _part(lambda: 0.75, chance=0.5) == 0.25
+    assert _part(lambda: 0.25, chance=0.5) == 0
+
+
 def test_selected_keeps_the_best_and_the_earlier_of_two_alike(related):
     encoding = Encoding.fit(related, infer_schema(related), n_levels=4)
     actors = [make_policy(encoding).actor for _ in range(3)]
@@ -123,6 +138,10 @@ def test_selected_keeps_the_best_and_the_earlier_of_two_alike(related):
     assert selected.table()["is_selected"].tolist() == [False, True, False]
     kept = selected.actor
     assert kept is not None and torch.equal(kept.network.first.weight, actors[1].network.first.weight)
+    before = kept.network.first.weight.clone()
+    with torch.no_grad():
+        actors[1].network.first.weight.fill_(0.0)  # trained on, the policy changes and what was kept does not
+    assert torch.equal(kept.network.first.weight, before)
 
 
 def test_nothing_selected_raises_in_words():

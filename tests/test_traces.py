@@ -6,7 +6,9 @@ import pytest
 from evaluation_tables import COLUMNS, SCHEMA, make_patients
 
 from rlsyn.evaluation import evaluate
-from rlsyn.evaluation.privacy import has_order_of
+from rlsyn.evaluation.measure import Tables
+from rlsyn.evaluation.privacy import has_order_of, values_of_one_person
+from rlsyn.evaluation.privacy.traces import TRACES
 from rlsyn.schema import Column, Schema
 
 KEPT = ["age", "site", "diabetes"]
@@ -89,3 +91,31 @@ def test_fresh_people_are_not_told_where_both_tables_are_sorted_by_many_categori
 
     assert not any(has_order_of(people(2 * seed), people(2 * seed + 1), schema) for seed in range(10))
     assert has_order_of(people(0), people(1).assign(age=people(0)["age"]), schema)
+
+
+def test_both_traces_are_counted(train, test, synthetic):
+    """Pressure is unrounded."""
+    in_order, one_value = train[SCHEMA.names], synthetic.assign(pressure=train["pressure"].to_numpy()[::-1])
+    tables = (in_order, in_order.round({"pressure": 0}), one_value, synthetic)
+    found = [TRACES.compute(Tables(train, test, table, SCHEMA)).estimates["traces of people"].value for table in tables]
+    assert found == [2, 1, 1, 0]
+
+
+@pytest.mark.parametrize(("n_test", "is_told"), [(3, False), (60, True)])
+def test_values_of_one_person_are_a_trace_where_test_people_surely_have_fewer(n_test, is_told):
+    """Thirty visits of three people, none of whom has such a value, are three people."""
+    rng = np.random.default_rng(0)
+    columns = Column("dose", "numeric"), Column("rounded", "numeric", decimals=6), Column("weight", "numeric")
+    schema = Schema(columns, group="person")
+
+    def visits(n_people, first):
+        doses = np.repeat(rng.random(n_people), 30)
+        weights = first + rng.integers(40, 50, 30 * n_people)  # each is of many people, but of none in test
+        person = first + np.arange(30 * n_people) // 30
+        return pd.DataFrame({"dose": doses, "rounded": doses.round(6), "weight": weights, "person": person})
+
+    train, test = visits(20, 0), visits(n_test, 100)
+    synthetic = visits(10, 0).drop(columns="person")
+    synthetic.iloc[:60, :2] = train[["dose", "rounded"]].iloc[:60]
+    found = values_of_one_person(Tables(train, test, synthetic, schema))
+    assert found == ({"dose": (0.2, 0.0)} if is_told else {})

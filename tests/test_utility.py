@@ -130,12 +130,18 @@ def test_a_class_of_few_people_has_no_say(train, test, n_people, has_a_say):
     lacking = train.replace({"stage": {"II": "I"}})
     absent = "label II absent from the rows to fit on: AUC 0.5 for it"
     assert utility.note(lacking, rare, STAGES) == (absent if has_a_say else left_out)
+    assert utility.note(train, rare.assign(diabetes=is_rare.astype(int)), SCHEMA) == ""  # of two classes both count
 
 
 def test_classes_that_are_all_rare_are_all_scored(train, test):
     few = test[test["person"].isin([test.loc[test["stage"] == stage, "person"].iloc[0] for stage in ("I", "II")])]
     assert few["stage"].nunique() >= 2
     assert 0 <= utility.score(predict(train, few, STAGES), few, STAGES) <= 1
+
+
+def test_a_note_names_no_label_of_one_or_two_people(train, test):
+    few, lacking = test.head(6).assign(stage=["I"] * 3 + ["II"] * 3), train[train["stage"] != "II"]
+    assert utility.note(lacking, few, STAGES).startswith("a rare label absent from the rows to fit on: AUC 0.5 for it")
 
 
 @pytest.mark.parametrize(("n_people", "named"), [(1, False), (2, False), (3, True)])
@@ -285,6 +291,8 @@ def test_many_rows_are_sampled_with_a_note_and_predicted_in_chunks(train, test, 
     assert not np.allclose(sampled, whole) and np.array_equal(sampled, predict(train, test, model="svc"))
     assert utility.note(train, test, SCHEMA) == "svc fitted on 100 of 450 rows"
     assert utility.note(train, test, SCHEMA, fast=True) == ""
+    by_label = train.sort_values("diabetes", kind="stable")  # the first rows are no sample
+    assert utility.score(predict(by_label, test, model="svc"), test, SCHEMA) > 0.7
 
 
 @pytest.mark.parametrize(
@@ -477,8 +485,17 @@ def test_calibration_curve_shows_no_bin_of_fewer_than_five_people(train, test, n
     curve = utility.calibration(predict(train, some), some, SCHEMA)
     assert curve["n_people"].min() >= 5 and len(curve) >= n_points
     few = some.assign(person=some["person"] % 4)
+    assert few["person"].nunique() == 4
     with pytest.raises(NotComputableError, match="fewer than 5 people"):
         utility.calibration(predict(train, few), few, SCHEMA)
+
+
+def test_calibration_curve_joins_bins_that_few_people_fill_with_their_rows(train, test):
+    """Twelve people in order of their predictions: three bins would have four of them, two have six."""
+    predictions = predict(train, test)
+    rank = predictions[:, 1].argsort(kind="stable").argsort()
+    curve = utility.calibration(predictions, test.assign(person=rank * 12 // len(test)), SCHEMA)
+    assert len(curve) == 2 and curve["n_people"].between(6, 7).all()
 
 
 def test_calibration_of_equal_probabilities_is_one_point(train, test):

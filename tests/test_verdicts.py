@@ -62,6 +62,11 @@ def test_a_family_is_as_good_as_its_worst_criterion(family, metric, values):
         assert (metric in verdict.wording) == (level != "good")
 
 
+@pytest.mark.parametrize(("metric", "most"), [("traces of people", 2.0), ("foreign columns", 1.0)])
+def test_traces_and_foreign_columns_are_to_be_looked_at_however_many_they_are(metric, most):
+    assert by_family(scores(**{metric: {"value": most}}))["privacy"].level == "fair"
+
+
 def test_value_interval_and_thresholds_are_named_in_the_text():
     change = {"value": 0.52, "low": 0.48, "high": 0.56}
     criterion = by_family(scores(**{"membership AUC": change}))["privacy"].criteria[0]
@@ -71,7 +76,13 @@ def test_value_interval_and_thresholds_are_named_in_the_text():
 
 def test_references_set_the_bar():
     assert by_family(scores(**{"KS mean": {"value": 0.15, "copy": 0.09}}))["fidelity"].level == "good"
+    assert by_family(scores(**{"KS mean": {"value": 0.029, "copy": 0.001}}))["fidelity"].level == "good"  # a lucky draw
     assert by_family(scores(**{"broken rules": {"value": 0.2, "real": 0.2}}))["constraints"].level == "good"
+    criteria = {
+        one.metric: one
+        for one in by_family(scores(**{"near copies": {"value": 0.06, "real": 0.02}}))["privacy"].criteria
+    }
+    assert "(good up to 0.03, fair up to 0.06; real rows 0.020)" in criteria["near copies"].text
 
 
 @pytest.mark.parametrize(
@@ -101,9 +112,28 @@ def test_intervals_decide_whether_a_level_is_sure(metric, change, level):
 
 
 @pytest.mark.parametrize(
+    ("value", "real", "level"),
+    [
+        ((0.06, 0.055, 0.065), (0.06, 0.055, 0.065), "good"),
+        ((0.06, 0.055, 0.065), (0.06, 0.01, 0.065), "fair"),
+        ((0.12, 0.11, 0.14), (0.06, 0.02, 0.07), "poor"),
+        ((0.12, 0.11, 0.14), (0.06, 0.05, 0.16), "fair"),
+        ((0.12, 0.065, 0.14), (0.06, 0.05, 0.07), "fair"),
+    ],
+    ids=["sure", "real rows may have fewer", "surely more", "real rows may have as many", "may have as few"],
+)
+def test_a_difference_is_as_uncertain_as_both_of_its_sides(value, real, level):
+    change = dict(zip(("value", "low", "high", "real", "real_low", "real_high"), value + real, strict=True))
+    assert by_family(scores(**{"near copies": change}))["privacy"].level == level
+
+
+@pytest.mark.parametrize(
     ("value", "high", "level"),
-    [(0.0, 0.0, "fair"), (0.3, 0.38, "fair"), (0.38, 0.47, "good"), (0.45, 0.48, "good"), (0.1, np.nan, "fair")],
-    ids=["swapped tables", "nearer for sure", "few people", "nearly chance", "one test person"],
+    [
+        *((0.0, 0.0, "fair"), (0.3, 0.38, "fair"), (0.38, 0.47, "good"), (0.42, 0.44, "good"), (0.45, 0.48, "good")),
+        (0.1, np.nan, "fair"),
+    ],
+    ids=["swapped tables", "nearer for sure", "few people", "a little nearer", "nearly chance", "one test person"],
 )
 def test_attack_that_finds_the_test_people_is_not_good(value, high, level):
     change = {"value": value, "low": 2 * value - high, "high": high}
@@ -180,6 +210,22 @@ def test_an_evaluation_says_how_few_people_it_is_of(train, test, synthetic):
     assert f"{test['person'].nunique()} training people are too few" in evaluation_verdicts(swapped)[0].wording
     few = replace(evaluation, synthetic=synthetic[:5])
     assert "5 synthetic rows are too few" in evaluation_verdicts(few)[0].wording
+
+
+@pytest.mark.parametrize(
+    ("value", "real", "level", "names"),
+    [(0.01, 0.0, "poor", True), (0.017, 0.013, "fair", True), (0.0005, 0.0, "fair", True), (0.01, 0.01, "good", False)],
+    ids=["leak", "perhaps by chance", "a little", "as among real rows"],
+)
+def test_a_single_copied_row_is_worth_its_file(train, test, synthetic, value, real, level, names):
+    change = {"value": value, "low": 0.8 * value, "high": 2 * value, "real": real, "real_low": 0.7 * real}
+    table = scores(**{"exact copies": change | {"real_high": 1.6 * real}}).assign(family="privacy")
+    rows = pd.DataFrame({"exact copies": [1], "near copies": [1]}, index=[4])
+    details = {"copies": {"synthetic": {"rows": rows}}}
+    (verdict, *others) = evaluation_verdicts(Evaluation(table, details, train, test, synthetic, SCHEMA))
+    assert verdict.level == level
+    assert ("See copies.csv for the rows" in verdict.wording) == names
+    assert not any("copies.csv" in one.wording for one in others)
 
 
 def test_what_could_not_be_judged_is_named():

@@ -1,5 +1,6 @@
 """Behaviour cloning learns what the rows show and stops where they show no more."""
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -151,6 +152,27 @@ def test_calibration_brings_back_the_marginals_and_leaves_the_dependence():
     assert max(gaps()) < 0.01 < max(before)
     correlation = np.corrcoef(model.sample(2_000).to_numpy().T)[np.triu_indices(6, 1)]
     assert np.abs(correlation - np.corrcoef(table.to_numpy().T)[np.triu_indices(6, 1)]).max() < 0.15
+
+
+def test_levels_that_few_records_lack_by_chance_are_not_raised():
+    """The untrained policy has the marginals. Of 50 records many levels are missing, which is no fault of it."""
+    policy, records = make_policy(correlated(300, 3))
+    marginals = [np.bincount(column) / len(column) for column in records.T]
+    calibrate_marginals(policy, marginals, n_records=50, n_rounds=1)
+    for column, share in zip(policy.sample(20_000).numpy().T, marginals, strict=True):
+        assert np.abs(np.bincount(column, minlength=len(share)) / 20_000 - share).max() < 0.03
+
+
+def test_calibration_of_another_actor_leaves_that_of_the_policy_alone():
+    policy, records = make_policy(correlated(300, 3))
+    marginals = [np.bincount(column) / len(column) for column in records.T]
+    other, before = deepcopy(policy.actor), policy.sample(5_000, generator=torch.Generator().manual_seed(0))
+    other.heads.shift_biases([np.linspace(-1, 1, len(share)) for share in marginals])
+    assert calibrate_marginals(policy, marginals, actor=other) < 0.02  # before the last round, not the first
+    assert torch.equal(policy.sample(5_000, generator=torch.Generator().manual_seed(0)), before)
+    drawn = policy.sample(20_000, actor=other).numpy()
+    for column, share in zip(drawn.T, marginals, strict=True):
+        assert np.abs(np.bincount(column, minlength=len(share)) / 20_000 - share).max() < 0.012
 
 
 @pytest.mark.parametrize(
