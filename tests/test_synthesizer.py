@@ -172,6 +172,13 @@ def test_impossible_ways_of_sampling_are_refused(fitted, kwargs, message):
         ({"warm_start_kwargs": {"patience": "long"}}, "whole number"),
         ({"warm_start_kwargs": {"validation_size": 1.0}}, "below 1"),
         ({"ppo_kwargs": {"learning_rate": -1e-4}}, "above 0"),
+        ({"algo_kwargs": {"n_epochs": 0}}, "'algo_kwargs.n_epochs' must be above 0, got 0"),
+        ({"algo_kwargs": {"gae_lambda": 1.5}}, "must be at least 0 and at most 1, got 1.5"),
+        (
+            {"algo_kwargs": {"gae_lambda": 0.9}, "rollout_buffer_kwargs": {"baseline": "mean"}},
+            "gae_lambda must be 1 .* got 0.9",
+        ),
+        ({"policy_kwargs": {"network": "transformer", "n_hidden": 7}}, "multiple of its 2 heads, got 7. Try 8"),
         ({"kl_coef": float("nan")}, "a number"),
         ({"batch_records": 1}, "at least 2"),
         ({"seed": 2**32}, "below"),
