@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import torch
 
-from rlsyn.algorithms.options import refuse_without_effect
+from rlsyn.algorithms.options import refuse_reserved, refuse_without_effect
 from rlsyn.algorithms.table import Algorithm, algorithm
 from rlsyn.arguments import check_arguments
 from rlsyn.discriminator import Discriminator
@@ -70,6 +70,8 @@ def check_parameters(constructor: Callable[..., Any], parameters: Mapping[str, A
     groups += (("policy_kwargs", policy, _POLICY_RESERVED),)
     for group, function, reserved in groups:
         arguments = parameters[group] or {}
+        if group in ("algo_kwargs", "ppo_kwargs"):
+            refuse_reserved(how, arguments, group)
         check_arguments(function, arguments, f"{group}.", reserved)
         for name, value in arguments.items():
             _check_bounds(f"{group}.{name}", name, value)

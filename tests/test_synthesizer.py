@@ -160,7 +160,7 @@ def test_impossible_ways_of_sampling_are_refused(fitted, kwargs, message):
         ({"policy_kwargs": {"head": "free_levels"}}, "Unknown head 'free_levels'. Did you mean 'free'"),
         ({"policy_kwargs": {"entropy_target": 0.9}, "kl_coef": 0}, "in units of kl_coef, which must then be above 0"),
         ({"ppo_kwargs": {"n_epoch": 1}}, "n_epochs"),
-        ({"ppo_kwargs": {"ent_coef": 1}}, "Unknown parameter"),
+        ({"ppo_kwargs": {"ent_coef": 1}}, "ppo_kwargs.ent_coef is what RLSyn's kl_coef says, got 1"),
         ({"policy_kwargs": {"n_hidden": "wide"}}, "n_hidden"),
         ({"policy_kwargs": {"optimizer_kwargs": 3}}, "'policy_kwargs.optimizer_kwargs' must be a group of parameters"),
         ({"policy_kwargs": {"optimizer_kwargs": {"epps": 3}}}, "Did you mean 'policy_kwargs.optimizer_kwargs.eps'"),
