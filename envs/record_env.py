@@ -167,7 +167,9 @@ class RecordEngine:
 def _as_rewards(values: Any, n: int) -> np.ndarray:
     rewards = np.asarray(values, dtype=np.float32)
     if rewards.size != n or not np.isfinite(rewards).all():
-        came = f"{rewards.size} of them" if rewards.size != n else f"{int((~np.isfinite(rewards)).sum())} NaN or infinite"
+        came = (
+            f"{rewards.size} of them" if rewards.size != n else f"{int((~np.isfinite(rewards)).sum())} NaN or infinite"
+        )
         raise ValueError(f"reward_fn must return one finite number for each record, here {n}, got {came}.")
     return rewards.reshape(n)
 

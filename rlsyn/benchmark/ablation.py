@@ -238,13 +238,15 @@ def commands(
     for cell in cells:
         by_method.setdefault(cell.method, []).append(cell)
     found = {}
+    of_rlsyn = {cell.table: cell for cell in by_method.get("rlsyn", [])}
     for method, of_row in by_method.items():
-        names = [name for name in dict.fromkeys([baseline, method]) if name in variants]
-        is_known = method == baseline or method in variants
-        if not is_known or (method in variants and not _is_of(variants[method][1], of_row[0])):
+        can_run = [name for name in dict.fromkeys([baseline, method]) if name == "rlsyn" or name in variants]
+        names = [name for name in can_run if name in variants]
+        configured = of_rlsyn.get(of_row[0].table)
+        if method not in can_run or (method in variants and not _is_of(variants[method][1], of_row[0], configured)):
             found[method] = f"in no file of variants; parameters: {parameters_text(of_row[0].parameters)}"
             continue
-        methods = ["--methods", "none" if baseline in variants else baseline]
+        methods = ["--methods", "rlsyn" if "rlsyn" in can_run else "none"]
         files = dict.fromkeys(variants[name][0] for name in names)
         methods += ["--variants", *files, "--only", *names] if names else []
         # Tables and seeds may have been judged in different depth.
@@ -267,9 +269,15 @@ def _words(cells: Sequence[Cell], methods: Sequence[str], folder: str) -> list[s
     return [*words, "--seeds", *map(str, sorted({cell.seed for cell in cells})), "-o", folder]
 
 
-def _is_of(variant: Variant, cell: Cell) -> bool:
-    """Whether the cell's parameters are those of the variant, over others that a configuration may have had."""
-    return plain(merge(cell.parameters, variant.parameters)) == plain(cell.parameters)
+def _is_of(variant: Variant, cell: Cell, configured: Cell | None) -> bool:
+    """Whether the cell's parameters are those of the variant, over what a configuration had: what RLSyn's own cell has.
+
+    Where RLSyn was not run beside it, nobody knows what that was.
+    """
+    if not variant.from_config:
+        return bool(plain(variant.parameters) == plain(cell.parameters))
+    below = cell.parameters if configured is None else configured.parameters
+    return bool(plain(merge(below, variant.parameters)) == plain(cell.parameters))
 
 
 def parameters_text(parameters: Mapping[str, Any], prefix: str = "") -> str:
