@@ -109,6 +109,23 @@ def test_every_term_has_a_curve_and_those_of_weight_zero_none(readings, schema, 
     assert tags("one")[1] == {"reward/realism"}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"reward_weights": {"constraints": 3}},
+            "reward_weights.constraints 3.0 has no say: the table declares no rules",
+        ),
+        ({"reward_weights": {"realism": 0, "trees": 0}}, "No reward term has a weight: all records are paid 0"),
+        ({"warm_start": False}, "Without a warm start there is no cloning: warm_start_kwargs.n_epochs has no say"),
+        ({}, None),
+    ],
+)
+def test_option_without_a_say_in_a_fit_is_told(readings, caplog, arguments, message):
+    RLSyn(total_timesteps=ROLLOUT, **{**TINY, **arguments}).fit(readings, label="sex")
+    assert message in caplog.text if message else "no say" not in caplog.text and "paid 0" not in caplog.text
+
+
 @pytest.mark.parametrize("algo", ["ppo", "ddpg"])
 def test_mean_reward_of_episodes_is_the_weighted_sum_of_the_curves_of_the_terms(readings, tmp_path, algo):
     """SB3 would log that of its last hundred episodes."""

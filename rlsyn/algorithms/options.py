@@ -91,6 +91,17 @@ def with_effect(
     return kept
 
 
+def tell_start_from_scratch(how: Algorithm, warm_start_kwargs: Mapping[str, Any]) -> None:
+    """Log why a training has no warm start, where nobody asked for none, and what has no say without one."""
+    if not how.is_fast:
+        _log.info("%s starts from scratch: a warm start needs %s.", how.name, fast_names())
+    # Selection is by the people that cloning would stop by.
+    if silent := sorted(set(warm_start_kwargs) - {"validation_size"}):
+        _log.warning(
+            "Without a warm start there is no cloning: warm_start_kwargs.%s has no say. Leave it out.", silent[0]
+        )
+
+
 def candidate_records(how: Algorithm, n_records: int, algo_kwargs: Mapping[str, Any]) -> int:
     """Records of a rollout that one policy fills in: all, or the share of each of a population's candidates.
 
