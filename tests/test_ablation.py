@@ -241,9 +241,13 @@ def test_row_that_shares_a_name_with_a_variant_has_no_command_but_its_parameters
 def test_baseline_that_no_file_has_is_no_word_of_a_command():
     baseline = Cell("t", {"env": "AIREADI-v0"}, "mine", 0, "rlsyn", {"n_records": 64})
     variants = {"no_kl": ("v.yaml", Variant("no_kl", "rlsyn", {"kl_coef": 0.0}))}
-    found = commands([baseline, replace(baseline, method="no_kl", parameters={"kl_coef": 0.0})], variants, "a", "mine")
+    cell = replace(baseline, method="no_kl", parameters={"kl_coef": 0.0})
+    found = commands([baseline, cell], variants, "a", "mine")
     assert found["mine"] == "in no file of variants; parameters: n_records:64"
     assert "--methods none --variants v.yaml --only no_kl" in found["no_kl"]
+    of_config = {"no_kl": ("v.yaml", replace(variants["no_kl"][1], from_config=True))}
+    own = replace(cell, parameters={"kl_coef": 0.0, "n_records": 64})
+    assert commands([baseline, own], of_config, "a", "mine")["no_kl"].startswith("in no file of variants")
 
 
 @pytest.mark.parametrize(

@@ -242,7 +242,9 @@ def commands(
     for method, of_row in by_method.items():
         can_run = [name for name in dict.fromkeys([baseline, method]) if name == "rlsyn" or name in variants]
         names = [name for name in can_run if name in variants]
-        configured = of_rlsyn.get(of_row[0].table)
+        # What a configuration had is what RLSyn's own cell has. Where it was not run, another baseline tells nothing.
+        unknown = of_row[0] if baseline == "rlsyn" else None
+        configured = of_rlsyn.get(of_row[0].table, unknown)
         if method not in can_run or (method in variants and not _is_of(variants[method][1], of_row[0], configured)):
             found[method] = f"in no file of variants; parameters: {parameters_text(of_row[0].parameters)}"
             continue
@@ -270,13 +272,8 @@ def _words(cells: Sequence[Cell], methods: Sequence[str], folder: str) -> list[s
 
 
 def _is_of(variant: Variant, cell: Cell, configured: Cell | None) -> bool:
-    """Whether the cell's parameters are those of the variant, over what a configuration had: what RLSyn's own cell has.
-
-    Where RLSyn was not run beside it, nobody knows what that was.
-    """
-    if not variant.from_config:
-        return bool(plain(variant.parameters) == plain(cell.parameters))
-    below = cell.parameters if configured is None else configured.parameters
+    """Whether the cell's parameters are those of the variant, over those of the configured cell if it is over any."""
+    below = configured.parameters if variant.from_config and configured is not None else {}
     return bool(plain(merge(below, variant.parameters)) == plain(cell.parameters))
 
 
