@@ -46,6 +46,7 @@ class RecordEngine:
     Raises:
         ValueError: No attribute, an attribute without levels, no record, an unknown option, or marginals that do not
             fit the levels.
+        TypeError: `reward_fn` is no function.
     """
 
     def __init__(
@@ -65,6 +66,8 @@ class RecordEngine:
             raise ValueError(f"action_space must be 'discrete' or 'box', got {action_space!r}.")
         if invalid_level not in ("raise", "wrap"):
             raise ValueError(f"invalid_level must be 'raise' or 'wrap', got {invalid_level!r}.")
+        if reward_fn is not None and not callable(reward_fn):
+            raise TypeError(f"reward_fn must be a function of finished records or None, got {reward_fn!r}.")
         self.reward_fn, self.invalid_level = reward_fn, invalid_level
         shares = marginals if marginals is not None else [np.full(levels, 1 / levels) for levels in self.n_levels]
         if [len(share) for share in shares] != self.n_levels.tolist():
@@ -105,7 +108,7 @@ class RecordEngine:
 
         Raises:
             RuntimeError: The records are complete.
-            ValueError: An action that is no valid level.
+            ValueError: An action that is no valid level, or `reward_fn` did not give a finite number for each record.
         """
         if self.is_finished:
             raise RuntimeError("The record is complete. Call reset() first.")
@@ -116,7 +119,7 @@ class RecordEngine:
             return np.zeros(len(self.filled), dtype=np.float32)
         if self.reward_fn is None:
             return np.zeros(len(self.filled), dtype=np.float32)
-        return np.asarray(self.reward_fn(self.records()), dtype=np.float32).reshape(len(self.filled))
+        return _as_rewards(self.reward_fn(self.records()), len(self.filled))
 
     def records(self) -> np.ndarray:
         """The records `(n, n_attributes)` int64; -1 where an attribute is still empty."""
@@ -159,6 +162,16 @@ class RecordEngine:
     def _narrow_space(self) -> None:
         if isinstance(self.action_space, LevelSpace):
             self.action_space.valid = self._valid[self.position]
+
+
+def _as_rewards(values: Any, n: int) -> np.ndarray:
+    rewards = np.asarray(values, dtype=np.float32)
+    if rewards.size != n or not np.isfinite(rewards).all():
+        came = (
+            f"{rewards.size} of them" if rewards.size != n else f"{int((~np.isfinite(rewards)).sum())} NaN or infinite"
+        )
+        raise ValueError(f"reward_fn must return one finite number for each record, here {n}, got {came}.")
+    return rewards.reshape(n)
 
 
 class RecordEnv(gym.Env[np.ndarray, Any]):

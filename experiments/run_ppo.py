@@ -267,7 +267,7 @@ def _options(arguments: argparse.Namespace) -> dict[str, Any]:
 
 def _parameters(arguments: argparse.Namespace, env: str) -> dict[str, Any]:
     """Parameters of YAML files, `-params` and the flags that stand for one, with the algorithm that any of them names."""
-    of_file = read_parameters(arguments.config, env) if arguments.config else {}
+    of_file = read_parameters(arguments.config, env, must_say=True) if arguments.config else {}
     given = parse_parameters(arguments.params)
     flags = {name: value for flag, name in FLAGS.items() if (value := getattr(arguments, flag)) is not None}
     # The command line goes before a file, but the arguments of an algorithm in a file are not for another one.

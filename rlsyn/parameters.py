@@ -8,18 +8,19 @@ from typing import Any, get_args
 
 import torch
 
-from rlsyn.algorithms.options import refuse_without_effect
+from rlsyn.algorithms.options import refuse_reserved, refuse_without_effect
 from rlsyn.algorithms.table import Algorithm, algorithm
 from rlsyn.arguments import check_arguments
 from rlsyn.discriminator import Discriminator
 from rlsyn.levels import Head
 from rlsyn.names import unknown_name
 from rlsyn.networks.architectures import Network
+from rlsyn.networks.transformer import check_width
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.rewards.own import name_terms
 from rlsyn.rewards.realism import RewardForm
 from rlsyn.rewards.weights import merge_weights
-from rlsyn.rollout import Baseline, RecordRolloutBuffer
+from rlsyn.rollout import Baseline, RecordRolloutBuffer, check_whole_returns
 from rlsyn.warm_start import behaviour_clone, fold_size
 
 _LEAST: dict[str, float] = {
@@ -44,6 +45,7 @@ _MAY_BE_ZERO = {
     *("action_noise", "target_policy_noise", "target_noise_clip", "top_quantiles_to_drop_per_net", "cg_damping"),
 }
 _BELOW_ONE = {"dropout", "validation_size", "average_decay"}
+_AT_MOST_ONE = {"gae_lambda", "tau"}
 _POLICY_RESERVED = ("observation_space", "action_space", "lr_schedule", "encoding", "use_sde", "kwargs")
 _BUFFER_RESERVED = ("buffer_size", "observation_space", "action_space", "kwargs")
 _CLONING_RESERVED = ("policy", "records", "people", "seed")
@@ -69,6 +71,8 @@ def check_parameters(constructor: Callable[..., Any], parameters: Mapping[str, A
     groups += (("policy_kwargs", policy, _POLICY_RESERVED),)
     for group, function, reserved in groups:
         arguments = parameters[group] or {}
+        if group in ("algo_kwargs", "ppo_kwargs"):
+            refuse_reserved(how, arguments, group)
         check_arguments(function, arguments, f"{group}.", reserved)
         for name, value in arguments.items():
             _check_bounds(f"{group}.{name}", name, value)
@@ -81,6 +85,7 @@ def check_parameters(constructor: Callable[..., Any], parameters: Mapping[str, A
     for name in ("temperature", "average_decay"):
         _check_bounds(name, name, parameters[name])
     _check_choices(parameters)
+    _check_together(how, parameters)
     merge_weights(parameters["reward_weights"], name_terms(parameters["rewards"] or ()))
     if parameters["seed"] >= 2**32:
         raise ValueError(f"Parameter 'seed' must be below 2**32, got {parameters['seed']}.")
@@ -122,6 +127,16 @@ def _check_choices(parameters: Mapping[str, Any]) -> None:
         )
     if policy.get("entropy_target") is not None and parameters["kl_coef"] == 0:
         raise ValueError("policy_kwargs.entropy_target is paid in units of kl_coef, which must then be above 0, got 0.")
+
+
+def _check_together(how: Algorithm, parameters: Mapping[str, Any]) -> None:
+    """Refuse what fits no other parameter, as the parts would when training begins."""
+    policy, buffer = parameters["policy_kwargs"] or {}, parameters["rollout_buffer_kwargs"] or {}
+    if policy.get("network") == "transformer" and (n_hidden := policy.get("n_hidden")) is not None:
+        check_width(n_hidden)
+    arguments = {**how.defaults, **(parameters["algo_kwargs"] or parameters["ppo_kwargs"] or {})}
+    if buffer.get("baseline") == "mean":
+        check_whole_returns(arguments.get("gae_lambda", 1.0))
 
 
 def _check_algorithm(how: Algorithm, parameters: Mapping[str, Any]) -> None:
@@ -209,11 +224,8 @@ def _check_bounds(path: str, name: str, value: Any) -> None:
     """What constructors further down would take in silence, or refuse in words of their own."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return
-    is_low = value < 0 or (
-        value == 0 and (name not in _MAY_BE_ZERO or path in ("ppo_kwargs.n_epochs", "algo_kwargs.n_epochs"))
-    )
-    if is_low or (name in _BELOW_ONE and value >= 1):
-        raise ValueError(
-            f"Parameter {path!r} must be {'at least' if name in _MAY_BE_ZERO else 'above'} 0"
-            f"{' and below 1' if name in _BELOW_ONE else ''}, got {value}."
-        )
+    may_be_zero = name in _MAY_BE_ZERO and path not in ("ppo_kwargs.n_epochs", "algo_kwargs.n_epochs")
+    is_high = (name in _BELOW_ONE and value >= 1) or (name in _AT_MOST_ONE and value > 1)
+    if value < 0 or (value == 0 and not may_be_zero) or is_high:
+        above = " and below 1" if name in _BELOW_ONE else " and at most 1" if name in _AT_MOST_ONE else ""
+        raise ValueError(f"Parameter {path!r} must be {'at least' if may_be_zero else 'above'} 0{above}, got {value}.")

@@ -14,6 +14,19 @@ from stable_baselines3.common.type_aliases import RolloutBufferSamples
 Baseline = Literal["critic", "mean"]
 
 
+def check_whole_returns(gae_lambda: float) -> None:
+    """Check that returns are whole, as the baseline `"mean"` compares them.
+
+    Raises:
+        ValueError: They hold values of the critic.
+    """
+    if gae_lambda != 1:
+        raise ValueError(
+            "The baseline 'mean' compares whole returns, so gae_lambda must be 1 (below, returns hold the critic's "
+            f"values), got {gae_lambda}."
+        )
+
+
 class RecordRolloutBuffer(RolloutBuffer):
     """An SB3 `RolloutBuffer` for lockstep episodes of one length.
 
@@ -60,11 +73,8 @@ class RecordRolloutBuffer(RolloutBuffer):
             )
         self.baseline, self.per_attribute = baseline, per_attribute
         super().__init__(buffer_size, observation_space, action_space, **kwargs)
-        if baseline == "mean" and self.gae_lambda != 1:
-            raise ValueError(
-                "The baseline 'mean' compares whole returns, so gae_lambda must be 1 (below, returns hold the critic's "
-                f"values), got {self.gae_lambda}."
-            )
+        if baseline == "mean":
+            check_whole_returns(self.gae_lambda)
 
     def reset(self) -> None:
         """Forget the rollout."""

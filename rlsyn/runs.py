@@ -275,12 +275,17 @@ def checkpoint_steps(run_dir: str | Path) -> int:
     return int(checkpoint.stem.split("_")[1]) if checkpoint else 0
 
 
-def read_parameters(path: str | Path, env: str) -> dict[str, Any]:
+def read_parameters(path: str | Path, env: str, must_say: bool = False) -> dict[str, Any]:
     """Parameters for an environment in a YAML file: its `default` block, overridden by the block of that id.
+
+    Args:
+        path: The file.
+        env: Id of the environment.
+        must_say: Whether blocks of other environments alone are a mistake, as in a file that is named for this one.
 
     Raises:
         FileNotFoundError: There is no such file.
-        ValueError: The file is no mapping of blocks, or has a name twice.
+        ValueError: The file is no mapping of blocks, has a name twice, or says nothing where it must.
     """
     path = Path(path)
     blocks = read_yaml(path, "parameters", f"Write blocks of them ('default:', '{env}:').") or {}
@@ -295,6 +300,10 @@ def read_parameters(path: str | Path, env: str) -> dict[str, Any]:
     for name in blocks:
         if name not in ("default", *DATASETS):
             raise ValueError(f"{path}: {unknown_name('block', str(name), ['default', *DATASETS])}")
+    if must_say and blocks and not {"default", env} & set(blocks):
+        raise ValueError(
+            f"{path} has no parameters for {env}, only those of {', '.join(blocks)}. Name the block {env} or default."
+        )
     return merge(*(with_numbers(blocks.get(name) or {}) for name in ("default", env)))
 
 

@@ -17,8 +17,8 @@ from stable_baselines3.common.callbacks import BaseCallback
 from stable_baselines3.common.type_aliases import MaybeCallback
 
 from rlsyn.algorithms.making import Making
-from rlsyn.algorithms.options import with_effect
-from rlsyn.algorithms.table import algorithm, fast_names
+from rlsyn.algorithms.options import tell_start_from_scratch, with_effect
+from rlsyn.algorithms.table import algorithm
 from rlsyn.arguments import check_seed
 from rlsyn.calibration import calibrate_marginals
 from rlsyn.callbacks import CheckpointCallback, DiscriminatorCallback, MonitorCallback, own_callbacks
@@ -257,8 +257,8 @@ class RLSyn:
                 self._load_state(read_checkpoint(checkpoint, self.device))
             elif self.warm_start:
                 self._clone(records, people)
-            elif not self.algorithm.is_fast:
-                _log.info("%s starts from scratch: a warm start needs %s.", self.algorithm.name, fast_names())
+            else:
+                tell_start_from_scratch(self.algorithm, self.warm_start_kwargs)
             callbacks = self.training.callbacks(reward)
             callbacks += [*self._callbacks(train, criterion, run_dir, title), *own]
             # What goes on from a warm start alone has not met the discriminator yet.

@@ -221,6 +221,35 @@ def test_command_of_a_row_is_that_of_its_parameters_protocol_and_reader(load_scr
     assert changed == "in no file of variants; parameters: kl_coef:0.9"
 
 
+def test_row_that_shares_a_name_with_a_variant_has_no_command_but_its_parameters():
+    variants = {
+        "no_kl": ("v.yaml", Variant("no_kl", "rlsyn", {"kl_coef": 0.0}, from_config=True)),
+        "small": ("v.yaml", Variant("small", "rlsyn", {"n_levels": 8})),
+    }
+    default = Cell("t", {"env": "AIREADI-v0"}, "rlsyn", 0, "", {})
+    own = replace(default, method="no_kl", base="rlsyn", parameters={"kl_coef": 0.0, "n_records": 64})
+    found = commands(
+        [default, own, replace(own, method="small", parameters={"n_levels": 8, "kl_coef": 1})], variants, "a"
+    )
+    assert "--methods rlsyn --seeds 0" in found["rlsyn"]
+    assert found["no_kl"] == "in no file of variants; parameters: kl_coef:0.0 n_records:64"
+    assert found["small"] == "in no file of variants; parameters: n_levels:8 kl_coef:1"
+    configured = [replace(default, parameters={"n_records": 64}), own]
+    assert "--methods rlsyn --variants v.yaml --only no_kl" in commands(configured, variants, "a")["no_kl"]
+
+
+def test_baseline_that_no_file_has_is_no_word_of_a_command():
+    baseline = Cell("t", {"env": "AIREADI-v0"}, "mine", 0, "rlsyn", {"n_records": 64})
+    variants = {"no_kl": ("v.yaml", Variant("no_kl", "rlsyn", {"kl_coef": 0.0}))}
+    cell = replace(baseline, method="no_kl", parameters={"kl_coef": 0.0})
+    found = commands([baseline, cell], variants, "a", "mine")
+    assert found["mine"] == "in no file of variants; parameters: n_records:64"
+    assert "--methods none --variants v.yaml --only no_kl" in found["no_kl"]
+    of_config = {"no_kl": ("v.yaml", replace(variants["no_kl"][1], from_config=True))}
+    own = replace(cell, parameters={"kl_coef": 0.0, "n_records": 64})
+    assert commands([baseline, own], of_config, "a", "mine")["no_kl"].startswith("in no file of variants")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -43,6 +43,25 @@ def test_option_without_effect_is_refused_with_what_has_one(algo, given, message
         refuse(algo, **given)
 
 
+@pytest.mark.parametrize(
+    ("algo", "name", "message"),
+    [
+        ("ppo", "ent_coef", r"algo_kwargs.ent_coef is what RLSyn's kl_coef says, got 3. Give that in its place"),
+        ("sac", "ent_coef", r"RLSyn's kl_coef says"),
+        ("ppo", "n_steps", r"RLSyn's n_records says"),
+        ("trpo", "batch_size", r"RLSyn's batch_records says"),
+        ("dqn", "seed", r"RLSyn's seed says"),
+        ("ppo", "gamma", r"algo_kwargs.gamma follows from what records are and how RLSyn trains, got 3. Leave it out"),
+        ("dqn", "learning_starts", r"algo_kwargs.learning_starts follows from"),
+        ("td3", "ent_coef", r"Unknown parameter 'algo_kwargs.ent_coef'"),
+        ("ppo", "n_epoch", r"Did you mean 'algo_kwargs.n_epochs'"),
+    ],
+)
+def test_argument_that_rlsyn_fills_in_is_refused_with_what_has_a_say(algo, name, message):
+    with pytest.raises(ValueError, match=message):
+        RLSyn(algo=algo, algo_kwargs={name: 3})
+
+
 @pytest.mark.parametrize("algo", ALGORITHMS)
 def test_defaults_and_what_is_switched_off_are_no_complaint(algo):
     refuse(algo)

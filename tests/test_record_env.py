@@ -75,6 +75,26 @@ def test_episode_fills_one_attribute_per_step_and_pays_at_the_end():
     assert steps[-1][4]["record"].dtype == np.int64
 
 
+@pytest.mark.parametrize(
+    ("reward_fn", "message"),
+    [
+        (lambda records: np.zeros(3), "one finite number for each record, here 2, got 3 of them"),
+        (lambda records: [np.nan, 1.0], "one finite number for each record, here 2, got 1 NaN or infinite"),
+        (lambda records: None, "one finite number for each record"),
+    ],
+)
+def test_reward_that_is_no_number_for_each_record_is_refused(reward_fn, message):
+    env = RecordVecEnv([2], 2, reward_fn)
+    env.reset()
+    with pytest.raises(ValueError, match=message):
+        env.step(np.zeros(2, dtype=int))
+
+
+def test_reward_that_is_no_function_is_refused_before_an_episode():
+    with pytest.raises(TypeError, match="must be a function of finished records or None, got 3"):
+        gym.make("BreastCancer-v0", reward_fn=3)
+
+
 @pytest.mark.parametrize("action", [-1, 3, 4])
 def test_invalid_level_raises_and_names_the_valid_ones(action):
     env = RecordEnv(N_LEVELS)

@@ -109,6 +109,40 @@ def test_every_term_has_a_curve_and_those_of_weight_zero_none(readings, schema, 
     assert tags("one")[1] == {"reward/realism"}
 
 
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (
+            {"reward_weights": {"constraints": 3}},
+            "reward_weights.constraints 3.0 has no say: the table declares no rules",
+        ),
+        ({"reward_weights": {"realism": 0, "trees": 0}}, "No reward term has a weight: all records are paid 0"),
+        ({"warm_start": False}, "Without a warm start there is no cloning: warm_start_kwargs.n_epochs has no say"),
+        ({}, None),
+    ],
+)
+def test_option_without_a_say_in_a_fit_is_told(readings, caplog, arguments, message):
+    RLSyn(total_timesteps=ROLLOUT, **{**TINY, **arguments}).fit(readings, label="sex")
+    assert message in caplog.text if message else "no say" not in caplog.text and "paid 0" not in caplog.text
+
+
+@pytest.mark.parametrize("algo", ["ppo", "ddpg"])
+def test_mean_reward_of_episodes_is_the_weighted_sum_of_the_curves_of_the_terms(readings, tmp_path, algo):
+    """SB3 would log that of its last hundred episodes."""
+    arguments = {**TINY, "warm_start_kwargs": None, "select": None} if algo == "ddpg" else TINY
+    arguments = {
+        **arguments,
+        "n_records": 256,
+        "batch_records": 256 if algo == "ppo" else 512,
+        "reward_weights": {"is_female": 0.5},
+    }
+    model = RLSyn(algo=algo, rewards=[is_female], total_timesteps=2 * 256 * N_COLUMNS, **arguments)
+    model.fit(readings, label="sex", run_dir=tmp_path)
+    curves = pd.read_csv(tmp_path / "progress.csv")
+    expected = sum(weight * curves.get(f"reward/{name}", 0) for name, weight in model.reward_weights.items())
+    np.testing.assert_allclose(curves["rollout/ep_rew_mean"], expected, atol=1e-5)
+
+
 def test_same_seed_gives_the_same_records_with_all_terms(readings, schema):
     def fitted(seed):
         model = tiny(2, rewards=[is_female], reward_weights={"privacy": 2}, seed=seed)

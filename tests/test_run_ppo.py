@@ -194,6 +194,14 @@ def test_wrong_input_is_refused_in_one_line(call_script, patients, tmp_path, cap
     assert sorted(path.name for path in tmp_path.rglob("*")) == before
 
 
+def test_configuration_of_another_environment_is_refused_in_one_line(call_script, tmp_path, capsys):
+    (tmp_path / "front.yaml").write_text("AIREADI-v0: {kl_coef: 0.3}\n")
+    arguments = ["--env", "BreastCancer-v0", "--config", tmp_path / "front.yaml", "--run-dir", tmp_path / "run"]
+    assert call_script("run_ppo", *arguments) == 2
+    assert "front.yaml has no parameters for BreastCancer-v0, only those of AIREADI-v0" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
+
+
 def test_flags_go_before_a_file_and_may_say_what_a_parameter_says(load_script, csv, tmp_path):
     script = load_script("run_ppo")
     (tmp_path / "own.yaml").write_text("default: {seed: 3, total_timesteps: 7, warm_start: true, kl_coef: 0.5}")

@@ -237,6 +237,18 @@ def test_read_parameters_lets_the_environment_override_the_default(tmp_path):
     assert read_parameters(path, "Table-v0") == {}
 
 
+def test_read_parameters_refuses_blocks_of_others_where_the_file_must_say_something(tmp_path):
+    path = tmp_path / "pareto_1.yaml"
+    path.write_text("AIREADI-v0: {kl_coef: 0.3}\n")
+    with pytest.raises(
+        ValueError, match=r"pareto_1.yaml has no parameters for Table-v0, only those of AIREADI-v0. Name"
+    ):
+        read_parameters(path, "Table-v0", must_say=True)
+    assert read_parameters(path, "AIREADI-v0", must_say=True) == {"kl_coef": 0.3}
+    path.write_text("default: {}\nAIREADI-v0: {kl_coef: 0.3}\n")
+    assert read_parameters(path, "Table-v0", must_say=True) == {}
+
+
 @pytest.mark.parametrize(
     "text", ["- a\n- b", "default: 5", "just text", "a: {b"], ids=["list", "number", "text", "broken"]
 )

@@ -56,12 +56,16 @@ def make_algorithm(how: Algorithm, making: Making) -> BaseAlgorithm:
     Raises:
         ValueError: The records of a rollout cannot be shared out among ARS's candidates.
     """
-    return how.load_class()(
+    model = how.load_class()(
         policy=how.load_policy(),
         env=_environment(how, making),
         device=making.device,
         **_ARGUMENTS[how.family](how, making),
     )
+    # Curves of a rollout are to be of all its records, as those of the reward terms are, not of SB3's last hundred. The
+    # argument of that name is one that DDPG lacks.
+    model._stats_window_size = making.n_records
+    return model
 
 
 def _environment(how: Algorithm, making: Making) -> RecordVecEnv:

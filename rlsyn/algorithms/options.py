@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from inspect import signature
 from typing import Any
 
 from rlsyn.algorithms.table import Algorithm, Family, fast_names
@@ -16,6 +17,9 @@ _NEAREST: dict[Family, str] = {
     "evolution": "trpo",
 }
 """The algorithm with the fast policy that is most like a family without."""
+_SAYS = {"ent_coef": "kl_coef", "n_steps": "n_records", "batch_size": "batch_records"}
+_SAYS |= {name: name for name in ("seed", "device", "policy_kwargs", "rollout_buffer_kwargs")}
+"""What RLSyn calls arguments of an algorithm's class that are not for `algo_kwargs`; of all others nobody has a say."""
 
 
 def refuse_without_effect(how: Algorithm, parameters: Mapping[str, Any], defaults: Mapping[str, Any]) -> None:
@@ -35,6 +39,27 @@ def refuse_without_effect(how: Algorithm, parameters: Mapping[str, Any], default
     for path, value in _without_effect(how, parameters, defaults).items():
         raise ValueError(_complaint(how, path, value))
     candidate_records(how, parameters["n_records"], parameters["algo_kwargs"] or {})
+
+
+def refuse_reserved(how: Algorithm, arguments: Mapping[str, Any], group: str) -> None:
+    """Refuse arguments that the algorithm's class has, but RLSyn fills in.
+
+    Args:
+        how: The algorithm.
+        arguments: Of its class.
+        group: What they are called in messages.
+
+    Raises:
+        ValueError: There is such an argument; what has a say in its place is told, if anything has.
+    """
+    own = signature(how.load_class()).parameters
+    for name, value in arguments.items():
+        if name in how.reserved_names and name in own:
+            raise ValueError(
+                f"{group}.{name} is what RLSyn's {_SAYS[name]} says, got {value!r}. Give that in its place."
+                if name in _SAYS
+                else f"{group}.{name} follows from what records are and how RLSyn trains, got {value!r}. Leave it out."
+            )
 
 
 def with_effect(
@@ -64,6 +89,17 @@ def with_effect(
         else:
             del kept[name]
     return kept
+
+
+def tell_start_from_scratch(how: Algorithm, warm_start_kwargs: Mapping[str, Any]) -> None:
+    """Log why a training has no warm start, where nobody asked for none, and what has no say without one."""
+    if not how.is_fast:
+        _log.info("%s starts from scratch: a warm start needs %s.", how.name, fast_names())
+    # Selection is by the people that cloning would stop by.
+    if silent := sorted(set(warm_start_kwargs) - {"validation_size"}):
+        _log.warning(
+            "Without a warm start there is no cloning: warm_start_kwargs.%s has no say. Leave it out.", silent[0]
+        )
 
 
 def candidate_records(how: Algorithm, n_records: int, algo_kwargs: Mapping[str, Any]) -> int:

@@ -238,13 +238,17 @@ def commands(
     for cell in cells:
         by_method.setdefault(cell.method, []).append(cell)
     found = {}
+    of_rlsyn = {cell.table: cell for cell in by_method.get("rlsyn", [])}
     for method, of_row in by_method.items():
-        names = [name for name in dict.fromkeys([baseline, method]) if name in variants]
-        is_known = method == baseline or method in variants
-        if not is_known or (method in variants and not _is_of(variants[method][1], of_row[0])):
+        can_run = [name for name in dict.fromkeys([baseline, method]) if name == "rlsyn" or name in variants]
+        names = [name for name in can_run if name in variants]
+        # What a configuration had is what RLSyn's own cell has. Where it was not run, another baseline tells nothing.
+        unknown = of_row[0] if baseline == "rlsyn" else None
+        configured = of_rlsyn.get(of_row[0].table, unknown)
+        if method not in can_run or (method in variants and not _is_of(variants[method][1], of_row[0], configured)):
             found[method] = f"in no file of variants; parameters: {parameters_text(of_row[0].parameters)}"
             continue
-        methods = ["--methods", "none" if baseline in variants else baseline]
+        methods = ["--methods", "rlsyn" if "rlsyn" in can_run else "none"]
         files = dict.fromkeys(variants[name][0] for name in names)
         methods += ["--variants", *files, "--only", *names] if names else []
         # Tables and seeds may have been judged in different depth.
@@ -267,9 +271,10 @@ def _words(cells: Sequence[Cell], methods: Sequence[str], folder: str) -> list[s
     return [*words, "--seeds", *map(str, sorted({cell.seed for cell in cells})), "-o", folder]
 
 
-def _is_of(variant: Variant, cell: Cell) -> bool:
-    """Whether the cell's parameters are those of the variant, over others that a configuration may have had."""
-    return plain(merge(cell.parameters, variant.parameters)) == plain(cell.parameters)
+def _is_of(variant: Variant, cell: Cell, configured: Cell | None) -> bool:
+    """Whether the cell's parameters are those of the variant, over those of the configured cell if it is over any."""
+    below = configured.parameters if variant.from_config and configured is not None else {}
+    return bool(plain(merge(below, variant.parameters)) == plain(cell.parameters))
 
 
 def parameters_text(parameters: Mapping[str, Any], prefix: str = "") -> str:

@@ -17,6 +17,19 @@ INITIAL_SCALE = 0.02
 """Standard deviation of learned embeddings at first, as in GPT-2."""
 
 
+def check_width(n_hidden: int) -> None:
+    """Check the width of a transformer's tokens.
+
+    Raises:
+        ValueError: It is no multiple of the number of heads.
+    """
+    if n_hidden % N_HEADS:
+        raise ValueError(
+            f"n_hidden of a transformer must be a multiple of its {N_HEADS} heads, got {n_hidden}. "
+            f"Try {-(-n_hidden // N_HEADS) * N_HEADS}."
+        )
+
+
 class CausalTransformer(AttributeNetwork):
     """A pre-norm causal transformer: position t reads the values of attributes 0 .. t - 1 and gives outputs of t.
 
@@ -45,11 +58,7 @@ class CausalTransformer(AttributeNetwork):
 
     def __init__(self, in_attribute: np.ndarray, out_sizes: Sequence[int], n_hidden: int) -> None:
         super().__init__(in_attribute, out_sizes)
-        if n_hidden % N_HEADS:
-            raise ValueError(
-                f"n_hidden of a transformer must be a multiple of its {N_HEADS} heads, got {n_hidden}. "
-                f"Try {-(-n_hidden // N_HEADS) * N_HEADS}."
-            )
+        check_width(n_hidden)
         self.values = nn.Parameter(INITIAL_SCALE * torch.randn(len(in_attribute), n_hidden))
         self.attributes = nn.Parameter(INITIAL_SCALE * torch.randn(self.n_attributes, n_hidden))
         self.blocks = nn.ModuleList(_Block(n_hidden) for _ in range(N_LAYERS))

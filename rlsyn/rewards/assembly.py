@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 import numpy as np
@@ -13,6 +14,9 @@ from rlsyn.rewards.privacy import PrivacyReward
 from rlsyn.rewards.realism import RealismReward
 from rlsyn.rewards.total import Term, TotalReward
 from rlsyn.rewards.trees import TreesReward
+from rlsyn.rewards.weights import DEFAULT_WEIGHTS
+
+_log = logging.getLogger(__name__)
 
 N_TRIED = 64
 """Training records that the terms are tried on before training."""
@@ -64,5 +68,13 @@ def assemble_reward(
         terms["privacy"] = PrivacyReward(encoding, records, people, device=realism.discriminator.device)
     terms |= {name: OwnReward(name, function, decode) for name, function in terms_at_hand(own).items()}
     reward = TotalReward(terms, weights)
+    if not rules and weights["constraints"] not in (0, DEFAULT_WEIGHTS["constraints"]):
+        _log.warning(
+            "reward_weights.constraints %s has no say: the table declares no rules. Declare them (--constraints), or "
+            "leave it out.",
+            weights["constraints"],
+        )
+    if not reward.terms:
+        _log.warning("No reward term has a weight: all records are paid 0. Raise one of reward_weights.")
     reward(records[:N_TRIED])
     return reward
