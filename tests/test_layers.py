@@ -88,6 +88,7 @@ FLOORS = (
             "rlsyn.evaluation.privacy.traces",
         ),
     ),
+    ("rlsyn.evaluation.privacy.parts",),
     ("rlsyn.evaluation.fidelity", "rlsyn.evaluation.utility", "rlsyn.evaluation.privacy"),
     (
         *("rlsyn.evaluation.score_rows", "rlsyn.evaluation.remarks", "rlsyn.evaluation.console"),
