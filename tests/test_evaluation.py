@@ -499,6 +499,17 @@ def test_copied_rows_are_named_by_their_place_in_the_synthetic_table(train, test
     assert "See copies.csv for the rows" in capsys.readouterr().out.replace("\n", " ")
 
 
+def test_why_a_criterion_cannot_judge_is_printed(train, test, synthetic, capsys):
+    by_chance = [
+        rows.assign(diabetes=np.random.default_rng(seed).integers(0, 2, len(rows)))
+        for seed, rows in enumerate((train, test, synthetic))
+    ]
+    print_scores(evaluate(*by_chance, SCHEMA, fast=True))
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Could not be judged: S2R AUC loss." in printed
+    assert "it cannot judge this table, columns shuffled apart score" in printed
+
+
 def test_rows_named_by_an_earlier_evaluation_do_not_stay(train, test, tmp_path, capsys):
     (tmp_path / "copies.csv").write_text("row,exact copies\n1,1\n")
     far = test.drop(columns="person").assign(pressure=900.0, age=300, bmi=99.9)
