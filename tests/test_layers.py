@@ -23,7 +23,7 @@ FLOORS = (
         ),
         *("rlsyn.values.numbers", "rlsyn.values.categories"),
     ),
-    ("rlsyn.constraints.truth", "rlsyn.values.missing_codes"),
+    ("rlsyn.constraints.truth", "rlsyn.values.missing_codes", "rlsyn.values.refusals"),
     ("rlsyn.constraints.formulas",),
     ("rlsyn.constraints",),
     (
