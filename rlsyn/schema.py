@@ -427,15 +427,18 @@ def _check_label(values: pd.Series) -> None:
 
 
 def _validate_column(column: Column, values: pd.Series) -> None:
-    present = as_written(values.dropna())
+    present = as_written(values.reset_index(drop=True).dropna())
     if not column.missing and len(present) < len(values):
         raise ValueError(f"Column {column.name!r} may not be missing, got {len(values) - len(present)} missing values.")
     if column.is_discrete:
         categories, names = set(column.categories), {category_text(category) for category in column.categories}
-        unknown = sorted({str(v) for v in present.unique() if v not in categories and category_text(v) not in names})
+        unknown = [v for v in present.unique() if v not in categories and category_text(v) not in names]
         if unknown:
-            known = list(column.categories)[:10]
-            raise ValueError(f"Column {column.name!r} must hold one of {known}, got {unknown[:5]}.")
+            known, others = list(column.categories)[:10], present[present.isin(unknown)]
+            raise ValueError(
+                f"Column {column.name!r} must hold one of {known}, got another in {len(others):,} of {len(present):,} values, such as "
+                f"{first_form(others)}. Write them as there, merge categories, or remove these rows."
+            )
     elif not pd.api.types.is_numeric_dtype(present) and len(present):
         raise ValueError(f"Column {column.name!r} must hold numbers, got {first_text(values)}.")
     elif np.isinf(present.to_numpy(dtype=float)).any():
