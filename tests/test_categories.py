@@ -91,3 +91,9 @@ def test_codes_for_missing_are_found_in_rows_whose_index_repeats(patients):
     table = pd.concat([visit, visit])
     assert coded_columns(table, infer_schema(table, group="person")) == ["ct (-99)"]
     assert coded_columns(table, infer_schema(table.drop(columns="person"))) == ["ct (-99)"]
+
+
+def test_what_to_do_with_rare_categories_is_told():
+    table = pd.DataFrame({"tumour": ["lung", "colon"] * 20 + ["thymoma"], "age": np.arange(41) % 7})
+    (doubt,) = doubts(table, infer_schema(table))
+    assert "which may be generated: tumour. If such a category would point at a person, merge it" in doubt
