@@ -22,7 +22,8 @@ def doubts(table: pd.DataFrame, schema: Schema) -> list[str]:
     found = []
     if rare := rare_categories(table, schema):
         found.append(
-            f"These columns have categories of fewer than {MIN_PEOPLE} people, which may be generated: {', '.join(rare)}."
+            f"These columns have categories of fewer than {MIN_PEOPLE} people, which may be generated: {', '.join(rare)}. "
+            "If such a category would point at a person, merge it with others in the table."
         )
     if misspelt := misspelt_categories(schema):
         found.append(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from collections.abc import Hashable, Iterable
 from dataclasses import asdict, dataclass, field, replace
@@ -19,9 +18,10 @@ from rlsyn.files import write_whole
 from rlsyn.names import unknown_name
 from rlsyn.values.categories import category_text
 from rlsyn.values.dates import are_dates, are_days_of_a_spreadsheet, look_like_dates
-from rlsyn.values.forms import first_form, first_text, value_form
+from rlsyn.values.forms import first_form, first_text
 from rlsyn.values.identifiers import MIN_DISTINCT, are_numbers_of_rows, bare_name, is_named_like_one
 from rlsyn.values.numbers import MAX_DECIMALS, are_numbers, as_written, count_decimals
+from rlsyn.values.refusals import INSTEAD_OF_DATES, in_shell, refusal, refusal_of_all
 from rlsyn.yaml_fields import check_fields, read_yaml, short
 
 Kind = Literal["numeric", "integer", "binary", "categorical"]
@@ -264,14 +264,20 @@ def infer_schema(
     if group is not None:
         _check_group(table[group])
     people, units = None if group is None else table[group], units or {}
-    columns = []
+    columns, refused = [], {}
     for name in names:
         if name == group:
             continue
-        column = infer_column(table[name].rename(name), name in set(integers), people)
+        try:
+            column = infer_column(table[name].rename(name), name in set(integers), people)
+        except ValueError as error:
+            refused[name] = str(error)
+            continue
         if name == label and column.kind == "integer" and table[name].nunique() <= MAX_CLASSES:
             column = replace(column, kind="categorical", categories=_to_categories(as_written(table[name].dropna())))
         columns.append(replace(column, unit=units.get(name, "")))
+    if refused:
+        raise ValueError(refusal_of_all(refused))
     schema = Schema(tuple(columns), label, group)
     if label is not None:
         _check_label(table[label])
@@ -292,9 +298,9 @@ def infer_column(values: pd.Series, keep_integer: bool = False, people: pd.Serie
     name, present = str(values.name), values.reset_index(drop=True).dropna()
     missing = len(present) < len(values)
     if pd.api.types.is_datetime64_any_dtype(values) or isinstance(values.dtype, pd.PeriodDtype):
-        raise ValueError(_refusal(name, "holds dates", str(present.iloc[0]) if len(present) else "NaT"))
+        raise ValueError(refusal(name, "holds dates", str(present.iloc[0]) if len(present) else "NaT"))
     if pd.api.types.is_timedelta64_dtype(values):
-        what_to_do = f"Turn them into numbers (days), or leave the column out with --drop {_shell(name)}."
+        what_to_do = f"Turn them into numbers (days), or leave the column out with --drop {in_shell(name)}."
         raise ValueError(f"Column {name!r} holds durations. {what_to_do}")
     if len(present) == 0:
         return Column(name, "numeric", missing=True)
@@ -306,21 +312,21 @@ def infer_column(values: pd.Series, keep_integer: bool = False, people: pd.Serie
     if np.isinf(numbers).any():
         raise ValueError(
             f"Column {name!r} must hold finite numbers, got {int(np.isinf(numbers).sum())} infinite. "
-            f"Make them empty (missing) or leave the column out with --drop {_shell(name)}."
+            f"Make them empty (missing) or leave the column out with --drop {in_shell(name)}."
         )
     decimals = count_decimals(np.unique(numbers))
     numbers = numbers if decimals is None else np.round(numbers, decimals)  # 0.1 + 0.2 is a 0.3
     distinct = np.unique(numbers)
     is_whole = bool((distinct == np.round(distinct)).all()) and bool((np.abs(distinct) < 2**53).all())
     if (is_whole and are_dates(numbers)) or are_days_of_a_spreadsheet(name, numbers):
-        raise ValueError(_refusal(name, "holds dates", str(int(numbers[0])), _INSTEAD_OF_DATES))
+        raise ValueError(refusal(name, "holds dates", str(int(numbers[0])), INSTEAD_OF_DATES))
     if is_whole and are_numbers_of_rows(numbers):
         raise ValueError(
-            _refusal(name, "has a different long or running number in every row (an identifier)", str(int(numbers[0])))
+            refusal(name, "has a different long or running number in every row (an identifier)", str(int(numbers[0])))
         )
     _check_names_nobody(name, len(distinct), str(present.iloc[0]))
     if not is_whole and np.abs(distinct).max() >= 2**53:
-        raise ValueError(_refusal(name, "holds numbers too large to be kept exactly", str(present.iloc[0])))
+        raise ValueError(refusal(name, "holds numbers too large to be kept exactly", str(present.iloc[0])))
     if len(distinct) == 2 and not keep_integer and _are_two_kinds(numbers, distinct):
         return Column(name, "binary", _to_categories(pd.Series(numbers)), missing=missing)
     if is_whole:
@@ -331,11 +337,11 @@ def infer_column(values: pd.Series, keep_integer: bool = False, people: pd.Serie
 def _infer_text(name: str, present: pd.Series, n_rows: int, owners: pd.Series) -> Column:
     missing, texts = len(present) < n_rows, present.astype(str)
     if not all(isinstance(value, Hashable) for value in present):
-        raise ValueError(_refusal(name, "holds lists", str(texts.iloc[0])[:40]))
+        raise ValueError(refusal(name, "holds lists", str(texts.iloc[0])[:40]))
     n_distinct = int(texts.nunique())
     example = str(texts.iloc[0])[:40]
     if look_like_dates(texts):
-        raise ValueError(_refusal(name, "holds dates", example, _INSTEAD_OF_DATES))
+        raise ValueError(refusal(name, "holds dates", example, INSTEAD_OF_DATES))
     distinct = pd.Series(texts.unique())
     dtype, are_codes = present.dtype, distinct.str.fullmatch(r"0\d+").any()
     # Numbers of sites or wards that the table itself has as categories.
@@ -346,23 +352,23 @@ def _infer_text(name: str, present: pd.Series, n_rows: int, owners: pd.Series) -
         raise ValueError(
             f"Column {name!r} must hold numbers with points or only text, got numbers as text, such as {first_form(odd)}. "
             "Write plain numbers, without units and marks between thousands and in a column each (codes with a letter in "
-            f"front), make other text empty (missing), or leave the column out with --drop {_shell(name)}."
+            f"front; for <0.5 its limit, 0.5), make other text empty (missing), or leave the column out with --drop {in_shell(name)}."
         )
     if n_distinct == len(texts) and n_distinct >= MIN_ROWS:
-        raise ValueError(_refusal(name, "has a different text in every row (an identifier or free text)", example))
+        raise ValueError(refusal(name, "has a different text in every row (an identifier or free text)", example))
     _check_names_nobody(name, n_distinct, example)
     if n_distinct > MAX_CATEGORIES:
         raise ValueError(
-            _refusal(name, f"has {n_distinct:,} different texts, at most {MAX_CATEGORIES:,} are categories", example)
+            refusal(name, f"has {n_distinct:,} different texts, at most {MAX_CATEGORIES:,} are categories", example)
         )
     if n_distinct > 20 and (n_distinct > 0.5 * len(texts) or texts.str.len().mean() > 60):
         raise ValueError(
-            _refusal(name, f"has {n_distinct:,} different texts in {len(texts):,} rows (free text)", example)
+            refusal(name, f"has {n_distinct:,} different texts in {len(texts):,} rows (free text)", example)
         )
     are_two_words = n_distinct == 2 and not texts.str.strip().str.contains(" ").any()  # yes and no, of very few
     most = owners[texts.index].groupby(texts).nunique().max()
     if owners.nunique() >= MIN_ROWS and n_distinct > 1 and not are_two_words and most < MIN_PEOPLE:
-        raise ValueError(_refusal(name, f"has no text that {MIN_PEOPLE} people share (free text)", example))
+        raise ValueError(refusal(name, f"has no text that {MIN_PEOPLE} people share (free text)", example))
     categories = _to_categories(present)
     return Column(name, "binary" if len(categories) == 2 else "categorical", categories, missing=missing)
 
@@ -373,9 +379,6 @@ def _to_categories(present: pd.Series) -> tuple[Category, ...]:
     plain = [value if isinstance(value, (str, int, float, bool)) else str(value) for value in distinct]
     by_text = {category_text(value): value for value in plain}
     return tuple(sorted(by_text.values(), key=lambda value: (isinstance(value, str), value)))
-
-
-_INSTEAD_OF_DATES = "or turn them into numbers (an age, days since a visit) "
 
 
 def _are_two_kinds(numbers: np.ndarray, distinct: np.ndarray) -> bool:
@@ -389,20 +392,9 @@ def _check_names_nobody(name: str, n_distinct: int, example: str) -> None:
     if n_distinct >= MIN_DISTINCT and is_named_like_one(name):
         what = f"has {n_distinct:,} different values and is named like an identifier"
         raise ValueError(
-            f"{_refusal(name, what, example)} If it tells which rows are of one person, say so with --group {_shell(name)}. "
+            f"{refusal(name, what, example)} If it tells which rows are of one person, say so with --group {in_shell(name)}. "
             "If it is no identifier, give it another name."
         )
-
-
-def _refusal(name: str, what: str, example: str, instead: str = "") -> str:
-    return (
-        f"Column {name!r} {what}, of the form {value_form(example)!r}: such a column cannot be learned and would identify people. "
-        f"Leave it out {instead}with --drop {_shell(name)}."
-    )
-
-
-def _shell(name: str) -> str:
-    return name if re.fullmatch(r"[\w.-]+", name) else f"'{name}'"
 
 
 def _check_unique(names: Iterable[Hashable]) -> None:
@@ -435,15 +427,18 @@ def _check_label(values: pd.Series) -> None:
 
 
 def _validate_column(column: Column, values: pd.Series) -> None:
-    present = as_written(values.dropna())
+    present = as_written(values.reset_index(drop=True).dropna())
     if not column.missing and len(present) < len(values):
         raise ValueError(f"Column {column.name!r} may not be missing, got {len(values) - len(present)} missing values.")
     if column.is_discrete:
         categories, names = set(column.categories), {category_text(category) for category in column.categories}
-        unknown = sorted({str(v) for v in present.unique() if v not in categories and category_text(v) not in names})
+        unknown = [v for v in present.unique() if v not in categories and category_text(v) not in names]
         if unknown:
-            known = list(column.categories)[:10]
-            raise ValueError(f"Column {column.name!r} must hold one of {known}, got {unknown[:5]}.")
+            known, others = list(column.categories)[:10], present[present.isin(unknown)]
+            raise ValueError(
+                f"Column {column.name!r} must hold one of {known}, got another in {len(others):,} of {len(present):,} values, such as "
+                f"{first_form(others)}. Write them as there, merge categories, or remove these rows."
+            )
     elif not pd.api.types.is_numeric_dtype(present) and len(present):
         raise ValueError(f"Column {column.name!r} must hold numbers, got {first_text(values)}.")
     elif np.isinf(present.to_numpy(dtype=float)).any():

@@ -50,6 +50,33 @@ def test_numbers_among_others_are_no_codes(values):
     assert coded_columns(table, infer_schema(table)) == []
 
 
+@pytest.mark.parametrize(
+    "values, code",
+    [
+        ([*range(60, 180), *[-1] * 6], -1),
+        ([*range(18, 90), *[-1] * 4], -1),
+        ([*range(3, 16)] * 5 + [-9] * 3, -9),
+        ([0, 1, 2, 3, 4] * 10 + [9] * 4, 9),
+        ([0, 1] * 20 + [8, 9] * 4, 9),
+    ],
+    ids=["pressure", "age", "coma scale", "grade", "yes and no"],
+)
+def test_codes_near_a_wide_range_or_beside_a_scale_are_found(values, code):
+    table = pd.DataFrame({"value": values})
+    (found,) = coded_columns(table, infer_schema(table))
+    assert str(code) in found
+
+
+@pytest.mark.parametrize(
+    "values",
+    [[0, 1, 2, 3, 4, 5, 7, 8] * 5, [1, 2, 4, 8] * 10, [5, 6, 7, 8, 9] * 8, [0.5, 1.5, 9.0] * 9, [-1, 0, 2, 5] * 9],
+    ids=["counts", "doubled doses", "top of a scale", "doses", "changes"],
+)
+def test_digits_that_may_be_steps_are_no_codes(values):
+    table = pd.DataFrame({"value": values})
+    assert coded_columns(table, infer_schema(table)) == []
+
+
 def test_codes_of_two_people_are_not_told(patients):
     table = patients.assign(ct=[-99.0] * 20 + list(np.linspace(14, 35, 180)), person=np.arange(200) // 10)
     assert coded_columns(table, infer_schema(table, group="person")) == []
@@ -64,3 +91,9 @@ def test_codes_for_missing_are_found_in_rows_whose_index_repeats(patients):
     table = pd.concat([visit, visit])
     assert coded_columns(table, infer_schema(table, group="person")) == ["ct (-99)"]
     assert coded_columns(table, infer_schema(table.drop(columns="person"))) == ["ct (-99)"]
+
+
+def test_what_to_do_with_rare_categories_is_told():
+    table = pd.DataFrame({"tumour": ["lung", "colon"] * 20 + ["thymoma"], "age": np.arange(41) % 7})
+    (doubt,) = doubts(table, infer_schema(table))
+    assert "which may be generated: tumour. If such a category would point at a person, merge it" in doubt

@@ -12,7 +12,6 @@ from rlsyn.evaluation.measure import Estimate, Tables
 from rlsyn.evaluation.privacy import copies
 from rlsyn.evaluation.privacy.copies import (
     COPIES,
-    _near_estimate,
     _sum,
     compute_copies,
     compute_real_copies,
@@ -20,6 +19,7 @@ from rlsyn.evaluation.privacy.copies import (
     how_alike,
     near_copies,
     near_copies_of_one_person,
+    near_estimate,
     people_with_an_equal_row,
 )
 from rlsyn.evaluation.privacy.distances import nearest_distances, nearest_neighbours, nearest_of_two_people
@@ -313,9 +313,9 @@ def test_intervals_of_near_copies_tell_by_how_few_people_the_limit_is_fixed(n_te
     found = []
     for _ in range(400):
         of_test, fresh = rng.random((n_test, 1)), rng.random((300, 1))
-        found.append(_near_estimate(near_copies(fresh, of_test, np.zeros(300)), n_test))
+        found.append(near_estimate(near_copies(fresh, of_test, np.zeros(300)), n_test))
     assert np.mean([one.low <= 0.01 for one in found]) > 0.95
-    assert _near_estimate(np.ones(300, dtype=bool), n_test).low > 0.4
+    assert near_estimate(np.ones(300, dtype=bool), n_test).low > 0.4
 
 
 def test_the_interval_of_a_sum_reaches_as_far_as_its_independent_parts_do():

@@ -196,7 +196,7 @@ def test_values_that_are_coded_otherwise_are_named(main, files, tmp_path, capsys
         (lambda table: table.iloc[:0], "Expected a table with rows"),
         (
             lambda table: table.assign(pressure="high"),
-            "Column 'pressure' must hold numbers, got 'xxxx' (row 0, counted from 0)",
+            "Column 'pressure' must hold numbers, got 'xxxx' (row 1, the header not counted)",
         ),
         (lambda table: table.assign(pressure=np.inf), "must hold finite numbers"),
     ],

@@ -28,7 +28,7 @@ METRICS = {
     *("S2R AUC (lightgbm_paper)", "S2R Brier", "R2S AUC", "S2R AUC loss"),
     *("membership AUC", "membership AUC per person", "membership TPR at 1 % FPR", "membership TPR at 5 % FPR"),
     *("DOMIAS AUC", "attribute inference advantage", "near copies", "exact copies", "copies of unique rows"),
-    *("near copies of one person", "foreign columns", "traces of people"),
+    *("near copies of one person", "copies in part", "foreign columns", "traces of people"),
     *("DCR 5 %", "DCR median", "NNDR 5 %", "NNDR median", "broken rules", "out of range"),
 }
 # How far fresh rows may score from real ones: some four standard deviations of that difference over ten other draws of
@@ -66,6 +66,7 @@ TOLERANCES = {
     "traces of people": 0,
     "near copies": 0.03,
     "near copies of one person": 0.03,
+    "copies in part": 0.03,
     "out of range": 0.03,
     "DCR 5 %": 0.015,
     "DCR median": 0.035,
@@ -491,15 +492,27 @@ def test_copied_rows_are_named_by_their_place_in_the_synthetic_table(train, test
     evaluation = evaluate(train, test, planted, SCHEMA, fast=True)
     evaluation.write_scores(tmp_path)
     rows = pd.read_csv(tmp_path / "copies.csv")
-    assert list(rows) == ["row", "exact copies", "copies of unique rows", "near copies", "near copies of one person"]
+    shares = ["exact copies", "copies of unique rows", "near copies", "near copies of one person", "copies in part"]
+    assert list(rows) == ["row", *shares]
     assert list(rows.loc[rows["exact copies"] == 1, "row"]) == [1, 8]
     print_scores(evaluation)
     assert "See copies.csv for the rows" in capsys.readouterr().out.replace("\n", " ")
 
 
+def test_why_a_criterion_cannot_judge_is_printed(train, test, synthetic, capsys):
+    by_chance = [
+        rows.assign(diabetes=np.random.default_rng(seed).integers(0, 2, len(rows)))
+        for seed, rows in enumerate((train, test, synthetic))
+    ]
+    print_scores(evaluate(*by_chance, SCHEMA, fast=True))
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "Could not be judged: S2R AUC loss." in printed
+    assert "it cannot judge this table, columns shuffled apart score" in printed
+
+
 def test_rows_named_by_an_earlier_evaluation_do_not_stay(train, test, tmp_path, capsys):
     (tmp_path / "copies.csv").write_text("row,exact copies\n1,1\n")
-    far = test.drop(columns="person").assign(pressure=900.0)
+    far = test.drop(columns="person").assign(pressure=900.0, age=300, bmi=99.9)
     evaluation = evaluate(train, test, far, SCHEMA, fast=True)
     evaluation.write_scores(tmp_path)
     assert not (tmp_path / "copies.csv").exists()

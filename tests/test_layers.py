@@ -23,7 +23,7 @@ FLOORS = (
         ),
         *("rlsyn.values.numbers", "rlsyn.values.categories"),
     ),
-    ("rlsyn.constraints.truth", "rlsyn.values.missing_codes"),
+    ("rlsyn.constraints.truth", "rlsyn.values.missing_codes", "rlsyn.values.refusals"),
     ("rlsyn.constraints.formulas",),
     ("rlsyn.constraints",),
     (
@@ -89,6 +89,7 @@ FLOORS = (
             "rlsyn.evaluation.privacy.traces",
         ),
     ),
+    ("rlsyn.evaluation.privacy.parts",),
     ("rlsyn.evaluation.fidelity", "rlsyn.evaluation.utility", "rlsyn.evaluation.privacy"),
     (
         *("rlsyn.evaluation.score_rows", "rlsyn.evaluation.remarks", "rlsyn.evaluation.console"),

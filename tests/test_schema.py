@@ -362,7 +362,7 @@ def test_schema_written_by_hand_may_leave_fields_empty(tmp_path):
 
 INVALID_VALUES = {
     "absent column": (lambda t: t.drop(columns="age"), "lacks column 'age'"),
-    "unknown category": (lambda t: t.assign(site="Wien"), r"'site' must hold one of .*Basel.*, got \['Wien'\]"),
+    "unknown category": (lambda t: t.assign(site="Wien"), r"'site' must hold one of .*Basel.*, got .*'xxxx' \(row 1,"),
     "unknown number for a category": (lambda t: t.assign(sex=2), "'sex' must hold one of"),
     "missing where none may be": (lambda t: t.assign(age=t["age"].where(t["age"] < 60)), "'age' may not be missing"),
     "text for a number": (lambda t: t.assign(age="old"), "'age' must hold numbers, got 'xxx'"),
@@ -483,15 +483,42 @@ def test_refusals_show_form_and_row_neither_the_value_nor_an_index_that_may_name
         ["61", None, *map(str, range(40, 97)), "Smith, 1951"], index=[f"MRN{i}" for i in range(60)], name="age"
     )
     table = pd.DataFrame({"age": ages, "died": [0, 1] * 30})
-    with pytest.raises(ValueError, match=r"numbers as text, such as 'xxxxx, 9999' \(row 59, counted from 0\)"):
+    with pytest.raises(ValueError, match=r"numbers as text, such as 'xxxxx, 9999' \(row 60, the header not counted\)"):
         infer_schema(table)
     schema = Schema((Column("age", "numeric", missing=True), Column("died", "binary", (0, 1))))
     with pytest.raises(
-        ValueError, match=r"'age' must hold numbers, got 'xxxxx, 9999' \(row 59, counted from 0\)"
+        ValueError, match=r"'age' must hold numbers, got 'xxxxx, 9999' \(row 60, the header not counted\)"
     ) as first:
         schema.validate(table)
     with pytest.raises(
-        ValueError, match=r"'age' must hold numbers, got 'xxxxx, 9999' \(row 59, counted from 0\)"
+        ValueError, match=r"'age' must hold numbers, got 'xxxxx, 9999' \(row 60, the header not counted\)"
     ) as second:
         column_numbers(table["age"])
     assert not any(word in str(error.value) for error in (first, second) for word in ("Smith", "MRN", "61"))
+
+
+def test_all_refused_columns_are_named_at_once():
+    table = pd.DataFrame(
+        {
+            "mrn": np.arange(1_000, 1_060),
+            "age": np.resize([50, 61, 72], 60),
+            "birth date": pd.date_range("1950-01-01", periods=60).astype(str),
+            "CRP": ["<0.5", *[f"{i}.5" for i in range(59)]],
+        }
+    )
+    with pytest.raises(ValueError, match="Column 'mrn' has a different long or running number") as error:
+        infer_schema(table)
+    assert "Refused as well: 'birth date', 'CRP'." in str(error.value)
+    assert str(error.value).endswith("--drop mrn 'birth date' CRP.")
+    with pytest.raises(ValueError, match=r"for <0\.5 its limit, 0\.5") as error:
+        infer_schema(table.drop(columns=["mrn", "birth date"]))
+    assert "as well" not in str(error.value)
+
+
+def test_a_category_that_only_one_table_has_is_told_by_its_form():
+    schema = Schema((Column("tumour", "categorical", ("breast", "colon", "lung")),))
+    table = pd.DataFrame({"tumour": ["lung", "Smith, 1951", "colon"]}, index=["MRN1", "MRN2", "MRN3"])
+    with pytest.raises(ValueError, match="got another in 1 of 3 values, such as 'xxxxx, 9999'") as error:
+        schema.validate(table)
+    assert "(row 2, the header not counted). Write them as there, merge" in str(error.value)
+    assert not any(word in str(error.value) for word in ("Smith", "MRN"))

@@ -28,14 +28,14 @@ def print_scores(evaluation: Evaluation) -> None:
     console.print(_scores_table(evaluation))
     for remark in evaluation.remarks:
         console.print(Text(f"Note: {remark}"))
+    absent = evaluation.scores[evaluation.scores["value"].isna()]
     for verdict in evaluation_verdicts(evaluation):
         symbol, colour = SYMBOLS[verdict.level]
         heading = f"{symbol} {verdict.family.capitalize()}: {verdict.level.upper()}."
         console.print(Text.assemble((heading, colour), " ", verdict.wording))
         for criterion in verdict.criteria:
-            if criterion.level != "unknown":
+            if criterion.metric not in set(absent["metric"]):  # the reason why stands below
                 console.print(Text(f"    {SYMBOLS[criterion.level][0]} {criterion.text}"))
-    absent = evaluation.scores[evaluation.scores["value"].isna()]
     for note, rows in absent.groupby("note", sort=False):
         console.print(Text(f"{', '.join(rows['metric'])}: {note}"))
 

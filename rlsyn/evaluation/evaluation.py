@@ -74,7 +74,13 @@ class Evaluation:
         that counts the row; missing where the table is so large that only some rows were compared with the training rows.
         No value of any row is in it.
         """
-        rows = self.details.get("copies", {}).get("synthetic", {}).get("rows", pd.DataFrame())
+        rows, parts = (
+            self.details.get(name, {}).get("synthetic", {}).get("rows", pd.DataFrame()) for name in ("copies", "parts")
+        )
+        if len(parts):
+            # Both measures look at the same rows.
+            rows = rows.reindex(rows.index.union(parts.index[parts.fillna(False)]), fill_value=0)
+            rows = rows.join(parts.astype("Int64"))
         return rows.reset_index(drop=True).assign(row=rows.index + 1)[["row", *rows]]
 
     def write_copies(self, output_dir: str | Path) -> None:

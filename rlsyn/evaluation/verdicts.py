@@ -62,6 +62,7 @@ THRESHOLDS = (
     Threshold("privacy", "attribute inference advantage", 0.03, 0.10, control="copy"),
     Threshold("privacy", "near copies", 0.01, 0.04, "above real", control="copy"),
     Threshold("privacy", "near copies of one person", 0.01, 0.04, "above real", control="copy"),
+    Threshold("privacy", "copies in part", 0.01, 0.04, "above real", control="copy"),
     Threshold("privacy", "exact copies", 0.0, 0.001, "above real", is_fact=True),
     Threshold("privacy", "copies of unique rows", 0.0, 0.001, "above real", is_fact=True),
     Threshold("privacy", "foreign columns", 0.0, 1.0, is_fact=True),

@@ -15,9 +15,9 @@ def first_form(values: pd.Series) -> str:
 
     Example:
         >>> first_form(pd.Series(["Smith, 1951"]))
-        "'xxxxx, 9999' (row 0, counted from 0)"
+        "'xxxxx, 9999' (row 1, the header not counted)"
     """
-    return f"{value_form(str(values.iloc[0])[:40])!r} (row {values.index[0]}, counted from 0)"
+    return f"{value_form(str(values.iloc[0])[:40])!r} (row {values.index[0] + 1}, the header not counted)"
 
 
 def first_text(values: pd.Series) -> str:

@@ -9,6 +9,7 @@ from rlsyn.evaluation.privacy.domias import DOMIAS, domias_attack, domias_auc
 from rlsyn.evaluation.privacy.foreign import FOREIGN, foreign_columns
 from rlsyn.evaluation.privacy.inference import INFERENCE, attribute_inference_advantage, infer_attributes
 from rlsyn.evaluation.privacy.membership import MEMBERSHIP, membership_auc, membership_scores, roc_statistics
+from rlsyn.evaluation.privacy.parts import PARTS, shared_bits
 from rlsyn.evaluation.privacy.traces import TRACES, has_order_of, values_of_one_person
 from rlsyn.schema import Schema
 
@@ -28,10 +29,11 @@ __all__ = [
     "nearest_distances",
     "nearest_neighbours",
     "roc_statistics",
+    "shared_bits",
     "values_of_one_person",
 ]
 
 
 def measures(schema: Schema) -> list[Measure]:
     """The measures of the family, the same for every schema: attacks, copies, columns that hide both, traces."""
-    return [MEMBERSHIP, DOMIAS, INFERENCE, COPIES, FOREIGN, TRACES]
+    return [MEMBERSHIP, DOMIAS, INFERENCE, COPIES, PARTS, FOREIGN, TRACES]

@@ -121,7 +121,7 @@ def people_with_an_equal_row(train: pd.DataFrame, synthetic: pd.DataFrame, schem
 
     Where it is 1 the row singles somebody out.
     """
-    sides = [_value_codes(train[column.name], synthetic[column.name], column) for column in schema.columns]
+    sides = [value_codes(train[column.name], synthetic[column.name], column) for column in schema.columns]
     rows = _row_numbers(sides)
     people = pd.DataFrame({"row": rows[: len(train)], "person": row_groups(train, schema)}).drop_duplicates()
     return np.bincount(people["row"], minlength=rows.max(initial=-1) + 1)[rows[len(train) :]]
@@ -196,7 +196,7 @@ def compute_copies(tables: Tables) -> Measurement:
     apart, n_apart = of_test[is_apart], count_people(test[is_apart], schema)
     equal = n_people > 0, n_people == 1
     near = tuple(find(nearest, apart, n_people[drawn]) for find in (near_copies, near_copies_of_one_person))
-    shares = [*map(share_estimate, equal), *(_near_estimate(is_near, n_apart) for is_near in near)]
+    shares = [*map(share_estimate, equal), *(near_estimate(is_near, n_apart) for is_near in near)]
     if not tables.with_intervals:
         shares = [Estimate(share.value) for share in shares]
     quantiles = [one for values in (dcr, nndr) for one in _quantile_estimates(values, tables.with_intervals)]
@@ -302,7 +302,8 @@ def _ratios(distances: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return first, np.divide(first, of_other, out=np.ones_like(first), where=of_other > 0)
 
 
-def _near_estimate(is_near: np.ndarray, n_apart: int) -> Estimate:
+def near_estimate(is_near: np.ndarray, n_apart: int) -> Estimate:
+    """The share of rows beyond the limit that 99 % of so many test people keep."""
     # The share of fresh rows below the empirical 1 % quantile of n others, which lies between the order statistics about
     # 1 + (n - 1) / 100, follows a beta distribution, skewed where they are few: the limit itself is a matter of chance.
     share, place = share_estimate(is_near), 1 + (n_apart - 1) * NEAR_QUANTILE
@@ -332,8 +333,8 @@ def _quantile_estimates(values: np.ndarray, with_intervals: bool) -> list[Estima
     return found
 
 
-def _value_codes(train: pd.Series, synthetic: pd.Series, column: Column) -> np.ndarray:
-    # Equal numbers for equal values, train rows first.
+def value_codes(train: pd.Series, synthetic: pd.Series, column: Column) -> np.ndarray:
+    """Equal numbers for equal values of two tables, those of the train rows first."""
     if column.is_discrete:
         return np.concatenate([category_positions(values, column) for values in (train, synthetic)])
     numbers = np.concatenate([column_numbers(train), column_numbers(synthetic)])
