@@ -1,4 +1,4 @@
-"""Rules that every row of a table obeys though nobody has declared them: sums, differences, scores, thresholds."""
+"""Rules that every row of a table obeys though nobody has declared them: sums, scores, thresholds, orders."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from rlsyn.constraints import Constraint
 from rlsyn.constraints.expressions import in_backticks
 from rlsyn.constraints.formulas import formulas_among, widest_tolerance
 from rlsyn.constraints.truth import Clause, as_array
+from rlsyn.implied_orders import implied_orders
 from rlsyn.schema import Column, Schema
 from rlsyn.values.categories import category_text
 from rlsyn.values.numbers import as_written
@@ -77,7 +78,8 @@ def implied_rules(table: pd.DataFrame, schema: Schema) -> list[str]:
 
     A formula gives a quantity as a sum of others times simple numbers, exactly or rounded to its decimals. Each column
     is compared with those before it that no formula gives, so columns that follow from one another are told once. A
-    threshold gives a binary column by a quantity. Rows count in which no column of the rule is missing.
+    threshold gives a binary column by a quantity. An order, one quantity at most another, is told beside no formula that
+    both are in. Rows count in which no column of the rule is missing.
 
     It takes at most some seconds: a formula is looked for among the 200 columns that are most correlated with its
     result, or 50 in tables of more than 200, and only among so many that there are two complete rows for each;
@@ -90,7 +92,10 @@ def implied_rules(table: pd.DataFrame, schema: Schema) -> list[str]:
     # A bound on the same columns says less than an equation.
     named = [set(clause.columns) for clause in clauses if _is_equation(clause)]
     named += [set(formula.clause.columns) for formula in formulas]
-    found = [*_formulas(table, numbers.without(declared)), *_thresholds(table, numbers, schema)]
+    found = list(_formulas(table, numbers.without(declared)))
+    ordered = [set(clause.columns) for clause in clauses] + [set(rule.columns) for rule in found]
+    orders = [rule for rule in _orders(table, numbers) if not any(set(rule.columns) <= names for names in ordered)]
+    found += [*_thresholds(table, numbers, schema), *orders]
     return [rule.expression for rule in found if not any(set(rule.columns) <= names for names in named)]
 
 
@@ -342,6 +347,15 @@ def _thresholds_of(column: Column, table: pd.DataFrame, quantities: Numbers) -> 
             rule = _rule(f"({name} == {category!r}) == ({quantity} >= {category_text(bound)})")
             if rule is not None and not rule.is_broken_by(table).any():
                 yield rule
+
+
+def _orders(table: pd.DataFrame, numbers: Numbers) -> Iterator[Constraint]:
+    """The rules that one quantity is at most another."""
+    quantities = numbers.without({column.name for column in numbers.columns if column.is_discrete})
+    for lower, upper in implied_orders(quantities.data):
+        rule = _rule(" <= ".join(in_backticks(quantities.columns[place].name) for place in (lower, upper)))
+        if rule is not None and not rule.is_broken_by(table).any():
+            yield rule
 
 
 def _bounds(data: np.ndarray, is_below: np.ndarray, is_above: np.ndarray) -> list[tuple[int, float]]:

@@ -175,3 +175,50 @@ def test_rounded_units_are_told_by_their_own_factor_or_not_at_all(factor):
     for seed in range(5):
         rules = constraints_from(told(people(200, seed)))
         assert not any(rule.is_broken_by(people(5_000, 100 + seed)).any() for rule in rules)
+
+
+def follow_up(n_rows: int = 300, seed: int = 0) -> pd.DataFrame:
+    """Months to progression, at most those to death, at most those observed; age above all of them, as by its range."""
+    rng = np.random.default_rng(seed)
+    observed = rng.exponential(30, n_rows).clip(0.5).round(1)
+    survival = (observed * rng.beta(4, 1.2, n_rows)).round(1)
+    progression = (survival * rng.beta(3, 1.2, n_rows)).round(1)
+    return pd.DataFrame(
+        {"age": rng.normal(900, 40, n_rows).round(), "pfs": progression, "os": survival, "observed": observed}
+    )
+
+
+def test_orders_are_told_between_neighbours():
+    assert told(follow_up()) == ["pfs <= os", "os <= observed"]
+
+
+def test_an_order_that_one_row_breaks_is_not_told():
+    table = follow_up()
+    table.loc[7, "pfs"] = table["os"][7] + 0.1
+    assert "pfs <= os" not in told(table)
+
+
+def test_missing_values_break_no_order_and_columns_that_are_mostly_missing_have_none():
+    table = follow_up()
+    table.loc[::3, "pfs"] = np.nan
+    assert "pfs <= os" in told(table)
+    table.loc[20:, "pfs"] = np.nan
+    assert told(table) == ["os <= observed"]
+
+
+def test_quantities_that_are_far_apart_or_of_one_factor_obey_no_order():
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        common = rng.normal(size=(300, 3)) @ rng.normal(size=(3, 8)) + rng.normal(size=(300, 8))
+        values = common / common.std(0) + np.arange(8)
+        table = pd.DataFrame(np.exp(values / 2) if seed % 2 else values, columns=list("abcdefgh"))
+        assert told(table) == []
+
+
+def test_orders_follow_from_formulas_and_from_what_is_declared():
+    table = follow_up()
+    rules = constraints_from(["pfs <= os", "os < observed + 0.01"])
+    assert told(table, tuple(rules)) == []
+    items = make_scores()
+    items["total"] = items[ITEMS].sum(axis=1)
+    assert told(items) == [f"total == {SUM}"]

@@ -28,6 +28,7 @@ FLOORS = (
     ("rlsyn.constraints",),
     (
         *("rlsyn.schema", "rlsyn.checkpoints", "rlsyn.randomness", "rlsyn.device", "rlsyn.schedule"),
+        "rlsyn.implied_orders",
         *("rlsyn.networks.attribute_network", "rlsyn.entropy_target"),
     ),
     (
