@@ -6,7 +6,7 @@ import ast
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count, islice
+from itertools import count, islice, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -38,8 +38,10 @@ OF_ROUNDED = (1, 2, 3, 4, 5, 10)
 """Of one coefficient that rounding leaves unsure: of more denominators one would fit by chance, as 5 / 11 does 0.4536."""
 SURE = 0.2
 """Of the step between two coefficients, how much their error may be, so that hardly one is met by chance."""
+MAX_BANDS = 12
+"""Categories of a column that each are an interval of a quantity."""
 MAX_PAIRS = 20_000
-"""Thresholds are looked for where pairs of a binary column and a quantity are fewer."""
+"""Thresholds and bands are looked for where pairs of a column of categories and a quantity are fewer."""
 
 
 @dataclass(frozen=True)
@@ -78,12 +80,12 @@ def implied_rules(table: pd.DataFrame, schema: Schema) -> list[str]:
 
     A formula gives a quantity as a sum of others times simple numbers, exactly or rounded to its decimals. Each column
     is compared with those before it that no formula gives, so columns that follow from one another are told once. A
-    threshold gives a binary column by a quantity. An order, one quantity at most another, is told beside no formula that
+    threshold gives a binary column by a quantity, bands give each category of another. An order, one quantity at most another, is told beside no formula that
     both are in. Rows count in which no column of the rule is missing.
 
     It takes at most some seconds: a formula is looked for among the 200 columns that are most correlated with its
     result, or 50 in tables of more than 200, and only among so many that there are two complete rows for each;
-    thresholds are left out where pairs of a binary column and a quantity are more than 20,000.
+    thresholds are left out where pairs of a column of categories and a quantity are more than 20,000.
     """
     numbers = _numbers(table, schema)
     clauses = [clause for rule in schema.constraints for clause in rule.clauses]
@@ -331,11 +333,14 @@ def _roundest(low: float, high: float) -> float:
 
 
 def _thresholds(table: pd.DataFrame, numbers: Numbers, schema: Schema) -> Iterator[Constraint]:
-    """The rules that give a binary column by whether a quantity is at least a number; one for each such column."""
-    binary = [column for column in schema.columns if column.kind == "binary" and "`" not in column.name]
-    quantities = numbers.without({column.name for column in binary})
-    for column in binary if len(binary) * len(quantities.columns) <= MAX_PAIRS else ():
-        yield from islice(_thresholds_of(column, table, quantities), 1)
+    """The rules that give a binary column, or each category of another, by a quantity; by one for each such column."""
+    given = [column for column in schema.columns if column.is_discrete and "`" not in column.name]
+    quantities = numbers.without({column.name for column in given})
+    for column in given if len(given) * len(quantities.columns) <= MAX_PAIRS else ():
+        if column.kind == "binary":
+            yield from islice(_thresholds_of(column, table, quantities), 1)
+        elif 2 < len(column.categories) <= MAX_BANDS:
+            yield from next(_bands_of(column, table, quantities), ())
 
 
 def _thresholds_of(column: Column, table: pd.DataFrame, quantities: Numbers) -> Iterator[Constraint]:
@@ -347,6 +352,31 @@ def _thresholds_of(column: Column, table: pd.DataFrame, quantities: Numbers) -> 
             rule = _rule(f"({name} == {category!r}) == ({quantity} >= {category_text(bound)})")
             if rule is not None and not rule.is_broken_by(table).any():
                 yield rule
+
+
+def _bands_of(column: Column, table: pd.DataFrame, quantities: Numbers) -> Iterator[list[Constraint]]:
+    """For each quantity of which every category has an interval of its own, the rules that say so."""
+    is_each = [(table[column.name] == category).fillna(False).to_numpy(dtype=bool) for category in column.categories]
+    extremes = [_extremes(quantities.data[rows]) for rows in is_each]
+    lows, highs, counts = (np.stack(parts) for parts in zip(*extremes, strict=True))
+    for place, quantity in enumerate(quantities.columns):
+        order = np.argsort(lows[:, place])
+        low, high = lows[order, place], highs[order, place]
+        if counts[:, place].min() < MIN_EACH or not (high[:-1] < low[1:]).all():
+            continue
+        bounds = [category_text(_roundest(*ends)) for ends in zip(high[:-1], low[1:], strict=True)]
+        name, at = in_backticks(column.name), in_backticks(quantity.name)
+        bands = [
+            f"{at} < {bounds[0]}",
+            *(f"{at} >= {a} and {at} < {b}" for a, b in pairwise(bounds)),
+            f"{at} >= {bounds[-1]}",
+        ]
+        told = [
+            _rule(f"({name} == {column.categories[i]!r}) == ({band})") for i, band in zip(order, bands, strict=True)
+        ]
+        rules = [rule for rule in told if rule is not None and not rule.is_broken_by(table).any()]
+        if len(rules) == len(told):
+            yield rules
 
 
 def _orders(table: pd.DataFrame, numbers: Numbers) -> Iterator[Constraint]:

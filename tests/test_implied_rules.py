@@ -222,3 +222,25 @@ def test_orders_follow_from_formulas_and_from_what_is_declared():
     items = make_scores()
     items["total"] = items[ITEMS].sum(axis=1)
     assert told(items) == [f"total == {SUM}"]
+
+
+def test_bands_of_a_quantity_are_told_category_by_category():
+    table = make_scores()
+    table["total"] = table[ITEMS].sum(axis=1)
+    table["grade"] = pd.cut(table["total"], [-1, 6, 9, 99], labels=["none", "mild", "severe"]).astype(str)
+    bands = [
+        "(grade == 'none') == (total < 7)",
+        "(grade == 'mild') == (total >= 7 and total < 10)",
+        "(grade == 'severe') == (total >= 10)",
+    ]
+    assert told(table) == [f"total == {SUM}", *bands]
+    table.loc[3, "grade"] = None
+    assert told(table)[1:] == bands
+    table.loc[table.index[table["grade"] == "none"][0], "grade"] = "mild"
+    assert told(table)[1:] == []
+
+
+def test_a_category_of_few_rows_makes_no_bands():
+    table = make_scores(60)
+    table["grade"] = np.where(table["celsius"].rank() <= 3, "low", np.where(table["celsius"] > 37, "high", "normal"))
+    assert not [rule for rule in told(table) if "grade" in rule]
