@@ -46,7 +46,7 @@ class Encoding:
         n_levels: int = 32,
         order: str | Sequence[str] = "label_first",
         seed: int = 0,
-        n_thresholds: int = 3,
+        n_thresholds: int = 8,
     ) -> Encoding:
         """The encoding of a training table.
 

@@ -109,7 +109,7 @@ class RLSyn:
         self,
         *,
         n_levels: int = 32,
-        n_thresholds: int = 3,
+        n_thresholds: int = 8,
         order: str | Sequence[str] = "label_first",
         algo: str = "ppo",
         algo_kwargs: Mapping[str, Any] | None = None,
