@@ -47,7 +47,7 @@ def find_thresholds(
     Returns:
         Thresholds by quantity, ascending; only of quantities that have one.
     """
-    rows = np.sort(np.unique(people, return_index=True)[1])
+    rows = np.flatnonzero(~pd.Series(people).duplicated())  # names may be of several kinds, which have no order
     if len(rows) > MAX_PEOPLE:
         rows = rows[np.linspace(0, len(rows) - 1, MAX_PEOPLE).astype(int)]
     table = train.iloc[rows]

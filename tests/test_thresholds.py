@@ -63,6 +63,13 @@ def test_rows_of_one_person_count_once():
     assert not thresholds_of(visits, person)
 
 
+def test_people_may_have_numbers_and_names():
+    table = clinic()
+    people = np.array([f"guest {i // 2}" if i % 4 < 2 else i // 2 for i in range(800)], dtype=object)
+    twice = table.loc[table.index.repeat(2)].reset_index(drop=True)
+    assert thresholds_of(twice, people) == thresholds_of(table)
+
+
 def test_those_that_gain_most_are_kept_and_none_if_none_is_wanted():
     table = clinic()
     (one,) = thresholds_of(table, n_thresholds=1)["beats"]
