@@ -34,9 +34,11 @@ def find_thresholds(
 
     A diagnosis is often a limit: hypothyroid from a TSH of 6 on, bradycardia below 60 beats a minute. Functions that
     are smooth in a quantity's rank blur it, and patients appear who have a disease by their label and not by their
-    laboratory. A threshold is one where a logistic regression of the category on the normal score of the quantity and
-    its square becomes far likelier by a step: more than by chance among all steps of all pairs of columns, and relations
-    that are merely strong have none. One row of each person is looked at.
+    laboratory. The ranks of those with a category, and of those without, are tilted by functions of the normal score and
+    its square, as a head begins; a threshold is where a step beside these makes them far likelier, more than by chance
+    among all steps of all pairs of columns. A relation that is merely strong has none as long as such tilts describe it:
+    of thousands of people, or of groups three deviations apart, a step may stand for what they lack. It then makes held-out
+    people likelier as often as not, and a start keeps it only if they say so. The first row of each person is looked at.
 
     Args:
         train: Training rows.
@@ -63,7 +65,7 @@ def find_thresholds(
 
 
 def _categories(values: pd.Series) -> list[np.ndarray]:
-    """Whether each row `(n,)` bool has a category, for each that enough people have and enough have not."""
+    """Whether each row `(n,)` bool has a category, for each of a column; none of one that has too many."""
     codes, distinct = pd.factorize(values)
     if len(distinct) > MAX_CATEGORIES:
         return []
