@@ -93,6 +93,14 @@ def bin_starts(counts: np.ndarray, shared: np.ndarray, n_levels: int, above: Seq
     return starts
 
 
+def without_thin(counts: np.ndarray, shared: np.ndarray, starts: list[int], above: list[int], least: int) -> list[int]:
+    """Those thresholds beside which no bin is of lone values of fewer than `least` rows; arguments as of `bin_starts`."""
+    ends = [*starts[1:], len(counts)]
+    thin = [not shared[a:b].any() and counts[a:b].sum() < least for a, b in zip(starts, ends, strict=True)]
+    places = [starts.index(first) for first in above]
+    return [first for first, place in zip(above, places, strict=True) if not (thin[place - 1] or thin[place])]
+
+
 def bin_edges(distinct: np.ndarray, shared: np.ndarray, starts: list[int], decimals: int | None) -> np.ndarray:
     """Edges of the bins: midway between values.
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import ndtri
 
-from rlsyn.bins import Bin, BinSampler, bin_edges, bin_starts, decimal_grid, make_bin, n_people
+from rlsyn.bins import Bin, BinSampler, bin_edges, bin_starts, decimal_grid, make_bin, n_people, without_thin
 from rlsyn.schema import Category, Column
 from rlsyn.values.categories import category_text
 from rlsyn.values.numbers import as_written
@@ -162,7 +162,7 @@ class QuantileLevels:
             people: For each row the person it belongs to: a value counts as shared by distinct people, not rows.
             n_levels: Levels to aim at, missing not counted.
             min_people: People who must share a value before it may be reproduced exactly.
-            thresholds: Between levels, and learned as steps.
+            thresholds: Between levels, and learned as steps; left out where a level of so few rows would be beside one.
         """
         numbers = values.to_numpy(dtype=float, na_value=np.nan)
         if column.decimals is not None:
@@ -175,8 +175,9 @@ class QuantileLevels:
         is_lone = n_missing > 0 and len(distinct) == 1 and not shared[0]
         if not present.any() or is_lone:
             return cls(column, (), np.array([len(numbers)]), np.zeros(1, int), np.ones(1), np.zeros(0), True)
-        above = np.unique(np.searchsorted(distinct, thresholds))
-        above = above[(above > 0) & (above < len(distinct))].tolist()
+        places = np.unique(np.searchsorted(distinct, thresholds))
+        above = [int(first) for first in places if 0 < first < len(distinct)]
+        above = without_thin(counts, shared, bin_starts(counts, shared, n_levels, above), above, min_people)
         starts = bin_starts(counts, shared, n_levels, above)
         decimals = column.most_decimals
         edges = bin_edges(distinct, shared, starts, decimals)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import logsumexp, ndtri, xlogy
+from scipy.special import ndtri, xlogy
 
 from rlsyn.schema import Schema
 
@@ -16,14 +16,12 @@ MIN_PEOPLE = 10
 """On either side of a threshold, between two, and with and without a category: fewer people make no limit."""
 MIN_GAIN = 12.0
 """Log-likelihood, beyond the logarithm of the number of pairs of columns looked at, that a threshold has to gain."""
-MAX_PEOPLE = 10_000
+MAX_PEOPLE = 5_000
 """People looked at: among so many a limit shows."""
 MAX_CATEGORIES = 20
 """Columns of more categories are codes, of which each is rare."""
-N_CANDIDATES = 3
-"""Thresholds that are fitted for each pair of columns: those that promise most."""
-
 PENALTY = 0.01
+"""Of the squares of a tilt's weights, so that sure relations have one, too."""
 MAX_NEWTON = 25
 
 
@@ -34,9 +32,11 @@ def find_thresholds(
 
     A diagnosis is often a limit: hypothyroid from a TSH of 6 on, bradycardia below 60 beats a minute. Functions that
     are smooth in a quantity's rank blur it, and patients appear who have a disease by their label and not by their
-    laboratory. A threshold is one where a logistic regression of the category on the normal score of the quantity and
-    its square becomes far likelier by a step: more than by chance among all steps of all pairs of columns, and relations
-    that are merely strong have none. One row of each person is looked at.
+    laboratory. The ranks of those with a category, and of those without, are tilted by functions of the normal score and
+    its square, as a head begins; a threshold is where a step beside these makes them far likelier, more than by chance
+    among all steps of all pairs of columns. A relation that is merely strong has none as long as such tilts describe it:
+    of thousands of people, or of groups three deviations apart, a step may stand for what they lack. It then makes held-out
+    people likelier as often as not, and a start keeps it only if they say so. The first row of each person is looked at.
 
     Args:
         train: Training rows.
@@ -47,9 +47,10 @@ def find_thresholds(
     Returns:
         Thresholds by quantity, ascending; only of quantities that have one.
     """
-    rows = np.sort(np.unique(people, return_index=True)[1])
+    rows = np.flatnonzero(~pd.Series(people).duplicated())  # names may be of several kinds, which have no order
     if len(rows) > MAX_PEOPLE:
-        rows = rows[np.linspace(0, len(rows) - 1, MAX_PEOPLE).astype(int)]
+        # By chance: of a table of cases and controls in turn every other row would be of one kind.
+        rows = np.sort(np.random.default_rng(0).choice(rows, MAX_PEOPLE, replace=False))
     table = train.iloc[rows]
     quantities = [column.name for column in schema.columns if not column.is_discrete]
     categories = [has for column in schema.columns if column.is_discrete for has in _categories(table[column.name])]
@@ -63,7 +64,7 @@ def find_thresholds(
 
 
 def _categories(values: pd.Series) -> list[np.ndarray]:
-    """Whether each row `(n,)` bool has a category, for each that enough people have and enough have not."""
+    """Whether each row `(n,)` bool has a category, for each of a column; none of one that has too many."""
     codes, distinct = pd.factorize(values)
     if len(distinct) > MAX_CATEGORIES:
         return []
@@ -148,7 +149,7 @@ def _tilt(functions: np.ndarray, members: np.ndarray) -> _Tilt:
     n_members, sums = members.sum(), functions[members].sum(0)
 
     def objective(weights: np.ndarray) -> float:
-        return float(sums @ weights - n_members * logsumexp(functions @ weights) - PENALTY / 2 * weights @ weights)
+        return float(sums @ weights - n_members * _log_sum(functions @ weights) - PENALTY / 2 * weights @ weights)
 
     weights, shares = np.zeros(functions.shape[1]), np.full(len(functions), 1 / len(functions))
     reached = objective(weights)
@@ -160,7 +161,13 @@ def _tilt(functions: np.ndarray, members: np.ndarray) -> _Tilt:
             step /= 2
         gained, reached, weights = value - reached, value, weights + step
         logits = functions @ weights
-        shares = np.exp(logits - logsumexp(logits))
+        shares = np.exp(logits - _log_sum(logits))
         if gained < 1e-4:
             break
     return _Tilt(shares, reached + PENALTY / 2 * float(weights @ weights) + float(n_members * np.log(len(functions))))
+
+
+def _log_sum(logits: np.ndarray) -> float:
+    """Logarithm of the sum of exponentials; scipy's takes most of its time to look what kind of array it has."""
+    largest = logits.max()
+    return float(largest + np.log(np.exp(logits - largest).sum()))

@@ -163,6 +163,9 @@ def test_no_level_lies_on_both_sides_of_a_threshold(name, quantile):
     below = min(int(quantile * len(distinct)), len(distinct) - 2)
     threshold = float(distinct[below] + distinct[below + 1]) / 2
     levels, plain = fit(values, thresholds=[threshold]), fit(values)
+    if not levels.thresholds:  # a level of one or two people would be beside it
+        np.testing.assert_array_equal(levels.counts, plain.counts)
+        return
     (first,) = levels.thresholds
     is_above, codes = (values > threshold).to_numpy(), levels.encode(values)
     np.testing.assert_array_equal((codes >= first) & values.notna().to_numpy(), is_above)
@@ -180,6 +183,17 @@ def test_a_threshold_leaves_no_thin_level_below_it():
     for first in range(5, 635):
         levels = fit(values, thresholds=[values[first] - 0.01])
         assert levels.counts[:-1].min() >= min(10, first)  # the last takes what is left, with and without
+
+
+@pytest.mark.parametrize("name", [name for name in INVENTED if name not in ("constant", "all missing")])
+def test_no_threshold_leaves_a_level_to_one_or_two_people(name):
+    values = invent(name, 4)
+    distinct = np.unique(values.dropna())
+    for threshold in (distinct[1:] + distinct[:-1])[:: max(1, len(distinct) // 40)] / 2:
+        levels = fit(values, thresholds=[threshold])
+        for first in levels.thresholds:
+            for level in (first - 1, first):
+                assert levels.counts[level] >= 3 or len(levels.bins[level].atoms)
 
 
 def test_levels_that_were_saved_before_there_were_thresholds_have_none():

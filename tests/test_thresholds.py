@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from rlsyn import thresholds
 from rlsyn.encoding import Encoding
 from rlsyn.schema import infer_schema
 from rlsyn.synthesizer import RLSyn
@@ -63,6 +64,13 @@ def test_rows_of_one_person_count_once():
     assert not thresholds_of(visits, person)
 
 
+def test_people_may_have_numbers_and_names():
+    table = clinic()
+    people = np.array([f"guest {i // 2}" if i % 4 < 2 else i // 2 for i in range(800)], dtype=object)
+    twice = table.loc[table.index.repeat(2)].reset_index(drop=True)
+    assert thresholds_of(twice, people) == thresholds_of(table)
+
+
 def test_those_that_gain_most_are_kept_and_none_if_none_is_wanted():
     table = clinic()
     (one,) = thresholds_of(table, n_thresholds=1)["beats"]
@@ -81,17 +89,52 @@ def test_missing_values_hide_no_limit_and_make_none():
     "columns",
     [
         {"x": np.arange(200.0) / 7},
-        {"x": np.tile([1.0, 2.0], 100), "c": np.tile(["a", "b"], 100)},
         {"x": [1.0] + [np.nan] * 199, "c": ["a", "b"] * 100},
         {"x": [0.5] * 199 + [1.5], "c": ["a"] * 199 + ["b"]},
+        {"x": np.arange(200.0) / 7, "c": ["a"] * 191 + ["b"] * 9},
+        {"x": np.arange(200.0) / 7, "c": ["a"] * 200},
+        {"x": [0.5] * 191 + [1.5] * 8 + [2.5], "c": ["a"] * 180 + ["b"] * 20},
         {"c": ["a", "b"] * 100, "d": ["x"] * 100 + ["y"] * 100},
     ],
-    ids=["no category", "two values", "one value", "one person", "no quantity"],
+    ids=["no category", "one value", "one person", "nine ill", "one category", "nine above", "no quantity"],
 )
 def test_tables_that_allow_no_threshold(columns):
-    table = pd.DataFrame(columns)
-    schema = infer_schema(table)
-    assert all(len(limits) <= 1 for limits in find_thresholds(table, schema, np.arange(200), 3).values())
+    assert thresholds_of(pd.DataFrame(columns)) == {}
+
+
+def test_codes_of_many_categories_make_no_threshold():
+    table = clinic()[["hormone", "ill"]]
+    coded = table.assign(ill=np.where(table.ill == 1, "ill", "code " + pd.Series(table.index % 19).astype(str)))
+    assert "hormone" in thresholds_of(coded)  # twenty
+    coded.loc[coded.index % 38 == 0, "ill"] = "one more"
+    assert thresholds_of(coded) == {}
+
+
+def test_thresholds_have_people_between_them():
+    for n_between, n_found in ((9, 1), (10, 2)):
+        beats = np.r_[np.linspace(30, 59, 495 - n_between), np.linspace(60, 61, n_between), np.linspace(62, 120, 505)]
+        others = {"slow": beats < 60, "resting": beats < 62}
+        found = thresholds_of(pd.DataFrame({"beats": beats.round(3), **others}))
+        assert len(found["beats"]) == n_found
+
+
+def test_of_very_many_people_a_part_shows_a_limit(monkeypatch):
+    table = clinic(3_000)
+    of_all = thresholds_of(table)
+    monkeypatch.setattr(thresholds, "MAX_PEOPLE", 400)
+    of_part = thresholds_of(table)
+    assert set(of_part) == {"hormone", "beats"}
+    assert of_part != of_all
+    np.testing.assert_allclose(of_part["beats"], of_all["beats"], atol=2)
+
+
+def test_cases_and_controls_in_turn_are_both_looked_at(monkeypatch):
+    monkeypatch.setattr(thresholds, "MAX_PEOPLE", 200)
+    table = clinic(4_000)
+    ill, well = (table[table.ill == one].head(200).reset_index(drop=True) for one in (1, 0))
+    by_turns = pd.concat([ill, well]).sort_index(kind="stable")
+    assert by_turns.ill.tolist() == [1, 0] * 200
+    assert "hormone" in thresholds_of(by_turns)
 
 
 def test_levels_end_at_thresholds_which_a_saved_encoding_keeps(tmp_path):
