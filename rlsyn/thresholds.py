@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from scipy.special import ndtri, xlogy
+from scipy.stats import fisher_exact
 
 from rlsyn.schema import Schema
 
@@ -16,6 +17,10 @@ MIN_PEOPLE = 10
 """On either side of a threshold, between two, and with and without a category: fewer people make no limit."""
 MIN_GAIN = 12.0
 """Log-likelihood, beyond the logarithm of the number of pairs of columns looked at, that a threshold has to gain."""
+N_NEAREST = 20
+"""People on either side of a threshold among whom the share of a category must differ."""
+MAX_CHANCE = 1e-4
+"""Of such a difference, by Fisher's exact test."""
 MAX_PEOPLE = 5_000
 """People looked at: among so many a limit shows."""
 MAX_CATEGORIES = 20
@@ -34,9 +39,8 @@ def find_thresholds(
     are smooth in a quantity's rank blur it, and patients appear who have a disease by their label and not by their
     laboratory. The ranks of those with a category, and of those without, are tilted by functions of the normal score and
     its square, as a head begins; a threshold is where a step beside these makes them far likelier, more than by chance
-    among all steps of all pairs of columns. A relation that is merely strong has none as long as such tilts describe it:
-    of thousands of people, or of groups three deviations apart, a step may stand for what they lack. It then makes held-out
-    people likelier as often as not, and a start keeps it only if they say so. The first row of each person is looked at.
+    among all steps of all pairs of columns, and where the share of the category is another among the nearest people
+    above than among those below. What is strong but smooth has none. The first row of each person is looked at.
 
     Args:
         train: Training rows.
@@ -108,9 +112,16 @@ def _steps(values: np.ndarray, categories: Sequence[np.ndarray], min_gain: float
             for end in ends[[*promising]]
         }
         end = max(gains, key=gains.__getitem__)
-        if (gain := gains[end] - sum(one.gain for one in tilts)) > min_gain:
+        gain = gains[end] - sum(one.gain for one in tilts)
+        if gain > min_gain and _jumps(groups[0], end):
             found.append((float(gain), float(values[end - 1 : end + 1].mean())))
     return found
+
+
+def _jumps(members: np.ndarray, end: int) -> bool:
+    """Whether the share of members is another just above than just below, beyond chance: what is smooth bends there."""
+    sides = members[max(0, end - N_NEAREST) : end], members[end : end + N_NEAREST]
+    return bool(fisher_exact([[side.sum(), (~side).sum()] for side in sides]).pvalue < MAX_CHANCE)
 
 
 def _choose(steps: list[tuple[float, float]], values: np.ndarray, n_thresholds: int) -> list[float]:

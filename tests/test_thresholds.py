@@ -54,6 +54,22 @@ def test_relations_that_are_strong_and_smooth_have_no_threshold():
         assert thresholds_of(table) == {}
 
 
+@pytest.mark.parametrize("n", [1_000, 4_000])
+@pytest.mark.parametrize(
+    "logit",
+    [lambda x: 4 * x, lambda x: x**3, lambda x: 3 * x**2 - 3, lambda x: 4 * np.tanh(2 * x), lambda x: 8 * x],
+    ids=["steep", "cubic", "U", "S", "very steep"],
+)
+def test_however_many_people_a_smooth_relation_has_no_threshold(logit, n):
+    found = 0
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        x = rng.normal(size=n)
+        ill = rng.random(n) < 1 / (1 + np.exp(-logit(x)))
+        found += bool(thresholds_of(pd.DataFrame({"x": x.round(4), "ill": ill.astype(int)})))
+    assert found == 0
+
+
 def test_rows_of_one_person_count_once():
     # Sixteen people: what is sharp in their 400 visits may well be chance.
     rng = np.random.default_rng(0)
