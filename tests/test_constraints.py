@@ -596,6 +596,7 @@ def test_rows_of_one_person_are_no_further_people(train, test):
         assert as_many_people[name].high - as_many_people[name].low < 0.3 * (once[name].high - once[name].low)
 
 
+@pytest.mark.slow
 def test_rules_that_no_real_person_breaks_are_not_excused_by_few_test_people():
     """Nobody of 125 people breaks it on any of 40 days: one synthetic row in ten that does is no chance."""
     rng = np.random.default_rng(0)

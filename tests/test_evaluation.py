@@ -155,6 +155,7 @@ def test_few_fresh_rows_are_judged_beside_as_few_copies(train, test, synthetic, 
     assert few.loc["exact copies", "copy"] == 1 and few.loc["membership AUC", "copy"] > 0.75
 
 
+@pytest.mark.slow
 def test_few_rows_are_judged_beside_as_many_rows_of_different_people():
     """Of people with forty days each, as many rows of copies are of two people, beside whom any shift would pass."""
 
@@ -371,7 +372,9 @@ def test_remarks_tell_what_a_reader_must_know(train, test, synthetic):
     assert not any("than by chance" in remark for remark in remarks)
 
 
-@pytest.mark.parametrize(("n_people", "is_told"), [(1, True), (2, True), (3, False)])
+@pytest.mark.parametrize(
+    ("n_people", "is_told"), [pytest.param(1, True, marks=pytest.mark.slow), (2, True), (3, False)]
+)
 def test_categories_of_few_people_are_told_by_column_and_rows(train, test, synthetic, n_people, is_told):
     """However many rows the one or two people have, and whoever else is in the test rows."""
     rare = Column("stage", "categorical", ("I", "II", "III", "Erdheim-Chester"))

@@ -232,7 +232,7 @@ def test_the_rules_table_counts_people_and_not_their_rows(train, test, synthetic
         assert f"of {n_people} age > {n_people} {shown} 0 % 0 %" in text_of(html.replace("&gt;", ">"))
 
 
-@pytest.mark.parametrize(("n_test", "n_train"), [(1, 0), (2, 3), (3, 2)])
+@pytest.mark.parametrize(("n_test", "n_train"), [pytest.param(1, 0, marks=pytest.mark.slow), (2, 3), (3, 2)])
 def test_scores_do_not_count_out_whom_the_rules_table_hides(train, test, synthetic, tmp_path, n_test, n_train):
     schema = dataclasses.replace(SCHEMA, constraints=(Constraint("adults", "age >= 18"),))
     one_row_each, breaks = np.arange(60) * 3, {"test": n_test, "train": n_train}

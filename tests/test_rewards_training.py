@@ -126,7 +126,7 @@ def test_option_without_a_say_in_a_fit_is_told(readings, caplog, arguments, mess
     assert message in caplog.text if message else "no say" not in caplog.text and "paid 0" not in caplog.text
 
 
-@pytest.mark.parametrize("algo", ["ppo", "ddpg"])
+@pytest.mark.parametrize("algo", ["ppo", pytest.param("ddpg", marks=pytest.mark.slow)])
 def test_mean_reward_of_episodes_is_the_weighted_sum_of_the_curves_of_the_terms(readings, tmp_path, algo):
     """SB3 would log that of its last hundred episodes."""
     arguments = {**TINY, "warm_start_kwargs": None, "select": None} if algo == "ddpg" else TINY

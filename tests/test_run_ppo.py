@@ -348,6 +348,7 @@ def test_simulated_cohort_says_that_it_is_simulated(tmp_path):
     assert synthetic.shape == (200, 108) and "participant_id" not in synthetic
 
 
+@pytest.mark.slow
 def test_interrupted_run_can_be_resumed_with_the_same_table_only(call_script, csv, patients, tmp_path, capfd):
     run_dir = tmp_path / "run"
     arguments = ["--csv", csv, "--label", "died", "-n", 100_000 * ROLLOUT, "--run-dir", run_dir, *TINY]

@@ -167,7 +167,7 @@ def test_levels_end_at_thresholds_which_a_saved_encoding_keeps(tmp_path):
     np.testing.assert_array_equal(again.inputs()[1], encoding.inputs()[1])
 
 
-@pytest.mark.parametrize("order", ["label_first", "label_last"])
+@pytest.mark.parametrize("order", ["label_first", pytest.param("label_last", marks=pytest.mark.slow)])
 def test_records_keep_limits_whichever_column_comes_first(order):
     table = clinic(600)
 
