@@ -6,7 +6,9 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtr
+
+from rlsyn.ranks import normal_scores
 
 MIN_ROWS = 30
 """Complete rows that an order must hold in."""
@@ -45,7 +47,7 @@ def implied_orders(data: np.ndarray) -> Iterator[tuple[int, int]]:
 
 
 def _would_break(lower: np.ndarray, upper: np.ndarray, n_pairs: int) -> bool:
-    first, second = _normal_scores(lower), _normal_scores(upper)
+    first, second = normal_scores(lower), normal_scores(upper)
     if lower.min() == lower.max() or upper.min() == upper.max() or (lower == upper).all():
         return False
     correlation = float(np.corrcoef(first, second)[0, 1])
@@ -53,9 +55,3 @@ def _would_break(lower: np.ndarray, upper: np.ndarray, n_pairs: int) -> bool:
     other = correlation * draws[0] + math.sqrt(max(0.0, 1 - correlation**2)) * draws[1]
     share = float((np.quantile(lower, ndtr(draws[0])) > np.quantile(upper, ndtr(other))).mean())
     return share >= MIN_SHARE and share * len(lower) >= MIN_BROKEN + math.log(n_pairs)
-
-
-def _normal_scores(values: np.ndarray) -> np.ndarray:
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    scores: np.ndarray = ndtri((np.cumsum(counts) - counts / 2) / len(values))[inverse]
-    return scores

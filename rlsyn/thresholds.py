@@ -8,9 +8,10 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.special import ndtri, xlogy
+from scipy.special import xlogy
 from scipy.stats import fisher_exact
 
+from rlsyn.ranks import normal_scores
 from rlsyn.schema import Schema
 
 MIN_PEOPLE = 10
@@ -92,7 +93,7 @@ def _steps(values: np.ndarray, categories: Sequence[np.ndarray], min_gain: float
     ends = ends[(ends >= MIN_PEOPLE) & (ends <= n - MIN_PEOPLE)]
     if len(ends) == 0:
         return []
-    scores = _normal_scores(values)
+    scores = normal_scores(values)
     smooth = np.stack([scores, scores**2 / 2], axis=1)
     found = []
     for category in categories:
@@ -132,13 +133,6 @@ def _choose(steps: list[tuple[float, float]], values: np.ndarray, n_thresholds: 
         if len(chosen) < n_thresholds and all(abs(ranks[0] - rank) >= MIN_PEOPLE for rank in ranks[1:]):
             chosen.append(threshold)
     return sorted(chosen)
-
-
-def _normal_scores(values: np.ndarray) -> np.ndarray:
-    """Normal scores of the mid-ranks of sorted values."""
-    _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    scores: np.ndarray = ndtri((np.cumsum(counts) - counts / 2) / len(values))[inverse]
-    return scores
 
 
 def _gains_alone(members: np.ndarray, ends: np.ndarray) -> np.ndarray:

@@ -11,7 +11,7 @@ HOUSE = ("rlsyn", "envs", "experiments")
 # From the ground up. Files of one floor are siblings. A new file takes a floor above everything that it imports.
 FLOORS = (
     # What knows nothing of records, a schema and its rules.
-    ("rlsyn.names", "rlsyn.values", "rlsyn.networks"),
+    ("rlsyn.names", "rlsyn.values", "rlsyn.networks", "rlsyn.ranks"),
     (
         *("rlsyn.constraints.expressions", "rlsyn.yaml_fields", "rlsyn.bins", "rlsyn.networks.staircase"),
         *(
