@@ -16,13 +16,11 @@ from rlsyn.constraints import Constraint
 from rlsyn.constraints.expressions import in_backticks
 from rlsyn.constraints.formulas import formulas_among, widest_tolerance
 from rlsyn.constraints.truth import Clause, as_array
-from rlsyn.implied_orders import implied_orders
-from rlsyn.schema import Column, Schema
+from rlsyn.implied_orders import MAX_PAIRS, MIN_ROWS, implied_orders
+from rlsyn.schema import Category, Column, Schema
 from rlsyn.values.categories import category_text
 from rlsyn.values.numbers import as_written
 
-MIN_ROWS = 30
-"""Complete rows that a rule must hold in."""
 MIN_EACH = 10
 """Rows on either side of a threshold, and with another than the most frequent value beside one for each column."""
 N_ROWS = 1000
@@ -40,8 +38,6 @@ SURE = 0.2
 """Of the step between two coefficients, how much their error may be, so that hardly one is met by chance."""
 MAX_BANDS = 12
 """Categories of a column that each are an interval of a quantity."""
-MAX_PAIRS = 20_000
-"""Thresholds and bands are looked for where pairs of a column of categories and a quantity are fewer."""
 
 
 @dataclass(frozen=True)
@@ -346,7 +342,7 @@ def _thresholds(table: pd.DataFrame, numbers: Numbers, schema: Schema) -> Iterat
 def _thresholds_of(column: Column, table: pd.DataFrame, quantities: Numbers) -> Iterator[Constraint]:
     is_known = table[column.name].notna().to_numpy(dtype=bool)
     for category in column.categories:
-        is_it = is_known & (table[column.name] == category).fillna(False).to_numpy(dtype=bool)
+        is_it = _has(table[column.name], category)
         for place, bound in _bounds(quantities.data, is_known & ~is_it, is_it):
             name, quantity = in_backticks(column.name), in_backticks(quantities.columns[place].name)
             rule = _rule(f"({name} == {category!r}) == ({quantity} >= {category_text(bound)})")
@@ -354,10 +350,14 @@ def _thresholds_of(column: Column, table: pd.DataFrame, quantities: Numbers) -> 
                 yield rule
 
 
+def _has(values: pd.Series, category: Category) -> np.ndarray:
+    """Which rows `(n,)` bool have a category; none whose value is missing."""
+    return (values == category).fillna(False).to_numpy(dtype=bool)
+
+
 def _bands_of(column: Column, table: pd.DataFrame, quantities: Numbers) -> Iterator[list[Constraint]]:
     """For each quantity of which every category has an interval of its own, the rules that say so."""
-    is_each = [(table[column.name] == category).fillna(False).to_numpy(dtype=bool) for category in column.categories]
-    extremes = [_extremes(quantities.data[rows]) for rows in is_each]
+    extremes = [_extremes(quantities.data[_has(table[column.name], category)]) for category in column.categories]
     lows, highs, counts = (np.stack(parts) for parts in zip(*extremes, strict=True))
     for place, quantity in enumerate(quantities.columns):
         order = np.argsort(lows[:, place])

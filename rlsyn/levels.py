@@ -13,6 +13,7 @@ import pandas as pd
 from scipy.special import ndtri
 
 from rlsyn.bins import Bin, BinSampler, bin_edges, bin_starts, decimal_grid, make_bin, n_people, without_thin
+from rlsyn.ranks import mid_ranks
 from rlsyn.schema import Category, Column
 from rlsyn.values.categories import category_text
 from rlsyn.values.numbers import as_written
@@ -306,9 +307,7 @@ class QuantileLevels:
         return np.arange(self.n_levels) == (len(self.bins) if self.missing else self.n_levels)
 
     def _ranks(self) -> np.ndarray:
-        counts = self.counts[: len(self.bins)]
-        middle = (np.cumsum(counts) - counts / 2) / max(counts.sum(), 1)
-        return np.append(middle, [0.5] * self.missing)
+        return np.append(mid_ranks(self.counts[: len(self.bins)]), [0.5] * self.missing)
 
     def flags(self) -> list[np.ndarray]:
         """Which levels `(n_levels,)` are missing, or a spike that smooth functions would blur: 1 for one each."""

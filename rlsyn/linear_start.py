@@ -91,8 +91,10 @@ def start_at_regressions(policy: AutoregressivePolicy, train: np.ndarray, valida
             continue
         if isinstance(levels, QuantileLevels) and levels.is_smooth:
             if regresses:
-                start = _start_mixture if isinstance(policy.actor.heads, MixtureHeads) else _start_quantity
-                start(policy, attribute, levels, inputs, codes, shifts[attribute])
+                has_value = codes[0] < len(levels.bins), codes[1] < len(levels.bins)
+                known = inputs[0][has_value[0]], inputs[1][has_value[1]]
+                chosen = codes[0][has_value[0]], codes[1][has_value[1]]
+                _Quantity(policy, attribute, levels, known, chosen, shifts[attribute]).start()
             if levels.missing and chooses:
                 last = policy.actor.heads.out_sizes[attribute] - 1
                 missing = tuple((part == len(levels.bins)).astype(int) for part in codes)
@@ -102,83 +104,86 @@ def start_at_regressions(policy: AutoregressivePolicy, train: np.ndarray, valida
     policy.actor.heads.shift_biases(shifts)
 
 
-def _start_quantity(
-    policy: AutoregressivePolicy,
-    attribute: int,
-    levels: QuantileLevels,
-    inputs: tuple[np.ndarray, np.ndarray],
-    codes: tuple[np.ndarray, np.ndarray],
-    shift: np.ndarray,
-) -> None:
-    present = codes[0] < len(levels.bins)
-    scores = levels.normal_scores()[codes[0][present]]
-    if len(scores) < 2 or scores.var() == 0:
-        return
-    regression, mean, variance = ridge(inputs[0][present], scores), float(scores.mean()), float(scores.var())
-    # A column and its copy: levels are no narrower than their distance, and logits must stay finite.
-    width = float(np.median(np.diff(np.sort(levels.normal_scores()[: len(levels.bins)]))))
-    left = min(max(regression.variance, width**2 / 12), variance)
-    z, half_square = levels.basis()[:, :2].T
-    # Where the head is free, each present level but the first has what its z is above the first one's.
-    functions = z[1 : len(levels.bins)] - z[0] if policy.head == "free" else np.ones(1)
-    policy.actor.network.set_linear(attribute, 0, torch.as_tensor(np.outer(functions, regression.weights / left)))
-    shift += (regression.intercept / left - mean / variance) * z + (1 / variance - 1 / left) * half_square
-    if levels.thresholds and policy.head == "ordinal":
-        _start_steps(policy, attribute, levels, inputs, codes, regression.weights / left, shift)
+@dataclass(frozen=True)
+class _Quantity:
+    """A finely valued attribute, and the rows that have a value of it.
 
+    Args:
+        policy: Changed in place.
+        attribute: Its index.
+        levels: Its levels.
+        inputs: What it is regressed on `(n, width)`; this and the next of training and of validation rows.
+        codes: Its levels `(n,)`.
+        shift: What is added to the logit of each level `(n_levels,)`, changed in place.
+    """
 
-def _start_steps(
-    policy: AutoregressivePolicy,
-    attribute: int,
-    levels: QuantileLevels,
-    inputs: tuple[np.ndarray, np.ndarray],
-    codes: tuple[np.ndarray, np.ndarray],
-    slopes: np.ndarray,
-    shift: np.ndarray,
-) -> None:
-    """Steps at thresholds beside the Gaussian conditional, whose own weights change with them: `slopes` and `shift`."""
-    n_levels, basis = len(levels.bins), levels.basis()
-    first = basis.shape[1] - len(levels.flags()) - len(levels.thresholds)
-    places = [0, 1, *range(first, first + len(levels.thresholds))]
-    functions, shares = basis[:n_levels, places], levels.counts[:n_levels] / levels.counts[:n_levels].sum()
-    rows = [part < n_levels for part in codes]
-    if not rows[1].any():
-        return
-    known = inputs[0][rows[0]], inputs[1][rows[1]]
-    base = np.log(np.maximum(shares, 1e-6)) + shift[:n_levels]
-    gaussian = base + np.outer(known[0] @ slopes, functions[:, 0]), base + np.outer(known[1] @ slopes, functions[:, 0])
-    tilt = fit_tilt(functions, gaussian, known, (codes[0][rows[0]], codes[1][rows[1]]))
-    if tilt is None:
-        return
-    for place, weights in zip(places, tilt.weights + np.outer([1, *[0] * (len(places) - 1)], slopes), strict=True):
-        policy.actor.network.set_linear(attribute, place, torch.as_tensor(weights[None]))
-    shift[:n_levels] += functions @ tilt.biases
+    policy: AutoregressivePolicy
+    attribute: int
+    levels: QuantileLevels
+    inputs: tuple[np.ndarray, np.ndarray]
+    codes: tuple[np.ndarray, np.ndarray]
+    shift: np.ndarray
 
+    def start(self) -> None:
+        """Begin at a regression, as the heads have it."""
+        if isinstance(self.policy.actor.heads, MixtureHeads):
+            self._start_mixture(self.policy.actor.heads)
+        else:
+            self._start_gaussian()
 
-def _start_mixture(
-    policy: AutoregressivePolicy,
-    attribute: int,
-    levels: QuantileLevels,
-    inputs: tuple[np.ndarray, np.ndarray],
-    codes: tuple[np.ndarray, np.ndarray],
-    shift: np.ndarray,
-) -> None:
-    heads, n_levels = policy.actor.heads, len(levels.bins)
-    present = codes[0] < n_levels
-    places = (2 * codes[0][present] + 1) / n_levels - 1
-    if len(places) < 2 or places.var() == 0:
-        return
-    regression, known = ridge(inputs[0][present], places), torch.as_tensor(inputs[0][present], dtype=torch.float32)
-    assert isinstance(heads, MixtureHeads)
-    heads.set_logistic(attribute, regression.intercept, np.sqrt(max(regression.variance, 1 / (3 * n_levels**2))))
-    weights = torch.as_tensor(regression.weights, dtype=torch.float32).expand(N_COMPONENTS, -1)
-    policy.actor.network.set_linear(attribute, N_COMPONENTS, weights)
-    outputs = heads.offsets[attribute].detach().cpu().repeat(len(known), 1)
-    outputs[:, N_COMPONENTS : 2 * N_COMPONENTS] += known @ weights.T
-    mean = log_mixture(outputs, torch.tensor(n_levels), n_levels).double().exp().mean(0).numpy()
-    shares = np.bincount(codes[0][present], minlength=n_levels) / len(places)
-    bias = heads.level_biases(attribute)[:n_levels]
-    shift[:n_levels] += np.log(np.maximum(shares, 1e-6) / np.maximum(mean, 1e-6)) - bias
+    def _start_gaussian(self) -> None:
+        levels, scores = self.levels, self.levels.normal_scores()[self.codes[0]]
+        if len(scores) < 2 or scores.var() == 0:
+            return
+        regression, mean, variance = ridge(self.inputs[0], scores), float(scores.mean()), float(scores.var())
+        # A column and its copy: levels are no narrower than their distance, and logits must stay finite.
+        width = float(np.median(np.diff(np.sort(levels.normal_scores()[: len(levels.bins)]))))
+        left = min(max(regression.variance, width**2 / 12), variance)
+        z, half_square = levels.basis()[:, :2].T
+        # Where the head is free, each present level but the first has what its z is above the first one's.
+        functions = z[1 : len(levels.bins)] - z[0] if self.policy.head == "free" else np.ones(1)
+        self._set_linear(0, np.outer(functions, regression.weights / left))
+        self.shift[:] += (regression.intercept / left - mean / variance) * z + (1 / variance - 1 / left) * half_square
+        if levels.thresholds and self.policy.head == "ordinal":
+            self._start_steps(regression.weights / left)
+
+    def _start_steps(self, slopes: np.ndarray) -> None:
+        """Steps at thresholds beside the Gaussian conditional, whose own weights change with them: `slopes` and `shift`."""
+        if len(self.codes[1]) == 0:
+            return
+        n_levels, basis = len(self.levels.bins), self.levels.basis()
+        first = basis.shape[1] - len(self.levels.flags()) - len(self.levels.thresholds)
+        places = [0, 1, *range(first, first + len(self.levels.thresholds))]
+        functions, counts = basis[:n_levels, places], self.levels.counts[:n_levels]
+        base = np.log(np.maximum(counts / counts.sum(), 1e-6)) + self.shift[:n_levels]
+        of_train, of_validation = (base + np.outer(inputs @ slopes, functions[:, 0]) for inputs in self.inputs)
+        tilt = fit_tilt(functions, (of_train, of_validation), self.inputs, self.codes)
+        if tilt is None:
+            return
+        self._set_linear(0, slopes + tilt.weights[:1])
+        self._set_linear(1, tilt.weights[1:2])
+        self._set_linear(first, tilt.weights[2:])
+        self.shift[:n_levels] += functions @ tilt.biases
+
+    def _start_mixture(self, heads: MixtureHeads) -> None:
+        (inputs, _), (codes, _), n_levels = self.inputs, self.codes, len(self.levels.bins)
+        places = (2 * codes + 1) / n_levels - 1
+        if len(places) < 2 or places.var() == 0:
+            return
+        regression, known = ridge(inputs, places), torch.as_tensor(inputs, dtype=torch.float32)
+        deviation = np.sqrt(max(regression.variance, 1 / (3 * n_levels**2)))
+        heads.set_logistic(self.attribute, regression.intercept, deviation)
+        weights = torch.as_tensor(regression.weights, dtype=torch.float32).expand(N_COMPONENTS, -1)
+        self.policy.actor.network.set_linear(self.attribute, N_COMPONENTS, weights)
+        outputs = heads.offsets[self.attribute].detach().cpu().repeat(len(known), 1)
+        outputs[:, N_COMPONENTS : 2 * N_COMPONENTS] += known @ weights.T
+        mean = log_mixture(outputs, torch.tensor(n_levels), n_levels).double().exp().mean(0).numpy()
+        shares = np.bincount(codes, minlength=n_levels) / len(places)
+        bias = heads.level_biases(self.attribute)[:n_levels]
+        self.shift[:n_levels] += np.log(np.maximum(shares, 1e-6) / np.maximum(mean, 1e-6)) - bias
+
+    def _set_linear(self, first: int, weights: np.ndarray) -> None:
+        self.policy.actor.network.set_linear(self.attribute, first, torch.as_tensor(weights))
 
 
 def _start_choice(

@@ -14,5 +14,11 @@ def normal_scores(values: np.ndarray) -> np.ndarray:
         [0.0, -1.15, 0.0, 1.15]
     """
     _, inverse, counts = np.unique(values, return_inverse=True, return_counts=True)
-    scores: np.ndarray = ndtri((np.cumsum(counts) - counts / 2) / len(values))[inverse]
+    scores: np.ndarray = ndtri(mid_ranks(counts))[inverse]
     return scores
+
+
+def mid_ranks(counts: np.ndarray) -> np.ndarray:
+    """The share of rows below the middle of each of some ascending values, by how many rows have each."""
+    shares: np.ndarray = (np.cumsum(counts) - counts / 2) / max(counts.sum(), 1)
+    return shares

@@ -51,7 +51,8 @@ def shared_bits(train: pd.DataFrame, rows: pd.DataFrame, schema: Schema) -> np.n
     bits = np.log2(len(train) / np.maximum(counts, 1)) * is_known
     has = csr_matrix((np.ones(numbers.size), numbers.ravel(), np.arange(len(numbers) + 1) * numbers.shape[1]))
     of_train, of_rows = has[: len(train)], has[len(train) :].multiply(bits).tocsr()
-    often, seldom = (np.flatnonzero(is_known & is_it) for is_it in _often_and_seldom(counts, len(train)))
+    is_often = counts >= FREQUENT * len(train)
+    often, seldom = np.flatnonzero(is_known & is_often), np.flatnonzero(is_known & ~is_often)
     dense, sparse = of_train[:, often].toarray().astype(np.float32).T, of_train[:, seldom].T.tocsr()
     step = max(1, MAX_PAIRS // len(train))
     found = []
@@ -60,11 +61,6 @@ def shared_bits(train: pd.DataFrame, rows: pd.DataFrame, schema: Schema) -> np.n
         shared = some[:, often].toarray().astype(np.float32) @ dense + (some[:, seldom] @ sparse).toarray()
         found.append(shared.max(axis=1))
     return np.concatenate(found) if found else np.zeros(0)
-
-
-def _often_and_seldom(counts: np.ndarray, n_rows: int) -> tuple[np.ndarray, np.ndarray]:
-    is_often = counts >= FREQUENT * n_rows
-    return is_often, ~is_often
 
 
 def compute_parts(tables: Tables) -> Measurement:
@@ -76,10 +72,20 @@ def compute_parts(tables: Tables) -> Measurement:
     Raises:
         NotComputableError: A table has no rows, or no test row that may set the limit.
     """
+    return _parts(tables, _unknown(tables))
+
+
+def compute_real_parts(tables: Tables) -> Measurement:
+    """The same of the test rows that set the limit, of which it is about 1 %."""
+    others = _unknown(tables)
+    return _parts(replace(tables, synthetic=others), others)
+
+
+def _parts(tables: Tables, others: pd.DataFrame) -> Measurement:
+    """The parts among the synthetic rows, by the limit of others."""
     schema, metric = tables.schema, METRICS[0].name
     max_rows = copies.MAX_ROWS_FAST if tables.fast else copies.MAX_ROWS
     drawn = rows_at_most(tables.synthetic, schema, max_rows, tables.seed)
-    others = _unknown(tables)
     require_rows(train=tables.train, test=others, synthetic=tables.synthetic)
     of_others = shared_bits(tables.train, at_most(others, schema, max_rows, tables.seed), schema)
     limit = np.quantile(of_others, 1 - copies.NEAR_QUANTILE) + 1e-3  # 32 bits are not exact
@@ -92,11 +98,6 @@ def compute_parts(tables: Tables) -> Measurement:
         {metric: note} if note else {},
         {"rows": rows},
     )
-
-
-def compute_real_parts(tables: Tables) -> Measurement:
-    """The same of the test rows that set the limit, of which it is about 1 %."""
-    return compute_parts(replace(tables, synthetic=_unknown(tables)))
 
 
 def _unknown(tables: Tables) -> pd.DataFrame:
