@@ -12,7 +12,8 @@ from scipy.special import xlogy
 from scipy.stats import fisher_exact
 
 from rlsyn.ranks import normal_scores
-from rlsyn.schema import Schema
+from rlsyn.schema import Category, Schema
+from rlsyn.values.numbers import roundest
 
 MIN_PEOPLE = 10
 """On either side of a threshold, between two, and with and without a category: fewer people make no limit."""
@@ -31,9 +32,59 @@ PENALTY = 0.01
 MAX_NEWTON = 25
 
 
+class Limit(NamedTuple):
+    """A threshold of a quantity, and the category that sets in there or ends.
+
+    Args:
+        gain: Log-likelihood that a step there gains.
+        low: The largest value below.
+        high: The smallest value above.
+        quantity: Column of numbers.
+        column: Column of the category.
+        category: One of its categories.
+    """
+
+    gain: float
+    low: float
+    high: float
+    quantity: str
+    column: str
+    category: Category
+
+    @property
+    def threshold(self) -> float:
+        """Half way between the values on either side."""
+        return (self.low + self.high) / 2
+
+    @property
+    def roundest(self) -> float:
+        """The number of fewest digits that parts them, as guidelines give it: a value is below if it is less."""
+        return roundest(self.low, self.high)
+
+
 def find_thresholds(
     train: pd.DataFrame, schema: Schema, people: np.ndarray, n_thresholds: int
 ) -> dict[str, list[float]]:
+    """The thresholds of quantities, those of `find_limits`, without the categories that they are of.
+
+    Args:
+        train: Training rows.
+        schema: Their columns.
+        people: The person each row is of `(n,)`.
+        n_thresholds: Thresholds of a quantity at most: those that gain most.
+
+    Returns:
+        Thresholds by quantity, ascending; only of quantities that have one.
+    """
+    found = {}
+    limits = find_limits(train, schema, people) if n_thresholds else []
+    for name in dict.fromkeys(limit.quantity for limit in limits):
+        values = train[name].to_numpy(dtype=float, na_value=np.nan)[_first_rows(people)]
+        found[name] = _choose([limit for limit in limits if limit.quantity == name], values, n_thresholds)
+    return found
+
+
+def find_limits(train: pd.DataFrame, schema: Schema, people: np.ndarray) -> list[Limit]:
     """Where quantities have thresholds: below and above, a category of another column is not as frequent by a jump.
 
     A diagnosis is often a limit: hypothyroid from a TSH of 6 on, bradycardia below 60 beats a minute. Functions that
@@ -47,35 +98,45 @@ def find_thresholds(
         train: Training rows.
         schema: Their columns.
         people: The person each row is of `(n,)`.
-        n_thresholds: Thresholds of a quantity at most: those that gain most.
 
     Returns:
-        Thresholds by quantity, ascending; only of quantities that have one.
+        One at most for each quantity and category, in the order of the columns.
     """
+    table = train.iloc[_first_rows(people)]
+    quantities = [column.name for column in schema.columns if not column.is_discrete]
+    categories = [one for column in schema.columns if column.is_discrete for one in _categories(table[column.name])]
+    min_gain = math.log(max(1, len(quantities) * len(categories))) + MIN_GAIN
+    return [
+        limit
+        for name in quantities
+        for limit in _limits(table[name].to_numpy(dtype=float, na_value=np.nan), name, categories, min_gain)
+    ]
+
+
+def _first_rows(people: np.ndarray) -> np.ndarray:
     rows = np.flatnonzero(~pd.Series(people).duplicated())  # names may be of several kinds, which have no order
     if len(rows) > MAX_PEOPLE:
         # By chance: of a table of cases and controls in turn every other row would be of one kind.
         rows = np.sort(np.random.default_rng(0).choice(rows, MAX_PEOPLE, replace=False))
-    table = train.iloc[rows]
-    quantities = [column.name for column in schema.columns if not column.is_discrete]
-    categories = [has for column in schema.columns if column.is_discrete for has in _categories(table[column.name])]
-    min_gain = math.log(max(1, len(quantities) * len(categories))) + MIN_GAIN
-    found = {}
-    for name in quantities if n_thresholds else ():
-        values = table[name].to_numpy(dtype=float, na_value=np.nan)
-        if chosen := _choose(_steps(values, categories, min_gain), values, n_thresholds):
-            found[name] = chosen
-    return found
+    return rows
 
 
-def _categories(values: pd.Series) -> list[np.ndarray]:
-    """Whether each row `(n,)` bool has a category, for each of a column; none of one that has too many."""
+class _Members(NamedTuple):
+    """Whether each row `(n,)` has a category of a column."""
+
+    are: np.ndarray
+    column: str
+    category: Category
+
+
+def _categories(values: pd.Series) -> list[_Members]:
+    """The members of each category of a column; none of one that has too many."""
     codes, distinct = pd.factorize(values)
     if len(distinct) > MAX_CATEGORIES:
         return []
     # Of two, one says it all.
     either = distinct[:1] if len(distinct) == 2 and (codes >= 0).all() else distinct
-    return [codes == code for code in range(len(either))]
+    return [_Members(codes == code, str(values.name), category) for code, category in enumerate(either)]
 
 
 class _Tilt(NamedTuple):
@@ -85,8 +146,8 @@ class _Tilt(NamedTuple):
     gain: float
 
 
-def _steps(values: np.ndarray, categories: Sequence[np.ndarray], min_gain: float) -> list[tuple[float, float]]:
-    """The best step of a quantity for each category that has one: what it gains, and the threshold."""
+def _limits(values: np.ndarray, quantity: str, categories: Sequence[_Members], min_gain: float) -> list[Limit]:
+    """The best step of a quantity for each category that has one."""
     order = np.argsort(values, kind="stable")[: int(np.isfinite(values).sum())]
     values, n = values[order], len(order)
     ends = np.flatnonzero(np.diff(values) > 0) + 1
@@ -97,7 +158,7 @@ def _steps(values: np.ndarray, categories: Sequence[np.ndarray], min_gain: float
     smooth = np.stack([scores, scores**2 / 2], axis=1)
     found = []
     for category in categories:
-        groups = category[order], ~category[order]
+        groups = category.are[order], ~category.are[order]
         if min(group.sum() for group in groups) < MIN_PEOPLE:
             continue
         alone = np.sum([_gains_alone(group, ends) for group in groups], axis=0)
@@ -115,7 +176,8 @@ def _steps(values: np.ndarray, categories: Sequence[np.ndarray], min_gain: float
         end = max(gains, key=gains.__getitem__)
         gain = gains[end] - sum(one.gain for one in tilts)
         if gain > min_gain and _jumps(groups[0], end):
-            found.append((float(gain), float(values[end - 1 : end + 1].mean())))
+            low, high = values[end - 1 : end + 1].tolist()
+            found.append(Limit(float(gain), low, high, quantity, category.column, category.category))
     return found
 
 
@@ -125,13 +187,13 @@ def _jumps(members: np.ndarray, end: int) -> bool:
     return bool(fisher_exact([[side.sum(), (~side).sum()] for side in sides]).pvalue < MAX_CHANCE)
 
 
-def _choose(steps: list[tuple[float, float]], values: np.ndarray, n_thresholds: int) -> list[float]:
+def _choose(limits: list[Limit], values: np.ndarray, n_thresholds: int) -> list[float]:
     """The thresholds that gain most and have people between them, ascending."""
     chosen: list[float] = []
-    for _, threshold in sorted(steps, reverse=True):
-        ranks = [(values < one).sum() for one in (threshold, *chosen)]
+    for limit in sorted(limits, key=lambda one: (one.gain, one.low), reverse=True):
+        ranks = [(values < one).sum() for one in (limit.threshold, *chosen)]
         if len(chosen) < n_thresholds and all(abs(ranks[0] - rank) >= MIN_PEOPLE for rank in ranks[1:]):
-            chosen.append(threshold)
+            chosen.append(limit.threshold)
     return sorted(chosen)
 
 

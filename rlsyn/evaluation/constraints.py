@@ -41,7 +41,8 @@ def constraints(tables: Tables) -> Measurement:
 
     The details are `by_rule`, a frame by name of the rule with its `expression`, the shares of the `train`, `test` and
     `synthetic` rows that break it, and the number of synthetic ones, `n_synthetic`; `people_by_rule`, how many people
-    of `train` and `test` these rows belong to; and `out_of_range`, the share of synthetic rows by column.
+    of `train` and `test` these rows belong to, and `people`, how many those that break any rule; and `out_of_range`,
+    the share of synthetic rows by column.
     """
     schema, synthetic = tables.schema, tables.synthetic
     broken = broken_rows(synthetic, schema)
@@ -74,7 +75,12 @@ def constraints(tables: Tables) -> Measurement:
     return Measurement(
         estimates=estimates,
         notes={} if schema.constraints else {BROKEN.name: NO_RULES},
-        details={"by_rule": by_rule, "people_by_rule": people_by_rule, "out_of_range": outside.mean()},
+        details={
+            "by_rule": by_rule,
+            "people_by_rule": people_by_rule,
+            "people": {name: n_people(persons[name][rows.any(axis=1).to_numpy()]) for name, rows in real.items()},
+            "out_of_range": outside.mean(),
+        },
     )
 
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from rlsyn.evaluation.fidelity import association, clusters, detection, marginals
+from rlsyn.evaluation.fidelity import association, clusters, detection, limits, marginals
 from rlsyn.evaluation.fidelity.association import association_difference, association_matrix, column_wise_correlation
 from rlsyn.evaluation.fidelity.clusters import cluster_nmi, principal_components, support_curves
 from rlsyn.evaluation.fidelity.detection import detection_auc
+from rlsyn.evaluation.fidelity.limits import kept_limits
 from rlsyn.evaluation.fidelity.marginals import (
     concept_abundance,
     dimension_wise_distance,
@@ -26,6 +27,7 @@ __all__ = [
     "concept_abundance",
     "detection_auc",
     "dimension_wise_distance",
+    "kept_limits",
     "ks_statistics",
     "measures",
     "missing_rate_difference",
@@ -39,4 +41,7 @@ __all__ = [
 
 def measures(schema: Schema) -> list[Measure]:
     """The measures of fidelity in the order of the table of scores, for any schema."""
-    return [marginals.MEASURE, association.MEASURE, detection.MEASURE, clusters.MEASURE, marginals.ABUNDANCE_MEASURE]
+    return [
+        *(marginals.MEASURE, association.MEASURE, limits.MEASURE, detection.MEASURE, clusters.MEASURE),
+        marginals.ABUNDANCE_MEASURE,
+    ]

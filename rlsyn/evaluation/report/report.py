@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 from jinja2 import Environment, StrictUndefined
 
-from rlsyn.evaluation.constraints import BROKEN, broken_rows
+from rlsyn.evaluation.constraints import BROKEN
 from rlsyn.evaluation.disclosure import MIN_PEOPLE, hidden_columns, is_few
 from rlsyn.evaluation.evaluation import REFERENCES, Evaluation
 from rlsyn.evaluation.features import count_people, row_groups
+from rlsyn.evaluation.fidelity.limits import BEYOND
 from rlsyn.evaluation.report.chapters import phecode_chapters
 from rlsyn.evaluation.report.gallery import Picture, find, make_pictures, save_pictures
 from rlsyn.evaluation.report.panels import HEIGHT, MAX_NUMBERED, NAME_WIDTH, WIDTH, column_panels
@@ -25,7 +26,6 @@ from rlsyn.evaluation.report.plots import marginals_figure, worst_first
 from rlsyn.evaluation.score_texts import interval, number
 from rlsyn.evaluation.verdicts import evaluation_verdicts
 from rlsyn.files import write_whole
-from rlsyn.schema import Schema
 
 TEMPLATE = Path(__file__).with_name("report.html.j2")
 FEW = f"fewer than {MIN_PEOPLE} people"
@@ -45,6 +45,10 @@ MEANINGS = {
     "copy": "training people drawn with replacement: as near to train as chance allows, and a leak of everything.",
     "independent": "training rows with every column shuffled by itself: right marginals, and nothing else.",
 }
+
+
+COUNTED = {"real": "test", "copy": "train", "independent": "train"}
+"""Whose rows each reference is made of."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,7 @@ def write_report(
         evaluation=evaluation,
         today=date.today().isoformat(),
         sides=_sides(evaluation),
-        verdicts=evaluation_verdicts(evaluation, [BROKEN.name] if "real" in untold else []),
+        verdicts=evaluation_verdicts(evaluation, [metric for metric, roles in untold.items() if "real" in roles]),
         families=_families(evaluation, untold),
         tables=[*REFERENCES, *evaluation.others],
         meanings=MEANINGS,
@@ -99,6 +103,7 @@ def write_report(
         chapters=phecode_chapters(evaluation.train, evaluation.test, evaluation.synthetic, evaluation.schema),
         share=_share,
         rules=_rules(evaluation),
+        limits=_limits(evaluation),
         min_people=MIN_PEOPLE,
         command=command,
         versions=dict(versions or {}),
@@ -126,25 +131,22 @@ def _sides(evaluation: Evaluation) -> list[dict[str, Any]]:
     return sides
 
 
-def _untold(evaluation: Evaluation) -> set[str]:
-    # References of "broken rules" that count out one or two people, whom the table of rules does not tell either.
-    untold = {"real"} if _few_break_rules(evaluation.test, evaluation.schema) else set()
-    return untold | ({"copy", "independent"} if _few_break_rules(evaluation.train, evaluation.schema) else set())
+def _untold(evaluation: Evaluation) -> dict[str, set[str]]:
+    # By metric the references that count out one or two people, whom the tables of rules and limits do not tell either.
+    return {
+        metric: {role for role, side in COUNTED.items() if 0 < people.get(side, 0) < MIN_PEOPLE}
+        for measure, metric in (("constraints", BROKEN.name), ("limits", BEYOND.name))
+        for people in [find(evaluation, measure, "synthetic", "people") or {}]
+    }
 
 
-def _few_break_rules(table: pd.DataFrame, schema: Schema) -> bool:
-    return is_few(row_groups(table, schema)[broken_rows(table, schema).any(axis=1).to_numpy()])
-
-
-def _families(evaluation: Evaluation, untold: set[str]) -> list[tuple[str, list[dict[str, Any]]]]:
+def _families(evaluation: Evaluation, untold: Mapping[str, set[str]]) -> list[tuple[str, list[dict[str, Any]]]]:
     # The scores that have a value, as texts.
     names = [*REFERENCES, *evaluation.others]
     found = []
     for family in FAMILIES:
         scores = evaluation.scores[(evaluation.scores["family"] == family) & evaluation.scores["value"].notna()]
-        rows = [
-            _told(row, names, untold if row["metric"] == BROKEN.name else set()) for row in scores.to_dict("records")
-        ]
+        rows = [_told(row, names, untold.get(row["metric"], set())) for row in scores.to_dict("records")]
         if rows:
             found.append((family, rows))
     return found
@@ -238,16 +240,32 @@ def _signed(value: float) -> str:
 
 
 def _rules(evaluation: Evaluation) -> list[dict[str, str]]:
-    by_rule = find(evaluation, "constraints", "synthetic", "by_rule")
-    people = find(evaluation, "constraints", "synthetic", "people_by_rule")
+    found = find(evaluation, "constraints", "synthetic", "by_rule")
+    rows = _shares(found, find(evaluation, "constraints", "synthetic", "people_by_rule"))
+    told = [
+        {"rule": str(rule), "expression": str(expression), **row}
+        for (rule, expression), row in zip(found["expression"].items(), rows, strict=True)
+    ]
+    return _worst_first(told, found)
+
+
+def _limits(evaluation: Evaluation) -> list[dict[str, str]]:
+    found = find(evaluation, "limits", "synthetic", "by_limit")
+    if found is None:
+        return []
+    rows = _shares(found, find(evaluation, "limits", "synthetic", "people_by_limit"))
+    return _worst_first([{"limit": str(limit), **row} for limit, row in zip(found.index, rows, strict=True)], found)
+
+
+def _worst_first(rows: list[dict[str, str]], found: pd.DataFrame) -> list[dict[str, str]]:
+    return [rows[place] for place in np.argsort(-found["synthetic"].to_numpy(), kind="stable")]
+
+
+def _shares(found: pd.DataFrame, people: pd.DataFrame) -> list[dict[str, str]]:
+    # Of each row the shares of synthetic and of real rows, where those are not of one or two people.
     return [
-        {
-            "rule": str(rule),
-            "expression": str(row["expression"]),
-            "synthetic": _share(row["synthetic"]),
-            **{name: _share(row[name], int(people.loc[rule, name])) for name in ("train", "test")},
-        }
-        for rule, row in by_rule.sort_values("synthetic", ascending=False, kind="stable").iterrows()
+        {"synthetic": _share(shares["synthetic"]), **{str(name): _share(shares[name], n) for name, n in counts.items()}}
+        for shares, counts in zip(found.to_dict("records"), people.to_dict("records"), strict=True)
     ]
 
 
