@@ -73,7 +73,7 @@ class Encoding:
             if column.is_discrete:
                 levels.append(CategoryLevels.fit(column, train[name]))
             else:
-                cuts = thresholds.get(name, ())
+                cuts = thresholds.get(name, {})
                 levels.append(QuantileLevels.fit(column, train[name], people, n_levels, thresholds=cuts))
         if order in LEARNED_ORDERS:
             levels = _reordered(levels, train, schema, str(order), seed)

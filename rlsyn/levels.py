@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -134,6 +135,7 @@ class QuantileLevels:
         centers: Mean training value by bin, standardised.
         missing: Whether the last level means missing.
         thresholds: The first level above each threshold (`rlsyn.thresholds`), ascending.
+        deciding: Names of the columns of which a category sets in at each threshold.
     """
 
     column: Column
@@ -144,6 +146,7 @@ class QuantileLevels:
     centers: np.ndarray
     missing: bool
     thresholds: tuple[int, ...] = ()
+    deciding: tuple[tuple[str, ...], ...] = ()
 
     @classmethod
     def fit(
@@ -153,7 +156,7 @@ class QuantileLevels:
         people: np.ndarray,
         n_levels: int,
         min_people: int = 3,
-        thresholds: Sequence[float] = (),
+        thresholds: Mapping[float, Sequence[str]] = MappingProxyType({}),
     ) -> QuantileLevels:
         """The levels of the training values.
 
@@ -163,7 +166,8 @@ class QuantileLevels:
             people: For each row the person it belongs to: a value counts as shared by distinct people, not rows.
             n_levels: Levels to aim at, missing not counted.
             min_people: People who must share a value before it may be reproduced exactly.
-            thresholds: Between levels, and learned as steps; left out where a level of so few rows would be beside one.
+            thresholds: Between levels, and learned as steps, each with the columns that it is of; left out where a level
+                of so few rows would be beside one.
         """
         numbers = values.to_numpy(dtype=float, na_value=np.nan)
         if column.decimals is not None:
@@ -176,8 +180,8 @@ class QuantileLevels:
         is_lone = n_missing > 0 and len(distinct) == 1 and not shared[0]
         if not present.any() or is_lone:
             return cls(column, (), np.array([len(numbers)]), np.zeros(1, int), np.ones(1), np.zeros(0), True)
-        places = np.unique(np.searchsorted(distinct, thresholds))
-        above = [int(first) for first in places if 0 < first < len(distinct)]
+        deciding = {int(np.searchsorted(distinct, threshold)): names for threshold, names in thresholds.items()}
+        above = sorted(first for first in deciding if 0 < first < len(distinct))
         above = without_thin(counts, shared, bin_starts(counts, shared, n_levels, above), above, min_people)
         starts = bin_starts(counts, shared, n_levels, above)
         decimals = column.most_decimals
@@ -200,6 +204,7 @@ class QuantileLevels:
             np.clip((means - numbers[present].mean()) / spread, -5, 5),
             n_missing > 0,
             tuple(starts.index(first) for first in above),
+            tuple(tuple(deciding[first]) for first in above),
         )
 
     @cached_property
@@ -330,7 +335,8 @@ class QuantileLevels:
             for interval in self.bins
         ]
         arrays = {name: getattr(self, name).tolist() for name in ("counts", "grid", "grid_shares", "centers")}
-        return {"bins": bins, "missing": self.missing, "thresholds": list(self.thresholds)} | arrays
+        steps = {"thresholds": list(self.thresholds), "deciding": [list(names) for names in self.deciding]}
+        return {"bins": bins, "missing": self.missing} | steps | arrays
 
     @classmethod
     def from_dict(cls, column: Column, fields: dict[str, Any]) -> QuantileLevels:
@@ -347,6 +353,7 @@ class QuantileLevels:
             np.array(fields["centers"]),
             fields["missing"],
             tuple(fields.get("thresholds", ())),  # models saved before there were any have none
+            tuple(tuple(names) for names in fields.get("deciding", ())),
         )
 
 

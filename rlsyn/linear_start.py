@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from threadpoolctl import threadpool_limits
 from rlsyn.levels import QuantileLevels
 from rlsyn.networks.mixture_heads import N_COMPONENTS, MixtureHeads, log_mixture
 from rlsyn.policy import AutoregressivePolicy
-from rlsyn.tilt import fit_tilt
+from rlsyn.tilt import KNOWN_PENALTY, fit_tilt
 
 PENALTIES = np.geomspace(1e-2, 1e5, 29)
 """Ridge penalties that are tried."""
@@ -140,30 +141,37 @@ class _Quantity:
         width = float(np.median(np.diff(np.sort(levels.normal_scores()[: len(levels.bins)]))))
         left = min(max(regression.variance, width**2 / 12), variance)
         z, half_square = levels.basis()[:, :2].T
+        slopes = regression.weights / left
+        shift = (regression.intercept / left - mean / variance) * z + (1 / variance - 1 / left) * half_square
+        if levels.thresholds and self.policy.head == "ordinal" and len(self.codes[1]):
+            self._start_steps(slopes, shift)
+            return
         # Where the head is free, each present level but the first has what its z is above the first one's.
         functions = z[1 : len(levels.bins)] - z[0] if self.policy.head == "free" else np.ones(1)
-        self._set_linear(0, np.outer(functions, regression.weights / left))
-        self.shift[:] += (regression.intercept / left - mean / variance) * z + (1 / variance - 1 / left) * half_square
-        if levels.thresholds and self.policy.head == "ordinal":
-            self._start_steps(regression.weights / left)
+        self._set_linear(0, np.outer(functions, slopes))
+        self.shift[:] += shift
 
-    def _start_steps(self, slopes: np.ndarray) -> None:
-        """Steps at thresholds beside the Gaussian conditional, whose own weights change with them: `slopes` and `shift`."""
-        if len(self.codes[1]) == 0:
-            return
+    def _start_steps(self, slopes: np.ndarray, shift: np.ndarray) -> None:
+        """Steps at thresholds beside the Gaussian conditional, whose own weights change with them, or beside the marginal."""
         n_levels, basis = len(self.levels.bins), self.levels.basis()
         first = basis.shape[1] - len(self.levels.flags()) - len(self.levels.thresholds)
         places = [0, 1, *range(first, first + len(self.levels.thresholds))]
         functions, counts = basis[:n_levels, places], self.levels.counts[:n_levels]
-        base = np.log(np.maximum(counts / counts.sum(), 1e-6)) + self.shift[:n_levels]
-        of_train, of_validation = (base + np.outer(inputs @ slopes, functions[:, 0]) for inputs in self.inputs)
-        tilt = fit_tilt(functions, (of_train, of_validation), self.inputs, self.codes)
-        if tilt is None:
-            return
-        self._set_linear(0, slopes + tilt.weights[:1])
+        is_known = np.zeros((len(places), self.inputs[0].shape[1]), dtype=bool)
+        for step, names in enumerate(self.levels.deciding):
+            is_known[2 + step, _inputs_of(self.policy, names, is_known.shape[1])] = True
+        found = []
+        for some, moved in ((slopes, shift[:n_levels]), (0 * slopes, 0 * shift[:n_levels])):
+            base = np.log(np.maximum(counts / counts.sum(), 1e-6)) + moved
+            of_train, of_validation = (base + np.outer(inputs @ some, functions[:, 0]) for inputs in self.inputs)
+            found.append(
+                (fit_tilt(functions, (of_train, of_validation), self.inputs, self.codes, is_known), some, moved)
+            )
+        tilt, some, moved = max(found, key=lambda one: one[0].log_likelihood)
+        self._set_linear(0, some + tilt.weights[:1])
         self._set_linear(1, tilt.weights[1:2])
         self._set_linear(first, tilt.weights[2:])
-        self.shift[:n_levels] += functions @ tilt.biases
+        self.shift[:n_levels] += moved + functions @ tilt.biases
 
     def _start_mixture(self, heads: MixtureHeads) -> None:
         (inputs, _), (codes, _), n_levels = self.inputs, self.codes, len(self.levels.bins)
@@ -195,7 +203,9 @@ def _start_choice(
     first: int,
     shift: np.ndarray,
 ) -> None:
-    choice = logistic(inputs, classes, n_classes)
+    is_known = np.zeros(inputs[0].shape[1], dtype=bool)
+    is_known[_steps_of(policy, attribute, len(is_known))] = True
+    choice = logistic(inputs, classes, n_classes, is_known)
     if choice is None:
         return
     shares = np.bincount(classes[0], minlength=n_classes) / len(classes[0])
@@ -204,8 +214,34 @@ def _start_choice(
     shift += choice.intercepts - np.log(shares[1:] / shares[0])
 
 
-def logistic(inputs: tuple[np.ndarray, np.ndarray], classes: tuple[np.ndarray, ...], n_classes: int) -> Choice | None:
+def _inputs_of(policy: AutoregressivePolicy, names: Sequence[str], n_inputs: int) -> np.ndarray:
+    """Which of the first inputs are of columns of these names."""
+    attributes = policy.encoding.inputs()[0][:n_inputs]
+    return np.flatnonzero(np.isin(np.array(policy.encoding.names)[attributes], list(names)))
+
+
+def _steps_of(policy: AutoregressivePolicy, attribute: int, n_inputs: int) -> list[int]:
+    """Which of the first inputs are steps at which a category of an attribute sets in."""
+    name, attributes = policy.encoding.names[attribute], policy.encoding.inputs()[0][:n_inputs]
+    return [
+        int(np.searchsorted(attributes, before)) + 2 + step  # after the score and the mean
+        for before, levels in enumerate(policy.encoding.levels[:attribute])
+        if isinstance(levels, QuantileLevels)
+        for step, names in enumerate(levels.deciding)
+        if name in names
+    ]
+
+
+def logistic(
+    inputs: tuple[np.ndarray, np.ndarray], classes: tuple[np.ndarray, ...], n_classes: int, is_known: np.ndarray
+) -> Choice | None:
     """Logistic regression of classes `(n,)` on inputs `(n, width)`, each of training and of validation rows.
+
+    Args:
+        inputs: Of training and of validation rows.
+        classes: Likewise.
+        n_classes: How many there are.
+        is_known: Which inputs `(width,)` matter for sure: their weights are penalised no more than `KNOWN_PENALTY`.
 
     Returns:
         That with the penalty that validation rows like best; none if they like the shares of the classes better, or a
@@ -215,18 +251,21 @@ def logistic(inputs: tuple[np.ndarray, np.ndarray], classes: tuple[np.ndarray, .
     if (counts == 0).any():
         return None
     means = inputs[0].mean(0)
-    rows = tuple(part - means for part in inputs)
+    rows, scales = tuple(part - means for part in inputs), np.ones(len(means))
     best = float(np.log(counts / counts.sum())[classes[1]].mean())
     chosen, model = None, LogisticRegression(warm_start=True, max_iter=200)
     for inverse_penalty in INVERSE_PENALTIES:
         model.set_params(C=inverse_penalty)
+        before, scales = scales, np.where(is_known, max(1.0, (inverse_penalty * KNOWN_PENALTY) ** -0.5), 1.0)
+        if hasattr(model, "coef_"):
+            model.coef_ *= before / scales
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ConvergenceWarning)  # a start need not be exact
-            model.fit(rows[0], classes[0])
-        probabilities = model.predict_proba(rows[1])[np.arange(len(classes[1])), classes[1]]
+            model.fit(rows[0] * scales, classes[0])
+        probabilities = model.predict_proba(rows[1] * scales)[np.arange(len(classes[1])), classes[1]]
         likelihood = float(np.log(np.maximum(probabilities, np.finfo(float).tiny)).mean())
         if likelihood > best:
-            best, chosen = likelihood, (model.coef_.copy(), model.intercept_.copy())
+            best, chosen = likelihood, (model.coef_ * scales, model.intercept_.copy())
     if chosen is None:
         return None
     weights, intercepts = chosen

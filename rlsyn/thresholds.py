@@ -64,8 +64,8 @@ class Limit(NamedTuple):
 
 def find_thresholds(
     train: pd.DataFrame, schema: Schema, people: np.ndarray, n_thresholds: int
-) -> dict[str, list[float]]:
-    """The thresholds of quantities, those of `find_limits`, without the categories that they are of.
+) -> dict[str, dict[float, list[str]]]:
+    """The thresholds of quantities, those of `find_limits`, and the columns that each is of.
 
     Args:
         train: Training rows.
@@ -74,14 +74,26 @@ def find_thresholds(
         n_thresholds: Thresholds of a quantity at most: those that gain most.
 
     Returns:
-        Thresholds by quantity, ascending; only of quantities that have one.
+        By quantity, the columns by threshold, ascending; only quantities that have one. A threshold with hardly
+        anybody between it and one that gains more is taken for that.
     """
-    found = {}
+    found: dict[str, dict[float, list[str]]] = {}
     limits = find_limits(train, schema, people) if n_thresholds else []
-    for name in dict.fromkeys(limit.quantity for limit in limits):
-        values = train[name].to_numpy(dtype=float, na_value=np.nan)[_first_rows(people)]
-        found[name] = _choose([limit for limit in limits if limit.quantity == name], values, n_thresholds)
-    return found
+    rows = _first_rows(people)
+    for limit in sorted(limits, key=lambda one: (one.gain, one.low), reverse=True):
+        chosen = found.setdefault(limit.quantity, {})
+        values = train[limit.quantity].to_numpy(dtype=float, na_value=np.nan)[rows]
+        near = [one for one in chosen if _n_between(values, one, limit.threshold) < MIN_PEOPLE]
+        if near:
+            columns = chosen[min(near, key=lambda one: _n_between(values, one, limit.threshold))]
+            columns += [limit.column] if limit.column not in columns else []
+        elif len(chosen) < n_thresholds:
+            chosen[limit.threshold] = [limit.column]
+    return {name: dict(sorted(chosen.items())) for name, chosen in found.items()}
+
+
+def _n_between(values: np.ndarray, first: float, second: float) -> int:
+    return abs(int((values < first).sum()) - int((values < second).sum()))
 
 
 def find_limits(train: pd.DataFrame, schema: Schema, people: np.ndarray) -> list[Limit]:
@@ -185,16 +197,6 @@ def _jumps(members: np.ndarray, end: int) -> bool:
     """Whether the share of members is another just above than just below, beyond chance: what is smooth bends there."""
     sides = members[max(0, end - N_NEAREST) : end], members[end : end + N_NEAREST]
     return bool(fisher_exact([[side.sum(), (~side).sum()] for side in sides]).pvalue < MAX_CHANCE)
-
-
-def _choose(limits: list[Limit], values: np.ndarray, n_thresholds: int) -> list[float]:
-    """The thresholds that gain most and have people between them, ascending."""
-    chosen: list[float] = []
-    for limit in sorted(limits, key=lambda one: (one.gain, one.low), reverse=True):
-        ranks = [(values < one).sum() for one in (limit.threshold, *chosen)]
-        if len(chosen) < n_thresholds and all(abs(ranks[0] - rank) >= MIN_PEOPLE for rank in ranks[1:]):
-            chosen.append(limit.threshold)
-    return sorted(chosen)
 
 
 def _gains_alone(members: np.ndarray, ends: np.ndarray) -> np.ndarray:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize
@@ -10,6 +11,8 @@ from scipy.special import log_softmax
 
 PENALTIES = (300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3)
 """Ridge penalties that are tried, the strongest first."""
+KNOWN_PENALTY = 0.1
+"""At most, of a weight that is known to matter: of a hundred who keep a limit, it leaves some one in three hundred beyond."""
 MAX_ITERATIONS = 100
 """Of each penalty; a start need not be exact."""
 
@@ -21,10 +24,12 @@ class Tilt:
     Args:
         weights: Of each function `(n_functions, width)`.
         biases: Of each function `(n_functions,)`.
+        log_likelihood: Mean over validation rows, with it.
     """
 
     weights: np.ndarray
     biases: np.ndarray
+    log_likelihood: float
 
 
 def fit_tilt(
@@ -32,48 +37,76 @@ def fit_tilt(
     logits: tuple[np.ndarray, np.ndarray],
     inputs: tuple[np.ndarray, np.ndarray],
     levels: tuple[np.ndarray, np.ndarray],
-) -> Tilt | None:
+    is_known: np.ndarray,
+) -> Tilt:
     """The tilt that makes the levels of training rows likeliest, less a ridge penalty on its weights.
 
-    The objective is convex: a softmax regression with an offset, whose classes share the weights of functions.
+    The objective is convex: a softmax regression with an offset, whose classes share the weights of functions. Weights
+    that matter for sure are few: they are fitted first, by themselves and to all rows, so that one person of the
+    training or of the validation rows who is an exception counts as one of all.
 
     Args:
         functions: Of the level `(n_levels, n_functions)`.
         logits: What is tilted `(n, n_levels)`; this and what follows of training and of validation rows.
         inputs: `(n, width)`.
         levels: `(n,)`.
+        is_known: Which weights `(n_functions, width)` matter for sure.
 
     Returns:
-        That with the penalty that validation rows like best; none if they like the logits themselves better.
+        That with the penalty that validation rows like best, or with the known weights alone; one of zeros if there are
+        none of these and validation rows like the logits themselves better.
     """
     means = inputs[0].mean(0)
-    rows = inputs[0] - means, inputs[1] - means
-    shape = functions.shape[1], rows[0].shape[1] + 1
+    train, validation = (
+        _Rows(functions, *part) for part in zip(logits, [rows - means for rows in inputs], levels, strict=True)
+    )
+    chosen = parameters = np.zeros((functions.shape[1], len(means) + 1))
+    if is_known.any():
+        both = _Rows(functions, *(np.concatenate(parts) for parts in zip(train[1:], validation[1:], strict=True)))
+        chosen = parameters = both.fit(parameters, np.where(is_known, KNOWN_PENALTY, np.inf))
+    best = validation.log_likelihood(parameters)
+    for penalty in PENALTIES:
+        parameters = train.fit(parameters, np.where(is_known, min(penalty, KNOWN_PENALTY), penalty))
+        if (reached := validation.log_likelihood(parameters)) > best:
+            best, chosen = reached, parameters
+    return Tilt(chosen[:, :-1], chosen[:, -1] - chosen[:, :-1] @ means, best)
 
-    def log_likelihoods(part: int, parameters: np.ndarray) -> np.ndarray:
-        weights = parameters.reshape(shape)
-        tilted = logits[part] + (rows[part] @ weights[:, :-1].T + weights[:, -1]) @ functions.T
+
+class _Rows(NamedTuple):
+    """Rows to fit a tilt to or to judge one by; `inputs` are centred, `parameters` are weights and biases side by side."""
+
+    functions: np.ndarray
+    logits: np.ndarray
+    inputs: np.ndarray
+    levels: np.ndarray
+
+    def log_likelihood(self, parameters: np.ndarray) -> float:
+        """Mean of a row."""
+        return float(self._own(self._log_shares(parameters)).mean())
+
+    def fit(self, start: np.ndarray, penalties: np.ndarray) -> np.ndarray:
+        """The parameters that are likeliest less the penalties on weights; one of infinity leaves its weight alone."""
+        is_free = np.isfinite(penalties)
+        finite = np.where(is_free, penalties, 0.0)
+
+        def loss(flat: np.ndarray) -> tuple[float, np.ndarray]:
+            parameters = flat.reshape(start.shape)
+            values, weights = self._log_shares(parameters), parameters[:, :-1]
+            left = np.exp(values)
+            left[np.arange(len(left)), self.levels] -= 1
+            by_output = left @ self.functions
+            slope = np.c_[(by_output.T @ self.inputs + finite * weights) * is_free, by_output.sum(0)]
+            return float((finite * weights**2).sum() / 2 - self._own(values).sum()), slope.ravel()
+
+        options = {"maxiter": MAX_ITERATIONS}
+        found: np.ndarray = minimize(loss, start.ravel(), method="L-BFGS-B", jac=True, options=options).x
+        return found.reshape(start.shape)
+
+    def _log_shares(self, parameters: np.ndarray) -> np.ndarray:
+        weights, biases = parameters[:, :-1], parameters[:, -1]
+        tilted = self.logits + (self.inputs @ weights.T + biases) @ self.functions.T
         result: np.ndarray = log_softmax(tilted, axis=1)
         return result
 
-    def of_own(part: int, values: np.ndarray) -> np.ndarray:
-        return values[np.arange(len(values)), levels[part]]
-
-    def loss(parameters: np.ndarray, penalty: float) -> tuple[float, np.ndarray]:
-        values = log_likelihoods(0, parameters)
-        left = np.exp(values)
-        left[np.arange(len(left)), levels[0]] -= 1
-        by_output, weights = left @ functions, parameters.reshape(shape)[:, :-1]
-        slope = np.c_[by_output.T @ rows[0] + penalty * weights, by_output.sum(0)]
-        return float(penalty / 2 * (weights**2).sum() - of_own(0, values).sum()), slope.ravel()
-
-    parameters, chosen = np.zeros(shape[0] * shape[1]), None
-    best = of_own(1, log_likelihoods(1, parameters)).mean()
-    for penalty in PENALTIES:
-        options = {"maxiter": MAX_ITERATIONS}
-        parameters = minimize(loss, parameters, (penalty,), "L-BFGS-B", jac=True, options=options).x
-        if (reached := of_own(1, log_likelihoods(1, parameters)).mean()) > best:
-            best, chosen = reached, parameters.reshape(shape)
-    if chosen is None:
-        return None
-    return Tilt(chosen[:, :-1], chosen[:, -1] - chosen[:, :-1] @ means)
+    def _own(self, values: np.ndarray) -> np.ndarray:
+        return values[np.arange(len(values)), self.levels]

@@ -276,7 +276,7 @@ def test_one_column_has_no_pairs(train, synthetic):
 
 def test_measures_are_declared_in_order_and_can_be_sent_to_processes():
     declared = measures(SCHEMA)
-    assert [m.name for m in declared] == ["marginals", "association", "detection", "clusters", "abundance"]
+    assert [m.name for m in declared] == ["marginals", "association", "limits", "detection", "clusters", "abundance"]
     metrics = [metric for measure in declared for metric in measure.metrics]
     assert len({metric.name for metric in metrics}) == len(metrics) == 13
     assert all(metric.family == "fidelity" and metric.meaning.endswith(".") for metric in metrics)

@@ -162,7 +162,7 @@ def test_no_level_lies_on_both_sides_of_a_threshold(name, quantile):
     distinct = np.unique(values.dropna())
     below = min(int(quantile * len(distinct)), len(distinct) - 2)
     threshold = float(distinct[below] + distinct[below + 1]) / 2
-    levels, plain = fit(values, thresholds=[threshold]), fit(values)
+    levels, plain = fit(values, thresholds={threshold: ["ill"]}), fit(values)
     if not levels.thresholds:  # a level of one or two people would be beside it
         np.testing.assert_array_equal(levels.counts, plain.counts)
         return
@@ -174,14 +174,14 @@ def test_no_level_lies_on_both_sides_of_a_threshold(name, quantile):
     decoded = levels.decode(codes, np.random.default_rng(0)).to_numpy(dtype=float, na_value=np.nan)
     np.testing.assert_array_equal(decoded >= threshold, is_above)
     again = QuantileLevels.from_dict(levels.column, json.loads(json.dumps(levels.to_dict())))
-    assert again.thresholds == levels.thresholds
+    assert again.thresholds == levels.thresholds and again.deciding == levels.deciding == (("ill",),)
     np.testing.assert_array_equal(again.basis(), levels.basis())
 
 
 def test_a_threshold_leaves_no_thin_level_below_it():
     values = pd.Series(np.arange(640) / 7)
     for first in range(5, 635, 7):
-        levels = fit(values, thresholds=[values[first] - 0.01])
+        levels = fit(values, thresholds={values[first] - 0.01: ["ill"]})
         assert levels.counts[:-1].min() >= min(10, first)  # the last takes what is left, with and without
 
 
@@ -190,7 +190,7 @@ def test_no_threshold_leaves_a_level_to_one_or_two_people(name):
     values = invent(name, 4)
     distinct = np.unique(values.dropna())
     for threshold in (distinct[1:] + distinct[:-1])[:: max(1, len(distinct) // 40)] / 2:
-        levels = fit(values, thresholds=[threshold])
+        levels = fit(values, thresholds={threshold: ["ill"]})
         for first in levels.thresholds:
             for level in (first - 1, first):
                 assert levels.counts[level] >= 3 or len(levels.bins[level].atoms)
@@ -198,8 +198,9 @@ def test_no_threshold_leaves_a_level_to_one_or_two_people(name):
 
 def test_levels_that_were_saved_before_there_were_thresholds_have_none():
     levels = fit(invent("measurements", 0))
-    saved = {name: value for name, value in levels.to_dict().items() if name != "thresholds"}
-    assert QuantileLevels.from_dict(levels.column, saved).thresholds == ()
+    saved = {name: value for name, value in levels.to_dict().items() if name not in ("thresholds", "deciding")}
+    again = QuantileLevels.from_dict(levels.column, saved)
+    assert again.thresholds == again.deciding == ()
 
 
 @pytest.mark.parametrize("name", ["few values", "as many values as levels", "constant"])

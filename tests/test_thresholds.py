@@ -23,7 +23,8 @@ def clinic(n=400, seed=0):
 
 def thresholds_of(table, people=None, n_thresholds=3):
     people = np.arange(len(table)) if people is None else people
-    return find_thresholds(table, infer_schema(table), people, n_thresholds)
+    found = find_thresholds(table, infer_schema(table), people, n_thresholds)
+    return {name: [*chosen] for name, chosen in found.items()}
 
 
 def test_limits_are_found_between_the_values_on_both_sides():
@@ -134,6 +135,19 @@ def test_thresholds_have_people_between_them():
         assert len(found["beats"]) == n_found
 
 
+def test_a_threshold_is_of_all_columns_that_set_in_there_or_next_to_it():
+    table = clinic()
+    found = find_thresholds(
+        table.assign(fast=table.beats > 100, resting=table.beats < 61, treated=table.ill),
+        infer_schema(table.assign(fast=table.beats > 100, resting=table.beats < 61, treated=table.ill)),
+        np.arange(len(table)),
+        3,
+    )
+    assert list(found["hormone"].values()) == [["ill", "treated"]]
+    slow, fast = found["beats"].values()
+    assert sorted(slow) == ["resting", "rhythm"] and sorted(fast) == ["fast", "rhythm"]
+
+
 def test_of_very_many_people_a_part_shows_a_limit(monkeypatch):
     table = clinic(3_000)
     of_all = thresholds_of(table)
@@ -158,7 +172,8 @@ def test_levels_end_at_thresholds_which_a_saved_encoding_keeps(tmp_path):
     encoding = Encoding.fit(table, infer_schema(table))
     by_name = dict(zip(encoding.names, encoding.levels, strict=True))
     limits = find_thresholds(table, encoding.schema, np.arange(len(table)), 3)["beats"]
-    assert [by_name["beats"].bins[first].lower for first in by_name["beats"].thresholds] == limits
+    assert by_name["beats"].deciding == tuple(map(tuple, limits.values())) == (("rhythm",), ("rhythm",))
+    assert [by_name["beats"].bins[first].lower for first in by_name["beats"].thresholds] == [*limits]
     encoding.write(tmp_path / "encoding.json")
     again = Encoding.read(tmp_path / "encoding.json")
     assert [one.thresholds for one in again.levels if one.column.name in ("hormone", "beats", "age")] == [
@@ -182,3 +197,22 @@ def test_records_keep_limits_whichever_column_comes_first(order):
     assert slow < 0.008  # none in the rows
     assert blurred_ill > 1.7 * ill
     assert blurred_slow > 2 * slow
+
+
+@pytest.mark.parametrize("order", [pytest.param("label_first", marks=pytest.mark.slow), "label_last"])
+def test_among_many_columns_and_few_people_what_no_row_crosses_hardly_a_record_does(monkeypatch, order):
+    table, rng = clinic(240)[["ill", "hormone", "age"]], np.random.default_rng(5)
+    table["ill"] = ((table.hormone >= 6) & (rng.random(240) < 0.8)).astype(int)
+    noise = rng.normal(size=(240, 25)).round(2)
+    table = pd.concat([table, pd.DataFrame(noise, columns=[f"x{i}" for i in range(25)])], axis=1)
+
+    def beyond():
+        model = RLSyn(order=order, total_timesteps=0, n_records=16).fit(table, label="ill")
+        records = model.sample(4_000)
+        return (records.hormone[records.ill == 1] < 6).mean()
+
+    kept = beyond()
+    monkeypatch.setattr("rlsyn.linear_start.KNOWN_PENALTY", 1e9)
+    monkeypatch.setattr("rlsyn.tilt.KNOWN_PENALTY", 1e9)
+    assert kept < 1.5 / (table.ill == 1).sum()  # about as sure as so few people can be
+    assert beyond() > 2 * kept

@@ -19,9 +19,10 @@ def draw(n, weights, biases, seed=0, width=3):
     return inputs, logits, (shares.cumsum(1) < rng.random((n, 1))).sum(1)
 
 
-def fit(train, validation):
+def fit(train, validation, is_known=False):
     (inputs, logits, levels), others = train, validation
-    return fit_tilt(FUNCTIONS, (logits, others[1]), (inputs, others[0]), (levels, others[2]))
+    known = np.full((2, inputs.shape[1]), False) | is_known
+    return fit_tilt(FUNCTIONS, (logits, others[1]), (inputs, others[0]), (levels, others[2]), known)
 
 
 def test_weights_and_biases_that_rows_were_drawn_with_are_found():
@@ -34,7 +35,7 @@ def test_weights_and_biases_that_rows_were_drawn_with_are_found():
 def test_noise_is_tilted_next_to_nowhere():
     nothing = np.zeros((2, 20)), np.zeros(2)
     found = fit(draw(150, *nothing, width=20), draw(150, *nothing, seed=1, width=20))
-    assert found is None or np.abs(found.weights).max() < 0.1
+    assert np.abs(found.weights).max() < 0.1
 
 
 def test_two_levels_are_a_logistic_regression(monkeypatch):
@@ -44,7 +45,7 @@ def test_two_levels_are_a_logistic_regression(monkeypatch):
     inputs = rng.normal(size=(300, 4))
     levels = (inputs[:, 0] + rng.normal(size=300) > 0.5).astype(int)
     functions, logits = np.array([[0.0], [1.0]]), np.zeros((300, 2))
-    found = fit_tilt(functions, (logits, logits), (inputs, inputs), (levels, levels))
+    found = fit_tilt(functions, (logits, logits), (inputs, inputs), (levels, levels), np.zeros((1, 4), dtype=bool))
     model = LogisticRegression(C=1 / 2.0, tol=1e-8).fit(inputs, levels)
     assert found.weights == pytest.approx(model.coef_, abs=1e-3)
     assert found.biases == pytest.approx(model.intercept_, abs=1e-3)
@@ -52,4 +53,15 @@ def test_two_levels_are_a_logistic_regression(monkeypatch):
 
 def test_logits_that_validation_rows_like_better_stay():
     weights, biases = np.array([[0.5, 0.0, -0.5], [0.0, 2.0, 0.0]]), np.array([0.3, -4.0])
-    assert fit(draw(2_000, weights, biases), draw(2_000, -weights, -biases, seed=1)) is None
+    found = fit(draw(2_000, weights, biases), draw(2_000, -weights, -biases, seed=1))
+    assert not found.weights.any() and not found.biases.any()
+
+
+def test_what_is_known_to_matter_is_hardly_penalised_beside_noise():
+    weights, biases = np.zeros((2, 40)), np.array([0.0, -9.0])
+    weights[1, 0] = 4.0
+    train, validation = draw(150, weights, biases, width=40), draw(100, weights, biases, seed=1, width=40)
+    is_known = weights > 0
+    plain, known = fit(train, validation), fit(train, validation, is_known)
+    assert plain.weights[1, 0] < 2 and known.weights[1, 0] == pytest.approx(4, abs=1)
+    assert np.abs(known.weights[~is_known]).max() < 0.5

@@ -211,7 +211,10 @@ def test_inputs_are_penalised_as_they_are():
     classes = (targets > 0).astype(int)
     small = inputs * np.where(np.arange(30) == 0, 0.2, 1)
     assert 0 < 0.2 * ridge(small, targets).weights[0] < 0.8 * ridge(inputs, targets).weights[0]
-    full, shrunk = (logistic((part, part), (classes, classes), 2).weights[0, 0] for part in (inputs, small))
+    full, shrunk = (
+        logistic((part, part), (classes, classes), 2, np.zeros(30, dtype=bool)).weights[0, 0]
+        for part in (inputs, small)
+    )
     assert 0 < 0.2 * shrunk < 0.8 * full
 
 
@@ -236,7 +239,7 @@ def test_logistic_regression_returns_logits_of_raw_inputs():
     inputs = rng.normal(3, 2, size=(4_000, 2))
     logits = np.column_stack([np.zeros(4_000), 1 + inputs[:, 0], -2 * inputs[:, 1]])
     classes = (logits + rng.gumbel(size=logits.shape)).argmax(1)
-    choice = logistic((inputs[:3_000], inputs[3_000:]), (classes[:3_000], classes[3_000:]), 3)
+    choice = logistic((inputs[:3_000], inputs[3_000:]), (classes[:3_000], classes[3_000:]), 3, np.zeros(2, dtype=bool))
     np.testing.assert_allclose(choice.weights, [[1, 0], [0, -2]], atol=0.3)
     np.testing.assert_allclose(choice.intercepts, [1, 0], atol=0.5)
 
@@ -244,9 +247,23 @@ def test_logistic_regression_returns_logits_of_raw_inputs():
 def test_logistic_regression_of_noise_is_penalised_and_of_an_absent_class_is_none():
     rng = np.random.default_rng(1)
     inputs, classes = rng.normal(size=(400, 30)), rng.integers(0, 2, 400)
-    choice = logistic((inputs[:40], inputs[40:]), (classes[:40], classes[40:]), 2)
+    nothing = np.zeros(30, dtype=bool)
+    choice = logistic((inputs[:40], inputs[40:]), (classes[:40], classes[40:]), 2, nothing)
     assert choice is None or np.abs(choice.weights).max() < 0.1
-    assert logistic((inputs[:40], inputs[40:]), (classes[:40] * 0, classes[40:]), 2) is None
+    assert logistic((inputs[:40], inputs[40:]), (classes[:40] * 0, classes[40:]), 2, nothing) is None
+
+
+def test_logistic_regression_hardly_penalises_what_is_known_to_matter():
+    rng = np.random.default_rng(2)
+    inputs = rng.normal(size=(300, 40))
+    inputs[:, 0] = rng.random(300) < 0.5
+    chances = np.where(inputs[:, [0]] == 1, [0.5, 0.3, 0.2], [0.0, 0.6, 0.4])
+    classes = (chances.cumsum(1) < rng.random((300, 1))).sum(1)  # the first is of those with a 1 alone
+    parts = (inputs[:200], inputs[200:]), (classes[:200], classes[200:])
+    plain, known = (logistic(*parts, 3, np.arange(40) < n_known) for n_known in (0, 1))
+    # Of the second class beside the first.
+    assert -plain.weights[0, 0] < 3 and -known.weights[0, 0] == pytest.approx(6, abs=2)
+    assert np.abs(known.weights[:, 1:]).max() < 0.5
 
 
 def test_calibration_brings_back_how_often_values_are_missing():

@@ -20,6 +20,7 @@ COLUMNS = {
     "KS": ("KS mean",),
     "TV": ("TV mean",),
     "association": ("association difference",),
+    "limits": ("beyond limits",),
     "detection": ("detection AUC (LightGBM)",),
     "membership": ("membership AUC",),
     "DOMIAS": ("DOMIAS AUC",),
