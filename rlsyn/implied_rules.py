@@ -6,7 +6,7 @@ import ast
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice, pairwise
+from itertools import count, islice, pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -19,7 +19,7 @@ from rlsyn.constraints.truth import Clause, as_array
 from rlsyn.implied_orders import MAX_PAIRS, MIN_ROWS, implied_orders
 from rlsyn.schema import Category, Column, Schema
 from rlsyn.values.categories import category_text
-from rlsyn.values.numbers import as_written, roundest
+from rlsyn.values.numbers import as_written
 
 MIN_EACH = 10
 """Rows on either side of a threshold, and with another than the most frequent value beside one for each column."""
@@ -292,7 +292,7 @@ def _equations(numbers: Numbers, relation: Relation, index: int, complete: np.nd
     elif result.most_decimals is not None and (np.abs(formula - formula.round(result.most_decimals)) > noise).any():
         half = 0.5 * 10.0**-result.most_decimals
         if complete[:, index].std() > 5 * half and high - low <= 2 * half + noise:
-            constant = roundest(high - half - noise, low + half + noise)
+            constant = _roundest(high - half - noise, low + half + noise)
             yield f"abs({name} - ({_sum_text(parts, denominator, constant)})) <= {category_text(half)}"
 
 
@@ -315,6 +315,17 @@ def _sum_text(parts: Sequence[tuple[str, int, np.ndarray]], denominator: int, co
     if common < 0 < constant:
         return f"{category_text(constant)} - {text.removeprefix('-').lstrip()}"
     return text if constant == 0 else f"{text} {'+' if constant > 0 else '-'} {category_text(abs(constant))}"
+
+
+def _roundest(low: float, high: float) -> float:
+    """The number of fewest digits above `low` and not above `high`; 0 if it can be."""
+    if low < 0 <= high:
+        return 0.0
+    return next(
+        number
+        for digits in count(-math.floor(math.log10(max(abs(low), abs(high)))) - 1)
+        if low < (number := round(math.floor(high * 10.0**digits) / 10.0**digits, max(0, digits)))
+    )
 
 
 def _thresholds(table: pd.DataFrame, numbers: Numbers, schema: Schema) -> Iterator[Constraint]:
@@ -353,7 +364,7 @@ def _bands_of(column: Column, table: pd.DataFrame, quantities: Numbers) -> Itera
         low, high = lows[order, place], highs[order, place]
         if counts[:, place].min() < MIN_EACH or not (high[:-1] < low[1:]).all():
             continue
-        bounds = [category_text(roundest(*ends)) for ends in zip(high[:-1], low[1:], strict=True)]
+        bounds = [category_text(_roundest(*ends)) for ends in zip(high[:-1], low[1:], strict=True)]
         name, at = in_backticks(column.name), in_backticks(quantity.name)
         bands = [
             f"{at} < {bounds[0]}",
@@ -385,7 +396,7 @@ def _bounds(data: np.ndarray, is_below: np.ndarray, is_above: np.ndarray) -> lis
     below, above = (_extremes(data[np.ix_(rows, places)]) for rows in (is_below, is_above))
     is_parted = (below.highs < above.lows) & (np.minimum(below.counts, above.counts) >= MIN_EACH)
     is_parted &= below.counts + above.counts >= MIN_ROWS
-    return [(int(places[i]), roundest(below.highs[i], above.lows[i])) for i in np.flatnonzero(is_parted)]
+    return [(int(places[i]), _roundest(below.highs[i], above.lows[i])) for i in np.flatnonzero(is_parted)]
 
 
 class _Extremes(NamedTuple):

@@ -135,7 +135,7 @@ class QuantileLevels:
         centers: Mean training value by bin, standardised.
         missing: Whether the last level means missing.
         thresholds: The first level above each threshold (`rlsyn.thresholds`), ascending.
-        deciding: Names of the columns of which a category sets in at each threshold.
+        deciding: For each threshold the columns and their categories that set in there, or end.
     """
 
     column: Column
@@ -146,7 +146,7 @@ class QuantileLevels:
     centers: np.ndarray
     missing: bool
     thresholds: tuple[int, ...] = ()
-    deciding: tuple[tuple[str, ...], ...] = ()
+    deciding: tuple[tuple[tuple[str, Category], ...], ...] = ()
 
     @classmethod
     def fit(
@@ -156,7 +156,7 @@ class QuantileLevels:
         people: np.ndarray,
         n_levels: int,
         min_people: int = 3,
-        thresholds: Mapping[float, Sequence[str]] = MappingProxyType({}),
+        thresholds: Mapping[float, Sequence[tuple[str, Category]]] = MappingProxyType({}),
     ) -> QuantileLevels:
         """The levels of the training values.
 
@@ -166,8 +166,8 @@ class QuantileLevels:
             people: For each row the person it belongs to: a value counts as shared by distinct people, not rows.
             n_levels: Levels to aim at, missing not counted.
             min_people: People who must share a value before it may be reproduced exactly.
-            thresholds: Between levels, and learned as steps, each with the columns that it is of; left out where a level
-                of so few rows would be beside one.
+            thresholds: Between levels, and learned as steps, each with the columns and categories that it is of; left
+                out where a level of so few rows would be beside one.
         """
         numbers = values.to_numpy(dtype=float, na_value=np.nan)
         if column.decimals is not None:
@@ -180,7 +180,7 @@ class QuantileLevels:
         is_lone = n_missing > 0 and len(distinct) == 1 and not shared[0]
         if not present.any() or is_lone:
             return cls(column, (), np.array([len(numbers)]), np.zeros(1, int), np.ones(1), np.zeros(0), True)
-        deciding = {int(np.searchsorted(distinct, threshold)): names for threshold, names in thresholds.items()}
+        deciding = {int(np.searchsorted(distinct, threshold)): pairs for threshold, pairs in thresholds.items()}
         above = sorted(first for first in deciding if 0 < first < len(distinct))
         above = without_thin(counts, shared, bin_starts(counts, shared, n_levels, above), above, min_people)
         starts = bin_starts(counts, shared, n_levels, above)
@@ -335,7 +335,7 @@ class QuantileLevels:
             for interval in self.bins
         ]
         arrays = {name: getattr(self, name).tolist() for name in ("counts", "grid", "grid_shares", "centers")}
-        steps = {"thresholds": list(self.thresholds), "deciding": [list(names) for names in self.deciding]}
+        steps = {"thresholds": list(self.thresholds), "deciding": [list(map(list, pairs)) for pairs in self.deciding]}
         return {"bins": bins, "missing": self.missing} | steps | arrays
 
     @classmethod
@@ -353,7 +353,7 @@ class QuantileLevels:
             np.array(fields["centers"]),
             fields["missing"],
             tuple(fields.get("thresholds", ())),  # models saved before there were any have none
-            tuple(tuple(names) for names in fields.get("deciding", ())),
+            tuple(tuple((column, category) for column, category in pairs) for pairs in fields.get("deciding", ())),
         )
 
 

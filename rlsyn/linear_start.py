@@ -7,14 +7,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 import torch
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from rlsyn.levels import QuantileLevels
+from rlsyn.levels import CategoryLevels, QuantileLevels
 from rlsyn.networks.mixture_heads import N_COMPONENTS, MixtureHeads, log_mixture
 from rlsyn.policy import AutoregressivePolicy
+from rlsyn.schema import Category
 from rlsyn.tilt import KNOWN_PENALTY, fit_tilt
 
 PENALTIES = np.geomspace(1e-2, 1e5, 29)
@@ -58,7 +60,9 @@ def start_at_regressions(policy: AutoregressivePolicy, train: np.ndarray, valida
     after hundreds of epochs, when weaker ones have long been overfitted.
 
     Where a quantity has thresholds (`rlsyn.thresholds`), steps there are weighted beside the Gaussian conditional, and
-    its own weights with them, by penalised maximum likelihood (`fit_tilt`).
+    its own weights with them, by penalised maximum likelihood (`fit_tilt`), or beside the marginal where validation rows
+    like that better. That a step and the category which sets in there matter to each other is known: their weight is
+    hardly penalised, in the regression of a quantity as in that of a binary column.
 
     Inputs are penalised as they are: numbers of about unit variance, flags of 0 and 1 (a value is missing, a category
     is that one), and 1 or -1. Brought to the same variance, what few people have would be blown up and its weight rest
@@ -72,7 +76,7 @@ def start_at_regressions(policy: AutoregressivePolicy, train: np.ndarray, valida
     Args:
         policy: Changed in place.
         train: Real records `(n, n_attributes)`.
-        validation: Others, which choose the penalties of the logistic regressions.
+        validation: Others, which choose penalties; steps that are known to matter are fitted to both.
     """
     is_smooth = [isinstance(levels, QuantileLevels) and levels.is_smooth for levels in policy.encoding.levels]
     n_entries = len(train) * policy.actor.network.direct.in_features / 2
@@ -158,8 +162,8 @@ class _Quantity:
         places = [0, 1, *range(first, first + len(self.levels.thresholds))]
         functions, counts = basis[:n_levels, places], self.levels.counts[:n_levels]
         is_known = np.zeros((len(places), self.inputs[0].shape[1]), dtype=bool)
-        for step, names in enumerate(self.levels.deciding):
-            is_known[2 + step, _inputs_of(self.policy, names, is_known.shape[1])] = True
+        for step, pairs in enumerate(self.levels.deciding):
+            is_known[2 + step, _inputs_of(self.policy, pairs, is_known.shape[1])] = True
         found = []
         for some, moved in ((slopes, shift[:n_levels]), (0 * slopes, 0 * shift[:n_levels])):
             base = np.log(np.maximum(counts / counts.sum(), 1e-6)) + moved
@@ -204,7 +208,8 @@ def _start_choice(
     shift: np.ndarray,
 ) -> None:
     is_known = np.zeros(inputs[0].shape[1], dtype=bool)
-    is_known[_steps_of(policy, attribute, len(is_known))] = True
+    if n_classes == 2:  # of more, a step is known to matter to one class alone
+        is_known[_steps_of(policy, attribute, len(is_known))] = True
     choice = logistic(inputs, classes, n_classes, is_known)
     if choice is None:
         return
@@ -214,21 +219,26 @@ def _start_choice(
     shift += choice.intercepts - np.log(shares[1:] / shares[0])
 
 
-def _inputs_of(policy: AutoregressivePolicy, names: Sequence[str], n_inputs: int) -> np.ndarray:
-    """Which of the first inputs are of columns of these names."""
-    attributes = policy.encoding.inputs()[0][:n_inputs]
-    return np.flatnonzero(np.isin(np.array(policy.encoding.names)[attributes], list(names)))
+def _inputs_of(policy: AutoregressivePolicy, pairs: Sequence[tuple[str, Category]], n_inputs: int) -> list[int]:
+    """Which of the first inputs tell of these columns and categories."""
+    attributes, found = policy.encoding.inputs()[0][:n_inputs], []
+    for name, category in pairs:
+        attribute = policy.encoding.names.index(name)
+        levels, first = policy.encoding.levels[attribute], int(np.searchsorted(attributes, attribute))
+        if first < n_inputs and isinstance(levels, CategoryLevels):
+            found.append(first + (int(levels.encode(pd.Series([category]))[0]) if levels.n_levels > 2 else 0))
+    return found
 
 
 def _steps_of(policy: AutoregressivePolicy, attribute: int, n_inputs: int) -> list[int]:
-    """Which of the first inputs are steps at which a category of an attribute sets in."""
+    """Which of the first inputs are steps at which a category of an attribute sets in, or ends."""
     name, attributes = policy.encoding.names[attribute], policy.encoding.inputs()[0][:n_inputs]
     return [
         int(np.searchsorted(attributes, before)) + 2 + step  # after the score and the mean
         for before, levels in enumerate(policy.encoding.levels[:attribute])
         if isinstance(levels, QuantileLevels)
-        for step, names in enumerate(levels.deciding)
-        if name in names
+        for step, pairs in enumerate(levels.deciding)
+        if name in dict(pairs)
     ]
 
 

@@ -12,8 +12,8 @@ from scipy.special import xlogy
 from scipy.stats import fisher_exact
 
 from rlsyn.ranks import normal_scores
-from rlsyn.schema import Category, Schema
-from rlsyn.values.numbers import roundest
+from rlsyn.schema import Category, Column, Schema
+from rlsyn.values.categories import category_text
 
 MIN_PEOPLE = 10
 """On either side of a threshold, between two, and with and without a category: fewer people make no limit."""
@@ -37,35 +37,23 @@ class Limit(NamedTuple):
 
     Args:
         gain: Log-likelihood that a step there gains.
-        low: The largest value below.
-        high: The smallest value above.
+        threshold: Half way between the values on either side.
         quantity: Column of numbers.
         column: Column of the category.
         category: One of its categories.
     """
 
     gain: float
-    low: float
-    high: float
+    threshold: float
     quantity: str
     column: str
     category: Category
 
-    @property
-    def threshold(self) -> float:
-        """Half way between the values on either side."""
-        return (self.low + self.high) / 2
-
-    @property
-    def roundest(self) -> float:
-        """The number of fewest digits that parts them, as guidelines give it: a value is below if it is less."""
-        return roundest(self.low, self.high)
-
 
 def find_thresholds(
     train: pd.DataFrame, schema: Schema, people: np.ndarray, n_thresholds: int
-) -> dict[str, dict[float, list[str]]]:
-    """The thresholds of quantities, those of `find_limits`, and the columns that each is of.
+) -> dict[str, dict[float, list[tuple[str, Category]]]]:
+    """The thresholds of quantities, those of `find_limits`, and the columns and categories that each is of.
 
     Args:
         train: Training rows.
@@ -74,25 +62,25 @@ def find_thresholds(
         n_thresholds: Thresholds of a quantity at most: those that gain most.
 
     Returns:
-        By quantity, the columns by threshold, ascending; only quantities that have one. A threshold with hardly
-        anybody between it and one that gains more is taken for that.
+        By quantity, columns and categories by threshold, ascending; only quantities that have one. A threshold with
+        hardly anybody between it and one that gains more is taken for that.
     """
-    found: dict[str, dict[float, list[str]]] = {}
+    found: dict[str, dict[float, list[tuple[str, Category]]]] = {}
     limits = find_limits(train, schema, people) if n_thresholds else []
-    rows = _first_rows(people)
-    for limit in sorted(limits, key=lambda one: (one.gain, one.low), reverse=True):
+    table = train.iloc[first_rows(people)]
+    for limit in sorted(limits, key=lambda one: (one.gain, one.threshold), reverse=True):
         chosen = found.setdefault(limit.quantity, {})
-        values = train[limit.quantity].to_numpy(dtype=float, na_value=np.nan)[rows]
-        near = [one for one in chosen if _n_between(values, one, limit.threshold) < MIN_PEOPLE]
-        if near:
-            columns = chosen[min(near, key=lambda one: _n_between(values, one, limit.threshold))]
-            columns += [limit.column] if limit.column not in columns else []
+        values = table[limit.quantity].to_numpy(dtype=float, na_value=np.nan)
+        between = {one: n_between(values, one, limit.threshold) for one in chosen}
+        if between and min(between.values()) < MIN_PEOPLE:
+            chosen[min(between, key=between.__getitem__)].append((limit.column, limit.category))
         elif len(chosen) < n_thresholds:
-            chosen[limit.threshold] = [limit.column]
+            chosen[limit.threshold] = [(limit.column, limit.category)]
     return {name: dict(sorted(chosen.items())) for name, chosen in found.items()}
 
 
-def _n_between(values: np.ndarray, first: float, second: float) -> int:
+def n_between(values: np.ndarray, first: float, second: float) -> int:
+    """How many values are below one of two numbers and not below the other."""
     return abs(int((values < first).sum()) - int((values < second).sum()))
 
 
@@ -114,9 +102,11 @@ def find_limits(train: pd.DataFrame, schema: Schema, people: np.ndarray) -> list
     Returns:
         One at most for each quantity and category, in the order of the columns.
     """
-    table = train.iloc[_first_rows(people)]
+    table = train.iloc[first_rows(people)]
     quantities = [column.name for column in schema.columns if not column.is_discrete]
-    categories = [one for column in schema.columns if column.is_discrete for one in _categories(table[column.name])]
+    categories = [
+        one for column in schema.columns if column.is_discrete for one in _categories(table[column.name], column)
+    ]
     min_gain = math.log(max(1, len(quantities) * len(categories))) + MIN_GAIN
     return [
         limit
@@ -125,7 +115,8 @@ def find_limits(train: pd.DataFrame, schema: Schema, people: np.ndarray) -> list
     ]
 
 
-def _first_rows(people: np.ndarray) -> np.ndarray:
+def first_rows(people: np.ndarray) -> np.ndarray:
+    """The number of the first row of each person, of very many people of some, ascending."""
     rows = np.flatnonzero(~pd.Series(people).duplicated())  # names may be of several kinds, which have no order
     if len(rows) > MAX_PEOPLE:
         # By chance: of a table of cases and controls in turn every other row would be of one kind.
@@ -141,14 +132,15 @@ class _Members(NamedTuple):
     category: Category
 
 
-def _categories(values: pd.Series) -> list[_Members]:
+def _categories(values: pd.Series, column: Column) -> list[_Members]:
     """The members of each category of a column; none of one that has too many."""
     codes, distinct = pd.factorize(values)
     if len(distinct) > MAX_CATEGORIES:
         return []
     # Of two, one says it all.
     either = distinct[:1] if len(distinct) == 2 and (codes >= 0).all() else distinct
-    return [_Members(codes == code, str(values.name), category) for code, category in enumerate(either)]
+    by_text = {category_text(category): category for category in column.categories}
+    return [_Members(codes == code, column.name, by_text[category_text(value)]) for code, value in enumerate(either)]
 
 
 class _Tilt(NamedTuple):
@@ -188,8 +180,8 @@ def _limits(values: np.ndarray, quantity: str, categories: Sequence[_Members], m
         end = max(gains, key=gains.__getitem__)
         gain = gains[end] - sum(one.gain for one in tilts)
         if gain > min_gain and _jumps(groups[0], end):
-            low, high = values[end - 1 : end + 1].tolist()
-            found.append(Limit(float(gain), low, high, quantity, category.column, category.category))
+            threshold = float(values[end - 1 : end + 1].mean())
+            found.append(Limit(float(gain), threshold, quantity, category.column, category.category))
     return found
 
 

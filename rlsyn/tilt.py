@@ -24,7 +24,7 @@ class Tilt:
     Args:
         weights: Of each function `(n_functions, width)`.
         biases: Of each function `(n_functions,)`.
-        log_likelihood: Mean over validation rows, with it.
+        log_likelihood: Mean over validation rows, of the tilt as it is fitted to training rows alone.
     """
 
     weights: np.ndarray
@@ -42,8 +42,9 @@ def fit_tilt(
     """The tilt that makes the levels of training rows likeliest, less a ridge penalty on its weights.
 
     The objective is convex: a softmax regression with an offset, whose classes share the weights of functions. Weights
-    that matter for sure are few: they are fitted first, by themselves and to all rows, so that one person of the
-    training or of the validation rows who is an exception counts as one of all.
+    that matter for sure are few, and hardly penalised. When the others are chosen they are fitted again, with the biases
+    and to all rows: a validation person who is an exception to a limit counts as one among all people then, and neither
+    forbids the limit nor is forgotten.
 
     Args:
         functions: Of the level `(n_levels, n_functions)`.
@@ -61,14 +62,17 @@ def fit_tilt(
         _Rows(functions, *part) for part in zip(logits, [rows - means for rows in inputs], levels, strict=True)
     )
     chosen = parameters = np.zeros((functions.shape[1], len(means) + 1))
+    known_alone = np.where(is_known, KNOWN_PENALTY, np.inf)
     if is_known.any():
-        both = _Rows(functions, *(np.concatenate(parts) for parts in zip(train[1:], validation[1:], strict=True)))
-        chosen = parameters = both.fit(parameters, np.where(is_known, KNOWN_PENALTY, np.inf))
+        chosen = parameters = train.fit(parameters, known_alone)
     best = validation.log_likelihood(parameters)
     for penalty in PENALTIES:
         parameters = train.fit(parameters, np.where(is_known, min(penalty, KNOWN_PENALTY), penalty))
         if (reached := validation.log_likelihood(parameters)) > best:
             best, chosen = reached, parameters
+    if is_known.any():
+        both = _Rows(functions, *(np.concatenate(parts) for parts in zip(train[1:], validation[1:], strict=True)))
+        chosen = both.fit(chosen, known_alone)
     return Tilt(chosen[:, :-1], chosen[:, -1] - chosen[:, :-1] @ means, best)
 
 

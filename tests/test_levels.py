@@ -162,7 +162,7 @@ def test_no_level_lies_on_both_sides_of_a_threshold(name, quantile):
     distinct = np.unique(values.dropna())
     below = min(int(quantile * len(distinct)), len(distinct) - 2)
     threshold = float(distinct[below] + distinct[below + 1]) / 2
-    levels, plain = fit(values, thresholds={threshold: ["ill"]}), fit(values)
+    levels, plain = fit(values, thresholds={threshold: [("ill", "yes")]}), fit(values)
     if not levels.thresholds:  # a level of one or two people would be beside it
         np.testing.assert_array_equal(levels.counts, plain.counts)
         return
@@ -174,14 +174,14 @@ def test_no_level_lies_on_both_sides_of_a_threshold(name, quantile):
     decoded = levels.decode(codes, np.random.default_rng(0)).to_numpy(dtype=float, na_value=np.nan)
     np.testing.assert_array_equal(decoded >= threshold, is_above)
     again = QuantileLevels.from_dict(levels.column, json.loads(json.dumps(levels.to_dict())))
-    assert again.thresholds == levels.thresholds and again.deciding == levels.deciding == (("ill",),)
+    assert again.thresholds == levels.thresholds and again.deciding == levels.deciding == ((("ill", "yes"),),)
     np.testing.assert_array_equal(again.basis(), levels.basis())
 
 
 def test_a_threshold_leaves_no_thin_level_below_it():
     values = pd.Series(np.arange(640) / 7)
     for first in range(5, 635, 7):
-        levels = fit(values, thresholds={values[first] - 0.01: ["ill"]})
+        levels = fit(values, thresholds={values[first] - 0.01: [("ill", "yes")]})
         assert levels.counts[:-1].min() >= min(10, first)  # the last takes what is left, with and without
 
 
@@ -190,7 +190,7 @@ def test_no_threshold_leaves_a_level_to_one_or_two_people(name):
     values = invent(name, 4)
     distinct = np.unique(values.dropna())
     for threshold in (distinct[1:] + distinct[:-1])[:: max(1, len(distinct) // 40)] / 2:
-        levels = fit(values, thresholds={threshold: ["ill"]})
+        levels = fit(values, thresholds={threshold: [("ill", "yes")]})
         for first in levels.thresholds:
             for level in (first - 1, first):
                 assert levels.counts[level] >= 3 or len(levels.bins[level].atoms)

@@ -14,12 +14,10 @@ from rlsyn.evaluation.report import write_report
 from rlsyn.evaluation.suite import evaluate
 from rlsyn.evaluation.verdicts import evaluation_verdicts
 from rlsyn.schema import infer_schema
+from rlsyn.thresholds import find_limits
 
-ILL, SLOW, NORMAL = (
-    "hormone >= 6 where ill is yes",
-    "beats < 60 where rhythm is slow",
-    "beats >= 60 where rhythm is normal",
-)
+ILL, SLOW = "hormone >= 6 where ill is yes", "beats < 60 where rhythm is slow"
+NORMAL, NOT_SLOW = "beats >= 60 where rhythm is normal", "beats >= 60 where rhythm is not slow"
 
 
 def clinic(n=400, seed=0):
@@ -59,7 +57,37 @@ def blurred(table, seed=0):
 
 def test_limits_are_told_in_round_numbers_and_of_those_who_keep_them():
     # From the hormone on four in five are ill: the healthy keep no limit.
-    assert texts(TRAIN) == {ILL, SLOW, NORMAL}
+    assert texts(TRAIN) == {ILL, SLOW, NORMAL, NOT_SLOW}
+    # Three decimals would be the value of one person: rounded as far as hardly anybody changes sides.
+    fine = TRAIN.assign(hormone=TRAIN.hormone + np.random.default_rng(0).uniform(0, 0.01, len(TRAIN)).round(5))
+    assert texts(fine) == {ILL, SLOW, NORMAL, NOT_SLOW}
+
+
+@pytest.mark.parametrize("factor", [-1.0, 1e-7, 1e9])
+def test_units_change_the_numbers_of_a_limit_alone(factor):
+    table = TRAIN.assign(hormone=TRAIN.hormone * factor)[["hormone", "ill"]]
+    (limit,) = kept_limits(table, infer_schema(table))
+    assert limit.bound == pytest.approx(6 * factor, rel=0.02) and limit.is_above == (factor > 0)
+
+
+def test_a_diagnosis_that_is_nothing_but_its_limit_is_kept_from_both_sides_whoever_comes_first():
+    table = TRAIN[["hormone"]].assign(ill=np.where(TRAIN.hormone >= 6, "yes", "no"))
+    synthetic = blurred(table)
+    for first in ("yes", "no"):
+        train = table.sort_values("ill", key=lambda ill: ill != first, kind="stable")
+        assert texts(train) == {ILL, "hormone < 6 where ill is no"}
+        assert beyond(synthetic, train=train, test=train, schema=infer_schema(train)).value == pytest.approx(
+            ((synthetic.ill == "yes") & (synthetic.hormone < 6)).sum() / (synthetic.ill == "yes").sum()
+        )
+
+
+def test_what_hardly_anybody_reaches_is_no_limit():
+    # Two in five of the ill have no hormone; of the healthy one in thirty has it, but of all people too few.
+    rng = np.random.default_rng(1)
+    hormone = np.where(rng.random(2_000) < 0.06, 7.0, 3.0) + rng.random(2_000).round(3)
+    ill = np.where(hormone > 6, rng.random(2_000) < 0.6, rng.random(2_000) < 0.02)
+    table = pd.DataFrame({"hormone": hormone, "ill": np.where(ill, "yes", "no")})
+    assert len(find_limits(table, infer_schema(table), np.arange(2_000))) == 1 and texts(table) == set()
 
 
 def test_those_without_a_category_may_be_the_ones_who_keep_it():
@@ -73,7 +101,7 @@ def test_those_without_a_category_may_be_the_ones_who_keep_it():
 
 def test_what_only_most_people_keep_is_no_limit():
     rng = np.random.default_rng(3)
-    for share, is_kept in ((0.02, True), (0.12, False)):
+    for share, is_kept in ((0.02, True), (0.07, False)):
         ill = (TRAIN.hormone >= 6) ^ (rng.random(len(TRAIN)) < share)
         table = TRAIN.assign(ill=np.where(ill, "yes", "no"))[["hormone", "ill"]]
         found = kept_limits(table, infer_schema(table))
@@ -91,7 +119,7 @@ def test_the_share_is_of_the_records_that_a_limit_is_of():
     assert found.estimates[BEYOND.name].value == pytest.approx((10 / 30 + 2 / 10) / 2)  # of the normal there are none
     shares = found.details["by_limit"]["synthetic"]
     assert shares[ILL] == 10 / 30 and shares[SLOW] == 2 / 10 and np.isnan(shares[NORMAL])
-    assert found.notes == {BEYOND.name: f"3 limits; worst: {ILL} (0.333)"}
+    assert found.notes == {BEYOND.name: f"3 of 4 limits, of the others there is no record; worst: {ILL} (0.333)"}
 
 
 def test_real_rows_keep_what_they_show_and_shuffled_columns_do_not():
@@ -102,6 +130,25 @@ def test_real_rows_keep_what_they_show_and_shuffled_columns_do_not():
     assert beyond(shuffled).value > 0.25
     real = limits_of_real(Tables(TRAIN, TEST, shuffled, SCHEMA)).estimates[BEYOND.name]
     assert real.low == real.value == beyond(TEST).value == 0 < real.high < beyond(TEST).high
+
+
+def test_a_missing_category_is_neither_the_category_nor_another():
+    synthetic = TRAIN.assign(rhythm=TRAIN.rhythm.mask(TRAIN.rhythm == "slow"))
+    shares = measured(synthetic).details["by_limit"]["synthetic"]
+    assert np.isnan(shares[SLOW]) and shares[NOT_SLOW] == 0
+    strange = TRAIN.assign(rhythm=TRAIN.rhythm.replace("slow", "SLOW"))  # none of train's categories
+    assert measured(strange).details["by_limit"]["synthetic"][NOT_SLOW] == 0
+
+
+def test_each_quantity_counts_once_by_its_worst_limit():
+    bands = pd.cut(TRAIN.beats, [0, 60, 70, 80, 90, 300], right=False, labels=list("abcde")).astype(object)
+    train = TRAIN.assign(rhythm=bands.where(bands.notna(), "none"))
+    schema = infer_schema(train)
+    n_limits = len(kept_limits(train, schema))
+    of_ill = beyond(blurred(train), train=train, test=train, schema=schema)
+    plain = TRAIN.drop(columns=["beats", "rhythm"])
+    alone = beyond(blurred(plain), train=plain, test=plain, schema=infer_schema(plain))
+    assert n_limits >= 4 and of_ill.value == pytest.approx(alone.value / 2)
 
 
 def test_only_the_sides_count_not_the_order_of_rows_or_the_units():
@@ -123,12 +170,31 @@ def test_rows_of_one_person_are_one_in_the_interval():
     assert np.isnan(beyond(synthetic, train=four, schema=schema, with_intervals=False).high)
 
 
+def test_one_of_a_persons_rows_decides_whether_people_keep_a_limit():
+    # One in twelve of the ill people has none of the hormone, in one row of many of the ill rows.
+    ill = TRAIN[TRAIN.ill == "yes"]
+    wrong = ill.head(len(ill) // 12).assign(hormone=3.0)
+    often = ill.iloc[len(ill) // 12 :].loc[lambda table: table.index.repeat(30)]
+    table = pd.concat([TRAIN[TRAIN.ill == "no"], wrong, often])[["hormone", "ill"]]
+    people = table.assign(person=table.index)
+    assert ILL in texts(table.reset_index(drop=True))
+    assert ILL not in {one.text(SCHEMA) for one in kept_limits(people, infer_schema(people, group="person"))}
+
+
+def test_people_not_rows_stand_behind_the_interval_of_real_rows():
+    four = TRAIN.loc[TRAIN.index.repeat(4)].assign(person=np.repeat(np.arange(len(TRAIN)), 4))
+    test = TEST.loc[TEST.index.repeat(4)].assign(person=1_000 + np.repeat(np.arange(len(TEST)), 4))
+    schema = infer_schema(four, group="person")
+    of_people = limits_of_real(Tables(four, test, four, schema)).estimates[BEYOND.name]
+    assert of_people == limits_of_real(Tables(TRAIN, TEST, TRAIN, SCHEMA)).estimates[BEYOND.name]
+
+
 def test_without_limits_or_people_there_is_nothing_to_measure():
     smooth = TRAIN[["age", "ill"]]
     with pytest.raises(NotComputableError, match="does not apply: train has no limit"):
         measured(smooth, train=smooth, test=smooth, schema=infer_schema(smooth))
     with pytest.raises(NotComputableError, match="no record is of a category"):
-        measured(TRAIN.assign(ill="no", rhythm="irregular"))
+        measured(TRAIN.assign(ill="no", rhythm=None))
 
 
 def judged(synthetic, train=TRAIN, test=TEST):
@@ -160,13 +226,26 @@ def test_tables_without_limits_are_not_judged_by_them():
     assert BEYOND.name not in criteria and row["note"].startswith("not computed: does not apply")
 
 
-def test_one_or_two_people_beyond_a_limit_are_not_counted_out(tmp_path):
-    train = TRAIN.copy()
-    train.loc[train[train.ill == "no"].index[:2], ["ill", "hormone"]] = ["yes", 2.0]
-    evaluation, _ = judged(blurred(clinic(seed=5)), train)
-    assert evaluation.details["limits"]["synthetic"]["people"]["train"] == 2
+@pytest.mark.parametrize(("n_train", "n_test"), [(2, 0), (0, 1), (3, 0)])
+def test_one_or_two_people_beyond_a_limit_are_not_counted_out(tmp_path, n_train, n_test):
+    sides = {"train": clinic(1_000), "test": TEST.copy()}
+    for name, n_wrong in (("train", n_train), ("test", n_test)):
+        rows = sides[name].index[sides[name].ill == "no"][:n_wrong]
+        sides[name].loc[rows, ["ill", "hormone"]] = ["yes", 2.0]
+    evaluation, _ = judged(blurred(clinic(seed=5)), **sides)
     html = write_report(evaluation, tmp_path).read_text(encoding="utf-8")
-    assert f"{ILL} fewer than 3 people 0 % " in limits_of(html)
-    row = re.search(r"(?s)>beyond limits<.*?</tr>", html)[0]
-    cells = dict(re.findall(r'data-label="(\w+)">([^<]*)<', row))
-    assert [name for name, cell in cells.items() if cell == "fewer than 3 people"] == ["copy", "independent"]
+    is_few = {"train": 0 < n_train < 3, "test": 0 < n_test < 3}
+    row = re.search(rf"{ILL} (fewer than 3 people|\S+ %) (fewer than 3 people|\S+ %) ", limits_of(html))
+    assert [text == "fewer than 3 people" for text in row.groups()] == [*is_few.values()]
+    cells = dict(re.findall(r'data-label="(\w+)">([^<]*)<', re.search(r"(?s)>beyond limits<.*?</tr>", html)[0]))
+    hidden = [name for name, cell in cells.items() if cell == "fewer than 3 people"]
+    assert hidden == ["real"] * is_few["test"] + ["copy", "independent"] * is_few["train"]
+    text = next(text for text in re.findall(r"</b>([^<]*)</li>", html) if text.startswith("beyond limits"))
+    assert ("real rows not told" in text) == is_few["test"]
+
+
+def test_a_single_ill_person_is_not_told_to_keep_the_limit(tmp_path):
+    test = TEST[(TEST.ill == "no") | (TEST.index == TEST.index[TEST.ill == "yes"][0])]
+    evaluation, _ = judged(blurred(clinic(seed=5)), test=test)
+    html = limits_of(write_report(evaluation, tmp_path).read_text(encoding="utf-8"))
+    assert f"{ILL} 0 % fewer than 3 people " in html

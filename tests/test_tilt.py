@@ -65,3 +65,32 @@ def test_what_is_known_to_matter_is_hardly_penalised_beside_noise():
     plain, known = fit(train, validation), fit(train, validation, is_known)
     assert plain.weights[1, 0] < 2 and known.weights[1, 0] == pytest.approx(4, abs=1)
     assert np.abs(known.weights[~is_known]).max() < 0.5
+
+
+def test_an_exception_among_validation_rows_counts_as_one_of_all():
+    # Of 300 with the input none of training rows is at the upper levels, and two of validation rows are.
+    def rows(n, n_exceptions):
+        inputs = np.column_stack([np.arange(n) % 2, np.random.default_rng(n).normal(size=n)]).astype(float)
+        levels = np.where(inputs[:, 0] == 1, np.arange(n) // 2 % 6, np.arange(n) // 2 % 9)
+        levels[1 : 2 * n_exceptions : 2] = 8
+        return inputs, np.zeros((n, 9)), levels
+
+    known = np.array([[False, False], [True, False]])
+    train, validation = rows(400, 0), rows(200, 2)
+    found = fit(train, validation, known)
+    inputs = np.concatenate([train[0], validation[0]])
+    shares = softmax((inputs @ found.weights.T + found.biases) @ FUNCTIONS.T, axis=1)[inputs[:, 0] == 1]
+    assert shares[:, 6:].sum(1).mean() == pytest.approx(2 / 300, rel=0.35)
+
+
+def test_what_is_known_and_says_nothing_hides_no_relation_that_says_something():
+    # Its own fit to all rows would look better to validation rows than any that knows the training rows alone.
+    weights = np.zeros((2, 31))
+    weights[0, 0] = 0.5
+    is_known = np.zeros((2, 31), dtype=bool)
+    is_known[1, 1:] = True
+    slopes = []
+    for seed in range(8):
+        train, validation = (draw(n, weights, np.zeros(2), seed=2 * seed + n, width=31) for n in (200, 40))
+        slopes.append(fit(train, validation, is_known).weights[0, 0])
+    assert np.median(slopes) > 0.2

@@ -12,7 +12,7 @@ from scipy.special import ndtri
 from rlsyn import warm_start
 from rlsyn.calibration import calibrate_marginals
 from rlsyn.constraints import constraints_from
-from rlsyn.linear_start import logistic, ridge, start_at_regressions
+from rlsyn.linear_start import _inputs_of, _steps_of, logistic, ridge, start_at_regressions
 from rlsyn.schema import infer_schema
 from rlsyn.synthesizer import RLSyn
 from rlsyn.warm_start import _Cloning, behaviour_clone, people_folds
@@ -359,3 +359,35 @@ def test_time_of_an_epoch_does_not_grow_with_rows(monkeypatch):
     assert len(seen) <= 3 * 3 * 4
     shown = {tuple(row) for rows in seen for row in rows.tolist()}
     assert len(shown) > 3 * 16, "every epoch took the same rows"
+
+
+def test_a_limit_is_kept_where_what_the_regression_says_beside_is_wrong():
+    rng = np.random.default_rng(0)
+    ill, direction = np.tile([0, 1], 200), np.repeat([1, -1], [300, 100])  # as training and validation people
+    x = rng.normal(size=400)
+    hormone = np.exp(1 + 0.5 * (direction * x + 0.5 * rng.normal(size=400)))
+    hormone = np.where(ill == 1, 6 + hormone, 6 * hormone / (1 + hormone)).round(3)
+    table = pd.DataFrame({"ill": ill, "x": x.round(3), "hormone": hormone})
+    policy, records = make_policy(table)
+    records = torch.as_tensor(records)
+    with torch.no_grad():
+        marginal = policy.log_probabilities(records[300:])[:, 2].mean()
+        start_at_regressions(policy, records[:300].numpy(), records[300:].numpy())
+        reached = policy.log_probabilities(records[300:])[:, 2].mean()
+    assert reached > marginal + 0.5  # log 2 is what the limit alone gives
+
+
+def test_only_the_category_that_sets_in_has_a_weight_that_is_hardly_penalised():
+    rng = np.random.default_rng(0)
+    hormone = rng.lognormal(1.5, 0.6, 400).round(2)
+    ward = np.where(hormone >= 6, "icu", rng.choice(["a", "b", "c"], 400))
+    policy, _ = make_policy(pd.DataFrame({"ward": ward, "hormone": hormone}))
+    levels = policy.encoding.levels[1]
+    assert levels.deciding == ((("ward", "icu"),),)
+    assert _inputs_of(policy, levels.deciding[0], 4) == [policy.encoding.levels[0].categories.index("icu")]
+    assert _inputs_of(policy, levels.deciding[0], 0) == []
+    after, _ = make_policy(pd.DataFrame({"hormone": hormone, "ill": (hormone >= 6).astype(int)}))
+    n_inputs = after.actor.network.n_inputs(1)
+    (step,) = _steps_of(after, 1, n_inputs)
+    np.testing.assert_array_equal(after.encoding.levels[0].features()[:, step], after.encoding.levels[0].steps()[0])
+    assert _steps_of(after, 0, 0) == []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 from typing import Literal
 
 import pandas as pd
@@ -39,6 +40,7 @@ class Threshold:
             even find copies says nothing, and where shuffled columns predict the label as well as real rows do, there
             is no utility to lose.
         is_fact: Whether the value is counted in the very rows that are judged, so that a good one leaves no doubt.
+        with_note: Whether its text tells the note of the score, which says more than the share.
         chance: The value of an attack that finds nobody, where one as far below it as a leak is above it finds the test
             rows instead: the tables may be in each other's place, and nothing is known of the training rows.
     """
@@ -51,6 +53,7 @@ class Threshold:
     least_copy: float = 0.0
     control: Literal["", "copy", "independent"] = ""
     is_fact: bool = False
+    with_note: bool = False
     chance: float | None = None
 
 
@@ -63,17 +66,17 @@ THRESHOLDS = (
     Threshold("privacy", "near copies", 0.01, 0.04, "above real", control="copy"),
     Threshold("privacy", "near copies of one person", 0.01, 0.04, "above real", control="copy"),
     Threshold("privacy", "copies in part", 0.01, 0.04, "above real", control="copy"),
-    Threshold("privacy", "exact copies", 0.0, 0.001, "above real", is_fact=True),
-    Threshold("privacy", "copies of unique rows", 0.0, 0.001, "above real", is_fact=True),
-    Threshold("privacy", "foreign columns", 0.0, 1.0, is_fact=True),
-    Threshold("privacy", "traces of people", 0.0, 2.0, is_fact=True),
+    Threshold("privacy", "exact copies", 0.0, 0.001, "above real", is_fact=True, with_note=True),
+    Threshold("privacy", "copies of unique rows", 0.0, 0.001, "above real", is_fact=True, with_note=True),
+    Threshold("privacy", "foreign columns", 0.0, 1.0, is_fact=True, with_note=True),
+    Threshold("privacy", "traces of people", 0.0, 2.0, is_fact=True, with_note=True),
     Threshold("utility", "S2R AUC loss", 0.03, 0.08, control="independent"),
     Threshold("utility", "S2R R2 loss", 0.05, 0.15, control="independent"),
     Threshold("fidelity", "KS mean", 2.0, 4.0, "times copy", least_copy=0.015),
     Threshold("fidelity", "TV mean", 2.0, 4.0, "times copy", least_copy=0.015),
     Threshold("fidelity", "missing rate difference", 2.0, 4.0, "times copy", least_copy=0.01),
     Threshold("fidelity", "association difference", 2.0, 4.0, "times copy", least_copy=0.01, control="independent"),
-    Threshold("fidelity", "beyond limits", 0.03, 0.10, "above real", control="independent"),
+    Threshold("fidelity", "beyond limits", 0.03, 0.10, "above real", control="independent", with_note=True),
     Threshold("fidelity", "detection AUC (LightGBM)", 0.65, 0.80, control="independent"),
     Threshold("fidelity", "detection AUC (logistic)", 0.65, 0.80),
     Threshold("constraints", "broken rules", 0.01, 0.05, "above real", is_fact=True),
@@ -153,7 +156,9 @@ class Verdict:
     criteria: tuple[Criterion, ...]
 
 
-def evaluation_verdicts(evaluation: Evaluation, untold: Collection[str] = ()) -> list[Verdict]:
+def evaluation_verdicts(
+    evaluation: Evaluation, untold: Mapping[str, Collection[str]] = MappingProxyType({})
+) -> list[Verdict]:
     """The `verdicts` of an evaluation, which say how few people, or rows, it is of, and where copied rows are named."""
     sides = {"training": evaluation.train, "test": evaluation.test}
     counts = [(count_people(rows, evaluation.schema), f"{side} people") for side, rows in sides.items()]
@@ -173,7 +178,9 @@ def _with_file(verdict: Verdict) -> Verdict:
 
 
 def verdicts(
-    scores: pd.DataFrame, untold: Collection[str] = (), people: str = "the people of these tables"
+    scores: pd.DataFrame,
+    untold: Mapping[str, Collection[str]] = MappingProxyType({}),
+    people: str = "the people of these tables",
 ) -> list[Verdict]:
     """The verdicts on privacy, utility, fidelity and constraints of a table of scores, as `evaluate` gives it.
 
@@ -186,15 +193,15 @@ def verdicts(
 
     Args:
         scores: The table.
-        untold: Metrics that are judged beside real rows whose score the texts must not tell, nor limits that it can be
-            had from, since too few people stand behind it.
+        untold: By metric the references whose scores the texts must not tell, nor limits that they can be had from,
+            since too few people stand behind them.
         people: Who are too few where that alone keeps a family from being good.
     """
     rows = {row["metric"]: row for _, row in scores.iterrows()}
     found = []
     for family in WORDING:
         thresholds = [one for one in THRESHOLDS if one.family == family and _applies(rows.get(one.metric))]
-        criteria = {one: _judge(one, rows[one.metric], one.metric in untold) for one in thresholds}
+        criteria = {one: _judge(one, rows[one.metric], untold.get(one.metric, ())) for one in thresholds}
         found.append(_verdict(family, criteria, people))
     return found
 
@@ -242,15 +249,16 @@ UNCONTROLLED: dict[Family, str] = {
 }
 
 
-def _judge(threshold: Threshold, row: pd.Series, is_untold: bool = False) -> Criterion:
-    metric, value, text = threshold.metric, float(row["value"]), _text(threshold, row, is_untold)
+def _judge(threshold: Threshold, row: pd.Series, untold: Collection[str]) -> Criterion:
+    metric, value, text = threshold.metric, float(row["value"]), _text(threshold, row, "real" in untold)
     reference = _REFERENCE.get(threshold.figure)
     if pd.isna(value) or (reference and pd.isna(row[reference])):
         return Criterion(metric, "unknown", f"{metric}: {row['note'] or 'no value'}")
     if threshold.control:
         control = float(row[threshold.control])
         if _figure(threshold, control, row) <= threshold.good:
-            reason = f"{_CONTROLS[threshold.control]} score {control:.3f} and would pass too"
+            score = "" if threshold.control in untold else f"score {control:.3f} and "
+            reason = f"{_CONTROLS[threshold.control]} {score}would pass too"
             return Criterion(metric, "unknown", f"{metric} {value:.3f}: it cannot judge this table, {reason}")
     figure = _figure(threshold, value, row)
     low, high = _range(threshold, row)
@@ -308,8 +316,8 @@ def _range(threshold: Threshold, row: pd.Series) -> tuple[float, float]:
 
 def _text(threshold: Threshold, row: pd.Series, is_untold: bool) -> str:
     value = f"{threshold.metric} {row['value']:.3f}"
-    if threshold.family == "privacy" and threshold.is_fact:
-        value += f" ({row['note']})" if row["note"] else ""  # of a few people's rows the count says more than the share
+    if threshold.with_note and row["note"]:
+        value += f" ({row['note']})"
     interval = "" if pd.isna(row["low"]) else f", 95 % interval {row['low']:.3f} to {row['high']:.3f}"
     if is_untold:
         above = f"good up to {threshold.good:.3g} and fair up to {threshold.fair:.3g} above real rows"

@@ -1,4 +1,4 @@
-"""Numbers as they are written: which texts are some, what those of fewer bits stand for, and which are roundest."""
+"""Numbers as they are written: which texts are some, and what those of fewer bits stand for."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ import numpy as np
 import pandas as pd
 
 MAX_DECIMALS = 10
-MOST_DIGITS = 18
-"""Of a number of 64 bits, with one to spare."""
 _PLAIN = ("integer", "floating", "mixed-integer-float", "decimal")
 _THOUSANDS = r"(?<=\d)['\u2019\u00a0\u202f ](?=\d{3}(?!\d))"
 _POINTS_OF_THOUSANDS = r"(?<=\d)\.(?=\d{3}(?:\.\d{3})*,)"
@@ -79,20 +77,3 @@ def as_written(values: pd.Series) -> pd.Series:
     if values.dtype not in ("float16", "float32", "Float32"):
         return values
     return pd.to_numeric(values.astype(str), errors="coerce")
-
-
-def roundest(low: float, high: float) -> float:
-    """The number of fewest digits above `low` and not above `high`; 0 if it can be.
-
-    Example:
-        >>> roundest(125.73, 126.41), roundest(6.0, 6.1)
-        (126.0, 6.1)
-    """
-    if low < 0 <= high:
-        return 0.0
-    first = -math.floor(math.log10(max(abs(low), abs(high)))) - 1
-    rounded = (
-        round(math.floor(high * 10.0**digits) / 10.0**digits, max(0, digits))
-        for digits in range(first, first + MOST_DIGITS)
-    )
-    return next((number for number in rounded if number > low), high)

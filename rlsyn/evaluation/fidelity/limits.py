@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import product
 
 import numpy as np
 import pandas as pd
@@ -11,74 +13,113 @@ import pandas as pd
 from rlsyn.evaluation.disclosure import n_people
 from rlsyn.evaluation.features import NotComputableError, category_positions, column_numbers, row_groups
 from rlsyn.evaluation.measure import Estimate, Measure, Measurement, Metric, Tables, share_beside, share_estimate
-from rlsyn.schema import Schema
-from rlsyn.thresholds import Limit, find_limits
+from rlsyn.schema import Category, Column, Schema
+from rlsyn.thresholds import find_limits, first_rows, n_between
 from rlsyn.values.categories import category_text
 
 BEYOND = Metric(
     *("beyond limits", "fidelity", "minimise", 0, 1),
     "Of records that a limit of train is of, such as patients with a disease that begins at a laboratory value, the share "
-    "that has the disease and not the value; mean over the limits.",
+    "that has the disease and not the value; mean over the quantities that have limits, of each its worst.",
 )
 MAX_BROKEN = 0.05
-"""Share of training people beyond a limit; one that more of them are beyond is none that people keep."""
+"""Share of the training people of a limit who are beyond it; one that more of them are beyond is none that people keep."""
+MIN_LIFT = 5.0
+"""So many times as large a share of all people is beyond, or the limit is none of theirs: they hardly reach it anyhow."""
+MIN_BEYOND = 0.05
+"""Of all people, whatever their category: who is beyond a limit that nearly all keep by chance tells nothing."""
+MAX_CROSSED = 0.01
+"""Share of people whose side of a limit may change when it is told as a round number, so that it is nobody's own value."""
+N_DIGITS = 18
+"""Of a number of 64 bits, with one to spare."""
 NO_LIMITS = "does not apply: train has no limit of a quantity that people of a category keep"
 
 
 @dataclass(frozen=True)
 class KeptLimit:
-    """A limit, the people who keep it, and their side of it.
+    """A limit, those who keep it, and their side of it.
 
     Args:
-        limit: The limit.
-        is_of_category: Whether people with the category keep it; or those without.
-        is_above: Whether they are at the limit and above; or below.
+        quantity: Column of numbers.
+        bound: The limit as a round number.
+        is_above: Whether those who keep it are at the bound and above; or below.
+        column: Column of the category.
+        category: The category.
+        is_of_category: Whether those who have the category keep it; or those who have another.
     """
 
-    limit: Limit
-    is_of_category: bool
+    quantity: str
+    bound: float
     is_above: bool
+    column: str
+    category: Category
+    is_of_category: bool
 
     def applies(self, table: pd.DataFrame, schema: Schema) -> np.ndarray:
-        """Whether the limit is of each row `(n,)`: of its category, with a value of the quantity."""
-        column = schema[self.limit.column]
-        position = category_positions(pd.Series([self.limit.category]), column)[0]
-        has = category_positions(table[column.name], column) == position
-        return (has == self.is_of_category) & ~np.isnan(column_numbers(table[self.limit.quantity]))
+        """Whether the limit is of each row `(n,)`, which has its category, or another, and a value of the quantity."""
+        column = schema[self.column]
+        positions = category_positions(table[self.column], column)
+        has_it = positions == _position(self.category, column)
+        return (positions >= 0) & (has_it == self.is_of_category) & ~np.isnan(column_numbers(table[self.quantity]))
 
     def is_beyond(self, table: pd.DataFrame) -> np.ndarray:
-        """Whether the value of each row `(n,)` is on the other side."""
-        values = column_numbers(table[self.limit.quantity])
-        return values < self.limit.roundest if self.is_above else values >= self.limit.roundest
+        """Whether the value of each row `(n,)` is on the other side; of a missing one it is not."""
+        values = column_numbers(table[self.quantity])
+        return values < self.bound if self.is_above else values >= self.bound
 
     def text(self, schema: Schema) -> str:
-        """Such as `TSH >= 6.1 where Class is primary`."""
-        column, category = schema[self.limit.column], self.limit.category
-        others = [one for one in column.categories if one != category]
-        of = "is" if self.is_of_category else "is not"
-        if not self.is_of_category and len(others) == 1 and not column.missing:
-            of, category = "is", others[0]
+        """Such as `TSH >= 6 where Class is primary`."""
+        column = schema[self.column]
+        position = _position(self.category, column)
+        is_other = not self.is_of_category and len(column.categories) == 2
+        category = column.categories[1 - position if is_other else position]
+        verb = "is" if self.is_of_category or is_other else "is not"
         sign = ">=" if self.is_above else "<"
-        value = category_text(self.limit.roundest)
-        return f"{self.limit.quantity} {sign} {value} where {column.name} {of} {category_text(category)}"
+        return (
+            f"{self.quantity} {sign} {category_text(self.bound)} where {self.column} {verb} {category_text(category)}"
+        )
+
+
+def _position(category: Category, column: Column) -> int:
+    return int(category_positions(pd.Series([category], dtype=object), column)[0])
 
 
 def kept_limits(train: pd.DataFrame, schema: Schema) -> list[KeptLimit]:
-    """The limits of `find_limits` that at least 95 % of those keep who have the category, or of those who have not.
+    """The limits of `find_limits`, rounded, that at least 95 % of those keep who have the category, or have another.
 
-    Of both, people who keep it better are told; limits in the order of what they gain, the surest first.
+    Of all people, whatever their category, five times as large a share is beyond, and at least 5 %. The first row of each
+    person is looked at. A limit that both keep, as where a diagnosis is nothing but the limit, is two.
     """
-    limits = sorted(find_limits(train, schema, row_groups(train, schema)), key=lambda limit: -limit.gain)
-    return [kept for limit in limits if (kept := _kept(limit, train, schema)) is not None]
+    persons = row_groups(train, schema)
+    people = train.iloc[first_rows(persons)]
+    found: dict[str, KeptLimit] = {}
+    for limit in sorted(find_limits(train, schema, persons), reverse=True):
+        bound = _round_bound(limit.threshold, column_numbers(people[limit.quantity]))
+        for is_of, is_above in product((True, False), (True, False)):
+            kept = KeptLimit(limit.quantity, bound, is_above, limit.column, limit.category, is_of)
+            if _is_kept(kept, people, schema):
+                found.setdefault(kept.text(schema), kept)
+    return list(found.values())
 
 
-def _kept(limit: Limit, train: pd.DataFrame, schema: Schema) -> KeptLimit | None:
-    broken = {
-        one: one.is_beyond(train)[one.applies(train, schema)].mean()
-        for one in (KeptLimit(limit, is_of, is_above) for is_of in (True, False) for is_above in (True, False))
-    }
-    best = min(broken, key=broken.__getitem__)
-    return best if broken[best] <= MAX_BROKEN else None
+def _is_kept(limit: KeptLimit, people: pd.DataFrame, schema: Schema) -> bool:
+    applies, is_beyond = limit.applies(people, schema), limit.is_beyond(people)
+    broken, of_all = is_beyond[applies].mean(), is_beyond.mean()
+    return bool(broken <= MAX_BROKEN and of_all >= MIN_BEYOND and of_all >= MIN_LIFT * broken)
+
+
+def _round_bound(threshold: float, values: np.ndarray) -> float:
+    """The number of fewest digits that hardly any value lies between and the threshold."""
+    allowed = MAX_CROSSED * np.isfinite(values).sum()
+    first = -math.floor(math.log10(abs(threshold) or 1.0)) - 1
+    for digits in range(first, first + N_DIGITS):
+        scaled = threshold * 10.0**digits
+        near = [round(number / 10.0**digits, max(0, digits)) for number in (math.floor(scaled), math.ceil(scaled))]
+        crossed = {bound: n_between(values, bound, threshold) for bound in near}
+        bound = min(near, key=lambda one: (crossed[one], abs(one - threshold)))
+        if crossed[bound] <= allowed:
+            return bound
+    return threshold
 
 
 @dataclass(frozen=True)
@@ -108,16 +149,16 @@ class _Side:
             shares: np.ndarray = self.beyond.sum(0) / self.applies.sum(0)
         return shares
 
-    def estimates(self, others: _Side | None = None) -> list[Estimate]:
-        """The shares with intervals, those of others' rows and these together, without limits that are of no row."""
-        found = []
+    def estimates(self, others: _Side | None = None) -> dict[int, Estimate]:
+        """The share of each limit that is of any row, with intervals: of these rows, or of others' and these together."""
+        found = {}
         for limit in np.flatnonzero(self.applies.any(axis=0)).tolist():
             hits, persons = self._of(limit)
             if others is None:
-                found.append(share_estimate(hits, n_people(persons)))
+                found[limit] = share_estimate(hits, n_people(persons))
             else:
                 beside, further = others._of(limit)
-                found.append(share_beside(hits, beside, n_people(persons) + n_people(further)))
+                found[limit] = share_beside(hits, beside, n_people(persons) + n_people(further))
         return found
 
     def _of(self, limit: int) -> tuple[np.ndarray, np.ndarray]:
@@ -125,17 +166,20 @@ class _Side:
         return self.beyond[self.applies[:, limit], limit], self.persons[self.applies[:, limit]]
 
     def people(self) -> list[int]:
-        """People beyond each limit."""
-        return [n_people(self.persons[rows]) for rows in self.beyond.T]
+        """Of each limit the people on that side of it that has fewer, if anybody: so few a share tells of."""
+        return [
+            min((n for n in (n_people(self.persons[rows]) for rows in sides) if n), default=0)
+            for sides in zip(self.beyond.T, (self.applies & ~self.beyond).T, strict=True)
+        ]
 
 
 def measure_limits(tables: Tables) -> Measurement:
-    """The mean over the limits of the share of synthetic records beyond, among those that each limit is of.
+    """The share of records beyond a limit among those that it is of: of each quantity the worst, their mean.
 
     Its ends are the means of those of Wilson's 95 % intervals, as if all limits were broken by the same chance. In the
     details `by_limit`, a frame by the limit's text, has the shares of the `train`, `test` and `synthetic` rows, NaN
-    where a limit is of none; `people_by_limit` of how many people of `train` and `test` those beyond it are, and
-    `people` of how many those beyond any are.
+    where a limit is of none; `people_by_limit` the fewest people of `train` and `test` on one side of each, if there
+    are any, and `people` the fewest of all.
 
     Raises:
         NotComputableError: Train has no limit, or no synthetic record is of a category that one is of.
@@ -163,22 +207,31 @@ def _measure(tables: Tables, with_train: bool = False) -> Measurement:
         raise NotComputableError("no record is of a category that a limit of train is of")
     index = pd.Index([one.text(schema) for one in limits], name="limit")
     by_limit = pd.DataFrame({name: side.shares() for name, side in sides.items()}, index)
-    value, low, high = np.mean(estimates, axis=0).tolist()
-    del sides["synthetic"]
+    quantities = {limits[place].quantity for place in estimates}
+    worst = [
+        max(one for place, one in estimates.items() if limits[place].quantity == name) for name in sorted(quantities)
+    ]
+    value, low, high = np.mean(worst, axis=0).tolist()
+    people = pd.DataFrame({name: sides[name].people() for name in ("train", "test")}, index)
     return Measurement(
         {BEYOND.name: Estimate(value, low, high) if tables.with_intervals else Estimate(value)},
         {BEYOND.name: _note(by_limit["synthetic"])},
         {
             "by_limit": by_limit,
-            "people_by_limit": pd.DataFrame({name: side.people() for name, side in sides.items()}, index),
-            "people": {name: n_people(side.persons[np.any(side.beyond, axis=1)]) for name, side in sides.items()},
+            "people_by_limit": people,
+            "people": {
+                name: int(counts[counts > 0].min()) if (counts > 0).any() else 0 for name, counts in people.items()
+            },
         },
     )
 
 
 def _note(shares: pd.Series) -> str:
-    worst = f"; worst: {shares.idxmax()} ({shares.max():.3f})" if shares.max() > 0 else ""
-    return f"{len(shares)} limit{'s' if len(shares) > 1 else ''}{worst}"
+    n_looked_at = int(shares.notna().sum())
+    count = f"{len(shares)} limit{'s' if len(shares) > 1 else ''}"
+    if n_looked_at < len(shares):
+        count = f"{n_looked_at} of {count}, of the others there is no record"
+    return f"{count}; worst: {shares.idxmax()} ({shares.max():.3f})" if shares.max() > 0 else count
 
 
 MEASURE = Measure("limits", (BEYOND,), measure_limits, real=limits_of_real)

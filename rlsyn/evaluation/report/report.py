@@ -92,7 +92,7 @@ def write_report(
         evaluation=evaluation,
         today=date.today().isoformat(),
         sides=_sides(evaluation),
-        verdicts=evaluation_verdicts(evaluation, [metric for metric, roles in untold.items() if "real" in roles]),
+        verdicts=evaluation_verdicts(evaluation, untold),
         families=_families(evaluation, untold),
         tables=[*REFERENCES, *evaluation.others],
         meanings=MEANINGS,
