@@ -135,7 +135,8 @@ class QuantileLevels:
         centers: Mean training value by bin, standardised.
         missing: Whether the last level means missing.
         thresholds: The first level above each threshold (`rlsyn.thresholds`), ascending.
-        deciding: For each threshold the columns and their categories that set in there, or end.
+        deciding: For each threshold the columns and their categories that set in there, or end; where learning begins
+            asks for them alone, so they are not saved.
     """
 
     column: Column
@@ -335,8 +336,7 @@ class QuantileLevels:
             for interval in self.bins
         ]
         arrays = {name: getattr(self, name).tolist() for name in ("counts", "grid", "grid_shares", "centers")}
-        steps = {"thresholds": list(self.thresholds), "deciding": [list(map(list, pairs)) for pairs in self.deciding]}
-        return {"bins": bins, "missing": self.missing} | steps | arrays
+        return {"bins": bins, "missing": self.missing, "thresholds": list(self.thresholds)} | arrays
 
     @classmethod
     def from_dict(cls, column: Column, fields: dict[str, Any]) -> QuantileLevels:
@@ -353,7 +353,6 @@ class QuantileLevels:
             np.array(fields["centers"]),
             fields["missing"],
             tuple(fields.get("thresholds", ())),  # models saved before there were any have none
-            tuple(tuple((column, category) for column, category in pairs) for pairs in fields.get("deciding", ())),
         )
 
 

@@ -207,10 +207,11 @@ def _start_choice(
     first: int,
     shift: np.ndarray,
 ) -> None:
-    is_known = np.zeros(inputs[0].shape[1], dtype=bool)
-    if n_classes == 2:  # of more, a step is known to matter to one class alone
-        is_known[_steps_of(policy, attribute, len(is_known))] = True
-    choice = logistic(inputs, classes, n_classes, is_known)
+    is_known = _known_steps(policy, attribute, inputs[0].shape[1], n_classes)
+    if n_classes > 2 and is_known.any():
+        choice = _softmax(inputs, classes, is_known)
+    else:
+        choice = logistic(inputs, classes, n_classes, np.any(is_known, axis=0))
     if choice is None:
         return
     shares = np.bincount(classes[0], minlength=n_classes) / len(classes[0])
@@ -230,16 +231,30 @@ def _inputs_of(policy: AutoregressivePolicy, pairs: Sequence[tuple[str, Category
     return found
 
 
-def _steps_of(policy: AutoregressivePolicy, attribute: int, n_inputs: int) -> list[int]:
-    """Which of the first inputs are steps at which a category of an attribute sets in, or ends."""
-    name, attributes = policy.encoding.names[attribute], policy.encoding.inputs()[0][:n_inputs]
-    return [
-        int(np.searchsorted(attributes, before)) + 2 + step  # after the score and the mean
-        for before, levels in enumerate(policy.encoding.levels[:attribute])
-        if isinstance(levels, QuantileLevels)
-        for step, pairs in enumerate(levels.deciding)
-        if name in dict(pairs)
-    ]
+def _known_steps(policy: AutoregressivePolicy, attribute: int, n_inputs: int, n_classes: int) -> np.ndarray:
+    """For each class of an attribute and each of the first inputs `(n_classes, n_inputs)` whether it is a step of that."""
+    own, attributes = policy.encoding.levels[attribute], policy.encoding.inputs()[0][:n_inputs]
+    is_known = np.zeros((n_classes, n_inputs), dtype=bool)
+    for before, levels in enumerate(policy.encoding.levels[:attribute]):
+        first = int(np.searchsorted(attributes, before)) + 2  # after the score and the mean
+        for step, pairs in enumerate(levels.deciding if isinstance(levels, QuantileLevels) else ()):
+            for category in (category for name, category in pairs if name == own.column.name):
+                is_known[int(own.encode(pd.Series([category]))[0]), first + step] = True
+    return is_known
+
+
+def _softmax(
+    inputs: tuple[np.ndarray, np.ndarray], classes: tuple[np.ndarray, ...], is_known: np.ndarray
+) -> Choice | None:
+    """As `logistic`, where a weight of one class is known to matter and that of another is not."""
+    counts = np.bincount(classes[0], minlength=len(is_known))
+    if (counts == 0).any() or len(classes[1]) == 0:
+        return None
+    shares = np.log(counts / counts.sum())
+    bases = np.tile(shares, (len(classes[0]), 1)), np.tile(shares, (len(classes[1]), 1))
+    tilt = fit_tilt(np.eye(len(counts)), bases, inputs, (classes[0], classes[1]), is_known)
+    intercepts = shares + tilt.biases
+    return Choice(tilt.weights[1:] - tilt.weights[0], intercepts[1:] - intercepts[0])
 
 
 def logistic(

@@ -14,6 +14,7 @@ from scipy.stats import fisher_exact
 from rlsyn.ranks import normal_scores
 from rlsyn.schema import Category, Column, Schema
 from rlsyn.values.categories import category_text
+from rlsyn.values.numbers import as_written
 
 MIN_PEOPLE = 10
 """On either side of a threshold, between two, and with and without a category: fewer people make no limit."""
@@ -134,13 +135,17 @@ class _Members(NamedTuple):
 
 def _categories(values: pd.Series, column: Column) -> list[_Members]:
     """The members of each category of a column; none of one that has too many."""
-    codes, distinct = pd.factorize(values)
-    if len(distinct) > MAX_CATEGORIES:
+    codes, distinct = pd.factorize(as_written(values).astype(object))
+    texts = pd.Series([category_text(value) for value in distinct])
+    if texts.nunique() > MAX_CATEGORIES:
         return []
+    known = {category_text(category): category for category in column.categories}
+    members = [
+        _Members(np.isin(codes, np.flatnonzero(texts == text)), column.name, known.get(text, text))
+        for text in texts.unique()  # 1 and "1" are one category
+    ]
     # Of two, one says it all.
-    either = distinct[:1] if len(distinct) == 2 and (codes >= 0).all() else distinct
-    by_text = {category_text(category): category for category in column.categories}
-    return [_Members(codes == code, column.name, by_text[category_text(value)]) for code, value in enumerate(either)]
+    return members[:1] if len(members) == 2 and (codes >= 0).all() else members
 
 
 class _Tilt(NamedTuple):

@@ -15,6 +15,8 @@ KNOWN_PENALTY = 0.1
 """At most, of a weight that is known to matter: of a hundred who keep a limit, it leaves some one in three hundred beyond."""
 MAX_ITERATIONS = 100
 """Of each penalty; a start need not be exact."""
+MOST_ROWS = 4_000
+"""Rows that a tilt is fitted to, drawn by chance where there are more: what they tell of a start, more tell hardly better."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,8 @@ def fit_tilt(
     """
     means = inputs[0].mean(0)
     train, validation = (
-        _Rows(functions, *part) for part in zip(logits, [rows - means for rows in inputs], levels, strict=True)
+        _Rows(functions, *part).at_most(MOST_ROWS)
+        for part in zip(logits, [rows - means for rows in inputs], levels, strict=True)
     )
     chosen = parameters = np.zeros((functions.shape[1], len(means) + 1))
     known_alone = np.where(is_known, KNOWN_PENALTY, np.inf)
@@ -83,6 +86,13 @@ class _Rows(NamedTuple):
     logits: np.ndarray
     inputs: np.ndarray
     levels: np.ndarray
+
+    def at_most(self, n: int) -> _Rows:
+        """So many of the rows by chance, or all."""
+        if len(self.levels) <= n:
+            return self
+        some = np.random.default_rng(0).choice(len(self.levels), n, replace=False)
+        return _Rows(self.functions, self.logits[some], self.inputs[some], self.levels[some])
 
     def log_likelihood(self, parameters: np.ndarray) -> float:
         """Mean of a row."""

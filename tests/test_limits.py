@@ -1,5 +1,6 @@
 """Limits that training people keep: which they are, which records are beyond them, and what the verdict says."""
 
+import math
 import re
 from html import unescape
 
@@ -13,7 +14,7 @@ from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.report import write_report
 from rlsyn.evaluation.suite import evaluate
 from rlsyn.evaluation.verdicts import evaluation_verdicts
-from rlsyn.schema import infer_schema
+from rlsyn.schema import Column, Schema, infer_schema
 from rlsyn.thresholds import find_limits
 
 ILL, SLOW = "hormone >= 6 where ill is yes", "beats < 60 where rhythm is slow"
@@ -76,9 +77,10 @@ def test_a_diagnosis_that_is_nothing_but_its_limit_is_kept_from_both_sides_whoev
     for first in ("yes", "no"):
         train = table.sort_values("ill", key=lambda ill: ill != first, kind="stable")
         assert texts(train) == {ILL, "hormone < 6 where ill is no"}
-        assert beyond(synthetic, train=train, test=train, schema=infer_schema(train)).value == pytest.approx(
-            ((synthetic.ill == "yes") & (synthetic.hormone < 6)).sum() / (synthetic.ill == "yes").sum()
-        )
+        found = measured(synthetic, train=train, test=train, schema=infer_schema(train))
+        n_wrong, n_ill = ((synthetic.ill == "yes") & (synthetic.hormone < 6)).sum(), (synthetic.ill == "yes").sum()
+        assert found.details["by_limit"]["synthetic"][ILL] == n_wrong / n_ill
+        assert found.estimates[BEYOND.name].value == pytest.approx(n_wrong / (n_ill + 20))
 
 
 def test_what_hardly_anybody_reaches_is_no_limit():
@@ -116,7 +118,7 @@ def test_the_share_is_of_the_records_that_a_limit_is_of():
     synthetic.loc[[9, 14], "beats"] = [60.0, 90.0]  # two of ten are slow and quick
     synthetic.loc[40:44, ["rhythm", "beats"]] = ["slow", np.nan]  # without a value nobody can be beyond
     found = measured(synthetic)
-    assert found.estimates[BEYOND.name].value == pytest.approx((10 / 30 + 2 / 10) / 2)  # of the normal there are none
+    assert found.estimates[BEYOND.name].value == pytest.approx((10 / (30 + 20) + 2 / (10 + 20)) / 2)
     shares = found.details["by_limit"]["synthetic"]
     assert shares[ILL] == 10 / 30 and shares[SLOW] == 2 / 10 and np.isnan(shares[NORMAL])
     assert found.notes == {BEYOND.name: f"3 of 4 limits, of the others there is no record; worst: {ILL} (0.333)"}
@@ -138,6 +140,96 @@ def test_a_missing_category_is_neither_the_category_nor_another():
     assert np.isnan(shares[SLOW]) and shares[NOT_SLOW] == 0
     strange = TRAIN.assign(rhythm=TRAIN.rhythm.replace("slow", "SLOW"))  # none of train's categories
     assert measured(strange).details["by_limit"]["synthetic"][NOT_SLOW] == 0
+
+
+def test_one_record_of_a_kind_is_no_broken_limit_and_two_test_people_set_no_bar():
+    few = TRAIN[TRAIN.ill == "no"].assign(rhythm="normal", beats=80.0)
+    one = pd.concat([few, TRAIN.head(1).assign(ill="yes", hormone=1.0, beats=80.0, rhythm="normal")])
+    assert beyond(one).value == pytest.approx(1 / 21 / 2)  # of two quantities
+    odd = TEST.assign(ill="no")
+    odd.loc[:1, ["ill", "hormone"]] = ["yes", 2.0]
+    real = limits_of_real(Tables(TRAIN, odd, TRAIN, SCHEMA)).estimates[BEYOND.name]
+    assert real.value == pytest.approx(2 / 22 / 2)
+    none = TEST.assign(ill="no")
+    assert limits_of_real(Tables(TRAIN, none, TRAIN, SCHEMA)).estimates[BEYOND.name].value == 0
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        lambda ill: ill,
+        lambda ill: ill.astype(bool),
+        lambda ill: ill.astype(float),
+        lambda ill: ill.astype(str),
+        lambda ill: ill.astype("Int64"),
+        lambda ill: ill.astype("boolean"),
+        lambda ill: ill.astype("category"),
+        lambda ill: ill.astype(object).where(ill.index % 2 == 0, ill.astype(str)),
+    ],
+    ids=["int", "bool", "float", "text", "Int64", "boolean", "category", "mixed"],
+)
+def test_categories_are_the_same_however_they_are_typed(kind):
+    ill = (TRAIN.ill == "yes").astype(int)
+    plain = TRAIN[["hormone"]].assign(ill=ill)
+    schema = infer_schema(plain)
+    found = measured(blurred(TRAIN)[["hormone"]].assign(ill=kind(ill)), plain.assign(ill=kind(ill)), plain, schema)
+    expected = measured(blurred(TRAIN)[["hormone"]].assign(ill=ill), plain, plain, schema)
+    assert found.estimates == expected.estimates and found.notes == expected.notes
+
+
+def test_categories_of_several_types_that_gain_the_same_have_an_order():
+    rng = np.random.default_rng(0)
+    hormone = rng.lognormal(1, 0.8, 400).round(2)
+    stage = pd.Series(1, hormone.tolist(), dtype=object).mask(hormone >= 4, "late").reset_index(drop=True)
+    stage[:40], hormone[:40] = None, np.nan
+    table = pd.DataFrame({"hormone": hormone, "stage": stage})
+    schema = Schema((Column("hormone", "numeric", missing=True), Column("stage", "binary", (1, "late"), missing=True)))
+    assert {one.text(schema) for one in kept_limits(table, schema)} == {
+        "hormone >= 4 where stage is late",
+        "hormone < 4 where stage is 1",
+    }
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_column_of_one_category_and_none_and_numbers_next_to_nothing_are_no_trouble():
+    table = TRAIN[["hormone"]].assign(ill=np.where(TRAIN.hormone >= 6, "yes", None))
+    assert {one.text(infer_schema(table)) for one in kept_limits(table, infer_schema(table))} <= {ILL}
+    tiny = TRAIN[["hormone", "ill"]].assign(hormone=TRAIN.hormone * 1e-310)
+    assert len(kept_limits(tiny, infer_schema(tiny))) == 1
+
+
+@pytest.mark.parametrize(("n", "limit"), [(5_000, 6.43), (5_000, 0.89), (1_000, 6.4), (5_000, 124.7)])
+def test_limits_of_rare_diseases_are_not_rounded_away(n, limit):
+    rng = np.random.default_rng(0)
+    hormone = rng.lognormal(math.log(limit) - 1.2, 0.7, n).round(3)
+    table = pd.DataFrame({"hormone": hormone, "ill": np.where((hormone >= limit) & (rng.random(n) < 0.7), "yes", "no")})
+    kept = kept_limits(table, infer_schema(table))
+    assert [one.is_of_category == (one.category == "yes") for one in kept] == [True]
+    assert kept[0].bound == pytest.approx(limit, rel=0.07)
+    assert kept[0].breaks(hormone[table.ill == "yes"]).mean() <= 0.01
+
+
+@pytest.mark.parametrize("n", [150, 300, 600])
+def test_no_limit_is_told_as_the_value_of_one_or_two_people(n):
+    n_told = 0
+    for seed in range(12):
+        rng = np.random.default_rng(seed)
+        numbers = rng.lognormal(0, 1, n) * 10 ** rng.uniform(-3, 4)
+        numbers = np.array([float(f"{number:.3g}") for number in numbers])
+        ill = (numbers >= np.quantile(numbers, 0.7)) & (rng.random(n) < 0.9)
+        table = pd.DataFrame({"hormone": numbers, "ill": np.where(ill, "yes", "no")})
+        for one in kept_limits(table, infer_schema(table)):
+            assert (numbers == one.bound).sum() not in (1, 2)
+            n_told += 1
+    assert n_told >= 8
+
+
+def test_results_that_few_people_have_are_looked_at_among_them():
+    rng = np.random.default_rng(0)
+    hormone = rng.lognormal(0.7, 1.1, 5_000).round(2)
+    ill = np.where((hormone >= 6) & (rng.random(5_000) < 0.8), "yes", "no")
+    table = pd.DataFrame({"hormone": np.where(rng.random(5_000) < 0.92, np.nan, hormone), "ill": ill})
+    assert ILL in texts(table)
 
 
 def test_each_quantity_counts_once_by_its_worst_limit():

@@ -215,3 +215,19 @@ def test_among_many_columns_and_few_people_what_no_row_crosses_hardly_a_record_d
     monkeypatch.setattr("rlsyn.tilt.KNOWN_PENALTY", 1e9)
     assert kept < 1.5 / (table.ill == 1).sum()  # about as sure as so few people can be
     assert beyond() > 2 * kept
+
+
+def test_a_category_of_several_that_comes_after_its_quantity_keeps_its_limit(monkeypatch):
+    rng, n = np.random.default_rng(2), 600
+    hormone = rng.lognormal(0.7, 1.0, n).round(2)
+    stage = np.where(hormone >= 6, rng.choice(["early", "late"], n), rng.choice(["none", "early"], n, p=[0.8, 0.2]))
+    noise = pd.DataFrame(rng.normal(size=(n, 12)).round(2), columns=[f"x{i}" for i in range(12)])
+    table = pd.concat([pd.DataFrame({"hormone": hormone}), noise, pd.DataFrame({"stage": stage})], axis=1)
+
+    def beyond():
+        records = RLSyn(order="table", total_timesteps=0, n_records=16).fit(table).sample(4_000)
+        return (records.hormone[records.stage == "late"] < 6).mean()
+
+    kept = beyond()
+    monkeypatch.setattr("rlsyn.tilt.KNOWN_PENALTY", 1e9)
+    assert kept < 1.5 / (stage == "late").sum() and beyond() > 2 * kept

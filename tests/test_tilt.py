@@ -25,7 +25,8 @@ def fit(train, validation, is_known=False):
     return fit_tilt(FUNCTIONS, (logits, others[1]), (inputs, others[0]), (levels, others[2]), known)
 
 
-def test_weights_and_biases_that_rows_were_drawn_with_are_found():
+def test_weights_and_biases_that_rows_were_drawn_with_are_found(monkeypatch):
+    monkeypatch.setattr(tilt, "MOST_ROWS", 20_000)
     weights, biases = np.array([[0.5, 0.0, -0.5], [0.0, 2.0, 0.0]]), np.array([0.3, -4.0])
     found = fit(draw(20_000, weights, biases), draw(5_000, weights, biases, seed=1))
     assert found.weights == pytest.approx(weights, abs=0.1)
@@ -94,3 +95,13 @@ def test_what_is_known_and_says_nothing_hides_no_relation_that_says_something():
         train, validation = (draw(n, weights, np.zeros(2), seed=2 * seed + n, width=31) for n in (200, 40))
         slopes.append(fit(train, validation, is_known).weights[0, 0])
     assert np.median(slopes) > 0.2
+
+
+def test_of_very_many_rows_some_are_enough():
+    weights, biases = np.array([[0.5, 0.0, -0.5], [0.0, 2.0, 0.0]]), np.array([0.3, -4.0])
+    train, validation = draw(30_000, weights, biases), draw(500, weights, biases, seed=1)
+    train[2][:26_000] = train[2][:26_000][::-1].copy()  # their order would be noise, were all looked at
+    found = fit(train, validation)
+    assert found.weights[0, 0] < 0.4  # of rows drawn by chance, not the first
+    sure = fit([part[26_000:] for part in train], validation)
+    assert sure.weights == pytest.approx(weights, abs=0.3)

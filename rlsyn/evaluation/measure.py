@@ -163,9 +163,13 @@ def share_estimate(hits: np.ndarray, n_people: int | None = None) -> Estimate:
         >>> round(estimate.value, 3), round(estimate.low, 3), round(estimate.high, 3)
         (0.0, 0.0, 0.013)
     """
-    n_trials = n_people or len(hits)
-    interval = binomtest(round(float(hits.mean()) * n_trials), n_trials).proportion_ci(method="wilson")
-    return Estimate(float(hits.mean()), float(interval.low), float(interval.high))
+    return interval_of_share(float(hits.mean()), n_people or len(hits))
+
+
+def interval_of_share(share: float, n_people: int) -> Estimate:
+    """A share of so many people with Wilson's 95 % interval."""
+    interval = binomtest(round(share * n_people), n_people).proportion_ci(method="wilson")
+    return Estimate(share, float(interval.low), float(interval.high))
 
 
 def share_beside(hits: np.ndarray, others: np.ndarray, n_people: int) -> Estimate:

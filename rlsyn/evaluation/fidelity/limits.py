@@ -10,9 +10,9 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from rlsyn.evaluation.disclosure import n_people
+from rlsyn.evaluation.disclosure import MIN_PEOPLE, n_people
 from rlsyn.evaluation.features import NotComputableError, category_positions, column_numbers, row_groups
-from rlsyn.evaluation.measure import Estimate, Measure, Measurement, Metric, Tables, share_beside, share_estimate
+from rlsyn.evaluation.measure import Estimate, Measure, Measurement, Metric, Tables, interval_of_share
 from rlsyn.schema import Category, Column, Schema
 from rlsyn.thresholds import find_limits, first_rows, n_between
 from rlsyn.values.categories import category_text
@@ -29,9 +29,13 @@ MIN_LIFT = 5.0
 MIN_BEYOND = 0.05
 """Of all people, whatever their category: who is beyond a limit that nearly all keep by chance tells nothing."""
 MAX_CROSSED = 0.01
-"""Share of people whose side of a limit may change when it is told as a round number, so that it is nobody's own value."""
+"""Of those with the category, and of those with another, the share whose side may change when a limit is rounded."""
 N_DIGITS = 18
 """Of a number of 64 bits, with one to spare."""
+N_ADDED = 20
+"""Records with train's share beyond that are added to each limit's: one record of one is no limit broken."""
+MAX_POWER = 300
+"""Of ten."""
 NO_LIMITS = "does not apply: train has no limit of a quantity that people of a category keep"
 
 
@@ -64,7 +68,10 @@ class KeptLimit:
 
     def is_beyond(self, table: pd.DataFrame) -> np.ndarray:
         """Whether the value of each row `(n,)` is on the other side; of a missing one it is not."""
-        values = column_numbers(table[self.quantity])
+        return self.breaks(column_numbers(table[self.quantity]))
+
+    def breaks(self, values: np.ndarray) -> np.ndarray:
+        """The same of plain numbers."""
         return values < self.bound if self.is_above else values >= self.bound
 
     def text(self, schema: Schema) -> str:
@@ -93,32 +100,42 @@ def kept_limits(train: pd.DataFrame, schema: Schema) -> list[KeptLimit]:
     persons = row_groups(train, schema)
     people = train.iloc[first_rows(persons)]
     found: dict[str, KeptLimit] = {}
-    for limit in sorted(find_limits(train, schema, persons), reverse=True):
-        bound = _round_bound(limit.threshold, column_numbers(people[limit.quantity]))
-        for is_of, is_above in product((True, False), (True, False)):
-            kept = KeptLimit(limit.quantity, bound, is_above, limit.column, limit.category, is_of)
-            if _is_kept(kept, people, schema):
+    for limit in sorted(find_limits(train, schema, persons), key=lambda one: one.gain, reverse=True):
+        sides = [
+            KeptLimit(limit.quantity, limit.threshold, is_above, limit.column, limit.category, is_of)
+            for is_of, is_above in product((True, False), (True, False))
+        ]
+        groups = [column_numbers(people[limit.quantity])[side.applies(people, schema)] for side in sides[::2]]
+        bound = _round_bound(limit.threshold, groups)
+        for kept in (replace(side, bound=bound) for side in sides):
+            if _is_kept(kept, *groups[:: 1 if kept.is_of_category else -1]):
                 found.setdefault(kept.text(schema), kept)
     return list(found.values())
 
 
-def _is_kept(limit: KeptLimit, people: pd.DataFrame, schema: Schema) -> bool:
-    applies, is_beyond = limit.applies(people, schema), limit.is_beyond(people)
-    broken, of_all = is_beyond[applies].mean(), is_beyond.mean()
+def _is_kept(limit: KeptLimit, own: np.ndarray, others: np.ndarray) -> bool:
+    """Whether those whom a limit is of keep it, by their values of the quantity and by those of all others."""
+    if len(own) == 0:
+        return False
+    broken, of_all = limit.breaks(own).mean(), limit.breaks(np.concatenate([own, others])).mean()
     return bool(broken <= MAX_BROKEN and of_all >= MIN_BEYOND and of_all >= MIN_LIFT * broken)
 
 
-def _round_bound(threshold: float, values: np.ndarray) -> float:
-    """The number of fewest digits that hardly any value lies between and the threshold."""
-    allowed = MAX_CROSSED * np.isfinite(values).sum()
+def _round_bound(threshold: float, groups: Sequence[np.ndarray]) -> float:
+    """The number of fewest digits near a threshold: few of any group are between, and it is not a value of one or two.
+
+    Args:
+        threshold: The number.
+        groups: Values of those with the category, and of those with another.
+    """
     first = -math.floor(math.log10(abs(threshold) or 1.0)) - 1
-    for digits in range(first, first + N_DIGITS):
+    for digits in range(first, min(first + N_DIGITS, MAX_POWER)):
         scaled = threshold * 10.0**digits
-        near = [round(number / 10.0**digits, max(0, digits)) for number in (math.floor(scaled), math.ceil(scaled))]
-        crossed = {bound: n_between(values, bound, threshold) for bound in near}
-        bound = min(near, key=lambda one: (crossed[one], abs(one - threshold)))
-        if crossed[bound] <= allowed:
-            return bound
+        near = (round(number / 10.0**digits, max(0, digits)) for number in (math.floor(scaled), math.ceil(scaled)))
+        for bound in sorted(near, key=lambda one: abs(one - threshold)):
+            is_crossed = any(n_between(values, bound, threshold) > MAX_CROSSED * len(values) for values in groups)
+            if not is_crossed and not 0 < sum((values == bound).sum() for values in groups) < MIN_PEOPLE:
+                return bound
     return threshold
 
 
@@ -149,21 +166,25 @@ class _Side:
             shares: np.ndarray = self.beyond.sum(0) / self.applies.sum(0)
         return shares
 
-    def estimates(self, others: _Side | None = None) -> dict[int, Estimate]:
-        """The share of each limit that is of any row, with intervals: of these rows, or of others' and these together."""
-        found = {}
-        for limit in np.flatnonzero(self.applies.any(axis=0)).tolist():
-            hits, persons = self._of(limit)
-            if others is None:
-                found[limit] = share_estimate(hits, n_people(persons))
-            else:
-                beside, further = others._of(limit)
-                found[limit] = share_beside(hits, beside, n_people(persons) + n_people(further))
-        return found
+    def estimates(self, train: _Side, is_real: bool) -> dict[int, Estimate]:
+        """The share beyond each limit, with train's added; of limits that are of no row only where the rows are real.
 
-    def _of(self, limit: int) -> tuple[np.ndarray, np.ndarray]:
-        # Of the rows that a limit is of, which are beyond, and the persons.
-        return self.beyond[self.applies[:, limit], limit], self.persons[self.applies[:, limit]]
+        Intervals of real rows are those of these and of train's together.
+        """
+        found = {}
+        for limit, of_train in enumerate(train.shares().tolist()):
+            applies = self.applies[:, limit]
+            n_rows, n_persons = int(applies.sum()), n_people(self.persons[applies])
+            share = (self.beyond[:, limit].sum() + N_ADDED * of_train) / (n_rows + N_ADDED)
+            if is_real:
+                n_known = n_people(train.persons[train.applies[:, limit]])
+                both = interval_of_share(
+                    (n_persons * share + n_known * of_train) / (n_persons + n_known), n_persons + n_known
+                )
+                found[limit] = Estimate(share, min(both.low, share), max(both.high, share))
+            elif n_rows:
+                found[limit] = interval_of_share(share, n_persons + N_ADDED)
+        return found
 
     def people(self) -> list[int]:
         """Of each limit the people on that side of it that has fewer, if anybody: so few a share tells of."""
@@ -176,7 +197,7 @@ class _Side:
 def measure_limits(tables: Tables) -> Measurement:
     """The share of records beyond a limit among those that it is of: of each quantity the worst, their mean.
 
-    Its ends are the means of those of Wilson's 95 % intervals, as if all limits were broken by the same chance. In the
+    To the records of each limit 20 are added, with train's share beyond, lest one record decide. The ends are the means of those of Wilson's 95 % intervals, as if all limits were broken by the same chance. In the
     details `by_limit`, a frame by the limit's text, has the shares of the `train`, `test` and `synthetic` rows, NaN
     where a limit is of none; `people_by_limit` the fewest people of `train` and `test` on one side of each, if there
     are any, and `people` the fewest of all.
@@ -190,19 +211,19 @@ def measure_limits(tables: Tables) -> Measurement:
 def limits_of_real(tables: Tables) -> Measurement:
     """What `measure_limits` finds of the test rows in the place of the synthetic ones.
 
-    How often people are beyond is told by all of them: the intervals are those of train and test rows together,
-    stretched to the test rows' shares.
+    How often people are beyond is told by all of them: the intervals are those of train and test people together,
+    stretched to the test rows' shares. A limit that is of no test row has train's share.
     """
-    return _measure(replace(tables, synthetic=tables.test), with_train=True)
+    return _measure(replace(tables, synthetic=tables.test), is_real=True)
 
 
-def _measure(tables: Tables, with_train: bool = False) -> Measurement:
+def _measure(tables: Tables, is_real: bool = False) -> Measurement:
     schema = tables.schema
     limits = kept_limits(tables.train, schema)
     if not limits:
         raise NotComputableError(NO_LIMITS)
     sides = {name: _Side.of(getattr(tables, name), limits, schema) for name in ("train", "test", "synthetic")}
-    estimates = sides["synthetic"].estimates(sides["train"] if with_train else None)
+    estimates = sides["synthetic"].estimates(sides["train"], is_real)
     if not estimates:
         raise NotComputableError("no record is of a category that a limit of train is of")
     index = pd.Index([one.text(schema) for one in limits], name="limit")
