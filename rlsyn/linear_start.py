@@ -17,7 +17,7 @@ from rlsyn.levels import CategoryLevels, QuantileLevels
 from rlsyn.networks.mixture_heads import N_COMPONENTS, MixtureHeads, log_mixture
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.schema import Category
-from rlsyn.tilt import KNOWN_PENALTY, fit_tilt
+from rlsyn.tilt import KNOWN_PENALTY, Tilt, fit_tilt
 
 PENALTIES = np.geomspace(1e-2, 1e5, 29)
 """Ridge penalties that are tried."""
@@ -147,35 +147,34 @@ class _Quantity:
         z, half_square = levels.basis()[:, :2].T
         slopes = regression.weights / left
         shift = (regression.intercept / left - mean / variance) * z + (1 / variance - 1 / left) * half_square
-        if levels.thresholds and self.policy.head == "ordinal" and len(self.codes[1]):
+        if levels.thresholds and len(self.codes[1]):
             self._start_steps(slopes, shift)
-            return
-        # Where the head is free, each present level but the first has what its z is above the first one's.
-        functions = z[1 : len(levels.bins)] - z[0] if self.policy.head == "free" else np.ones(1)
-        self._set_linear(0, np.outer(functions, slopes))
-        self.shift[:] += shift
+        else:
+            self._set_weights([0], z[: len(levels.bins), None], slopes[None])
+            self.shift[:] += shift
 
     def _start_steps(self, slopes: np.ndarray, shift: np.ndarray) -> None:
         """Steps at thresholds beside the Gaussian conditional, whose own weights change with them, or beside the marginal."""
         n_levels, basis = len(self.levels.bins), self.levels.basis()
         first = basis.shape[1] - len(self.levels.flags()) - len(self.levels.thresholds)
         places = [0, 1, *range(first, first + len(self.levels.thresholds))]
-        functions, counts = basis[:n_levels, places], self.levels.counts[:n_levels]
+        functions = basis[:n_levels, places]
         is_known = np.zeros((len(places), self.inputs[0].shape[1]), dtype=bool)
         for step, pairs in enumerate(self.levels.deciding):
             is_known[2 + step, _inputs_of(self.policy, pairs, is_known.shape[1])] = True
-        found = []
-        for some, moved in ((slopes, shift[:n_levels]), (0 * slopes, 0 * shift[:n_levels])):
-            base = np.log(np.maximum(counts / counts.sum(), 1e-6)) + moved
-            of_train, of_validation = (base + np.outer(inputs @ some, functions[:, 0]) for inputs in self.inputs)
-            found.append(
-                (fit_tilt(functions, (of_train, of_validation), self.inputs, self.codes, is_known), some, moved)
-            )
-        tilt, some, moved = max(found, key=lambda one: one[0].log_likelihood)
-        self._set_linear(0, some + tilt.weights[:1])
-        self._set_linear(1, tilt.weights[1:2])
-        self._set_linear(first, tilt.weights[2:])
-        self.shift[:n_levels] += moved + functions @ tilt.biases
+        bases = (slopes, shift[:n_levels]), (0 * slopes, 0 * shift[:n_levels])
+        tilts = [self._tilt(functions, is_known, *base) for base in bases]
+        tilt, (slopes, shift) = max(zip(tilts, bases, strict=True), key=lambda pair: pair[0].log_likelihood)
+        weights = tilt.weights + np.outer(np.arange(len(places)) == 0, slopes)
+        self._set_weights(places, functions, weights)
+        self.shift[:n_levels] += shift + functions @ tilt.biases
+
+    def _tilt(self, functions: np.ndarray, is_known: np.ndarray, slopes: np.ndarray, shift: np.ndarray) -> Tilt:
+        """The tilt of the marginal that was already shifted and weighted."""
+        counts = self.levels.counts[: len(functions)]
+        base = np.log(np.maximum(counts / counts.sum(), 1e-6)) + shift
+        of_train, of_validation = (base + np.outer(inputs @ slopes, functions[:, 0]) for inputs in self.inputs)
+        return fit_tilt(functions, (of_train, of_validation), self.inputs, self.codes, is_known)
 
     def _start_mixture(self, heads: MixtureHeads) -> None:
         (inputs, _), (codes, _), n_levels = self.inputs, self.codes, len(self.levels.bins)
@@ -194,8 +193,14 @@ class _Quantity:
         bias = heads.level_biases(self.attribute)[:n_levels]
         self.shift[:n_levels] += np.log(np.maximum(shares, 1e-6) / np.maximum(mean, 1e-6)) - bias
 
-    def _set_linear(self, first: int, weights: np.ndarray) -> None:
-        self.policy.actor.network.set_linear(self.attribute, first, torch.as_tensor(weights))
+    def _set_weights(self, places: Sequence[int], functions: np.ndarray, weights: np.ndarray) -> None:
+        """Set the weights of output functions that stand at these places; their values are `(n_levels, n_functions)`."""
+        if (
+            self.policy.head == "free"
+        ):  # each present level but the first has what its functions are above the first one's
+            places, weights = range(len(functions) - 1), (functions[1:] - functions[0]) @ weights
+        for place, row in zip(places, weights, strict=True):
+            self.policy.actor.network.set_linear(self.attribute, place, torch.as_tensor(row[None]))
 
 
 def _start_choice(
@@ -236,8 +241,10 @@ def _known_steps(policy: AutoregressivePolicy, attribute: int, n_inputs: int, n_
     own, attributes = policy.encoding.levels[attribute], policy.encoding.inputs()[0][:n_inputs]
     is_known = np.zeros((n_classes, n_inputs), dtype=bool)
     for before, levels in enumerate(policy.encoding.levels[:attribute]):
+        if not isinstance(levels, QuantileLevels) or not levels.deciding:
+            continue
         first = int(np.searchsorted(attributes, before)) + 2  # after the score and the mean
-        for step, pairs in enumerate(levels.deciding if isinstance(levels, QuantileLevels) else ()):
+        for step, pairs in enumerate(levels.deciding):
             for category in (category for name, category in pairs if name == own.column.name):
                 is_known[int(own.encode(pd.Series([category]))[0]), first + step] = True
     return is_known

@@ -198,16 +198,23 @@ def test_records_keep_limits_whichever_column_comes_first(order):
     assert blurred_slow > 2 * slow
 
 
-@pytest.mark.parametrize("order", [pytest.param("label_first", marks=pytest.mark.slow), "label_last"])
-def test_among_many_columns_and_few_people_what_no_row_crosses_hardly_a_record_does(monkeypatch, order):
+@pytest.mark.parametrize(
+    ("order", "head"),
+    [
+        pytest.param("label_first", "ordinal", marks=pytest.mark.slow),
+        ("label_last", "ordinal"),
+        ("label_first", "free"),
+    ],
+)
+def test_among_many_columns_and_few_people_what_no_row_crosses_hardly_a_record_does(monkeypatch, order, head):
     table, rng = clinic(240)[["ill", "hormone", "age"]], np.random.default_rng(5)
     table["ill"] = ((table.hormone >= 6) & (rng.random(240) < 0.8)).astype(int)
     noise = rng.normal(size=(240, 25)).round(2)
     table = pd.concat([table, pd.DataFrame(noise, columns=[f"x{i}" for i in range(25)])], axis=1)
 
     def beyond():
-        model = RLSyn(order=order, total_timesteps=0, n_records=16).fit(table, label="ill")
-        records = model.sample(4_000)
+        model = RLSyn(order=order, policy_kwargs={"head": head}, total_timesteps=0, n_records=16)
+        records = model.fit(table, label="ill").sample(4_000)
         return (records.hormone[records.ill == 1] < 6).mean()
 
     kept = beyond()
