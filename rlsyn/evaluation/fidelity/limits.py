@@ -197,10 +197,11 @@ class _Side:
 def measure_limits(tables: Tables) -> Measurement:
     """The share of records beyond a limit among those that it is of: of each quantity the worst, their mean.
 
-    To the records of each limit 20 are added, with train's share beyond, lest one record decide. The ends are the means of those of Wilson's 95 % intervals, as if all limits were broken by the same chance. In the
-    details `by_limit`, a frame by the limit's text, has the shares of the `train`, `test` and `synthetic` rows, NaN
-    where a limit is of none; `people_by_limit` the fewest people of `train` and `test` on one side of each, if there
-    are any, and `people` the fewest of all.
+    To the records of each limit 20 are added, with train's share beyond, lest one record decide. The ends are the means
+    of those of Wilson's 95 % intervals, as if all limits were broken by the same chance. In the details `by_limit`, a
+    frame by the limit's text, has the shares of the `train`, `test` and `synthetic` rows, NaN where a limit is of none;
+    `people_by_limit` the fewest people of `train` and `test` on one side of each, if there are any, and `people` the
+    fewest of all.
 
     Raises:
         NotComputableError: Train has no limit, or no synthetic record is of a category that one is of.
