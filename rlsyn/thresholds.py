@@ -24,6 +24,8 @@ N_NEAREST = 20
 """People on either side of a threshold among whom the share of a category must differ."""
 MAX_CHANCE = 1e-4
 """Of such a difference, by Fisher's exact test."""
+MAX_CHANCE_BESIDE = 1e-2
+"""The same at a threshold that was found for another category: one place is looked at instead of all."""
 MAX_PEOPLE = 5_000
 """People looked at: among so many a limit shows."""
 MAX_CATEGORIES = 20
@@ -93,7 +95,8 @@ def find_limits(train: pd.DataFrame, schema: Schema, people: np.ndarray) -> list
     laboratory. The ranks of those with a category, and of those without, are tilted by functions of the normal score and
     its square, as a head begins; a threshold is where a step beside these makes them far likelier, more than by chance
     among all steps of all pairs of columns, and where the share of the category is another among the nearest people
-    above than among those below. What is strong but smooth has none. The first row of each person is looked at.
+    above than among those below. What is strong but smooth has none. The first row of each person is looked at. Where one
+    category sets in, another needs less evidence that it does, too.
 
     Args:
         train: Training rows.
@@ -155,45 +158,67 @@ class _Tilt(NamedTuple):
     gain: float
 
 
+class _Step(NamedTuple):
+    """A quantity in ascending order and a category: the smooth tilts of its members and of the others."""
+
+    category: _Members
+    smooth: np.ndarray
+    groups: tuple[np.ndarray, np.ndarray]
+    tilts: tuple[_Tilt, _Tilt]
+
+    def gain(self, end: int) -> float:
+        """Log-likelihood that a step at `end` gains beside the smooth tilts."""
+        functions = np.c_[self.smooth, np.arange(len(self.smooth)) >= end]
+        return float(sum(_tilt(functions, group).gain for group in self.groups) - sum(one.gain for one in self.tilts))
+
+    def jumps(self, end: int, max_chance: float) -> bool:
+        """Whether the share of members is another just above than just below: what is smooth bends there."""
+        sides = self.groups[0][max(0, end - N_NEAREST) : end], self.groups[0][end : end + N_NEAREST]
+        return bool(fisher_exact([[side.sum(), (~side).sum()] for side in sides]).pvalue < max_chance)
+
+
 def _limits(values: np.ndarray, quantity: str, categories: Sequence[_Members], min_gain: float) -> list[Limit]:
-    """The best step of a quantity for each category that has one."""
+    """The best step of a quantity for each category that has one; first for itself, then where another has it."""
     order = np.argsort(values, kind="stable")[: int(np.isfinite(values).sum())]
-    values, n = values[order], len(order)
+    values = values[order]
     ends = np.flatnonzero(np.diff(values) > 0) + 1
-    ends = ends[(ends >= MIN_PEOPLE) & (ends <= n - MIN_PEOPLE)]
+    ends = ends[(ends >= MIN_PEOPLE) & (ends <= len(values) - MIN_PEOPLE)]
     if len(ends) == 0:
         return []
     scores = normal_scores(values)
     smooth = np.stack([scores, scores**2 / 2], axis=1)
-    found = []
-    for category in categories:
+    found: dict[int, tuple[float, int]] = {}
+    steps: dict[int, _Step] = {}
+    for place, category in enumerate(categories):
         groups = category.are[order], ~category.are[order]
         if min(group.sum() for group in groups) < MIN_PEOPLE:
             continue
         alone = np.sum([_gains_alone(group, ends) for group in groups], axis=0)
         if alone.max() < min_gain:
             continue
-        tilts = [_tilt(smooth, group) for group in groups]
+        steps[place] = step = _Step(category, smooth, groups, (_tilt(smooth, groups[0]), _tilt(smooth, groups[1])))
         promising = {
             alone.argmax(),
-            *(_distances(one, group, ends).argmax() for one, group in zip(tilts, groups, strict=True)),
+            *(_distances(one, group, ends).argmax() for one, group in zip(step.tilts, groups, strict=True)),
         }
-        gains = {
-            end: sum(_tilt(np.c_[smooth, np.arange(n) >= end], group).gain for group in groups)
-            for end in ends[[*promising]]
-        }
-        end = max(gains, key=gains.__getitem__)
-        gain = gains[end] - sum(one.gain for one in tilts)
-        if gain > min_gain and _jumps(groups[0], end):
-            threshold = float(values[end - 1 : end + 1].mean())
-            found.append(Limit(float(gain), threshold, quantity, category.column, category.category))
-    return found
-
-
-def _jumps(members: np.ndarray, end: int) -> bool:
-    """Whether the share of members is another just above than just below, beyond chance: what is smooth bends there."""
-    sides = members[max(0, end - N_NEAREST) : end], members[end : end + N_NEAREST]
-    return bool(fisher_exact([[side.sum(), (~side).sum()] for side in sides]).pvalue < MAX_CHANCE)
+        gain, end = max((step.gain(end), int(end)) for end in ends[[*promising]])
+        if gain > min_gain and step.jumps(end, MAX_CHANCE):
+            found[place] = gain, end
+    known = {end for _, end in found.values()}
+    for place in [place for place in steps if place not in found]:
+        gain, end = max(((steps[place].gain(end), end) for end in known), default=(0.0, 0))
+        if gain > min_gain and steps[place].jumps(end, MAX_CHANCE_BESIDE):
+            found[place] = gain, end
+    return [
+        Limit(
+            gain,
+            float(values[end - 1 : end + 1].mean()),
+            quantity,
+            categories[place].column,
+            categories[place].category,
+        )
+        for place, (gain, end) in sorted(found.items())
+    ]
 
 
 def _gains_alone(members: np.ndarray, ends: np.ndarray) -> np.ndarray:
