@@ -318,7 +318,10 @@ def test_tables_without_limits_are_not_judged_by_them():
     assert BEYOND.name not in criteria and row["note"].startswith("not computed: does not apply")
 
 
-@pytest.mark.parametrize(("n_train", "n_test"), [(2, 0), (0, 1), (3, 0)])
+@pytest.mark.parametrize(
+    ("n_train", "n_test"),
+    [pytest.param(2, 0, marks=pytest.mark.slow), (0, 1), pytest.param(3, 0, marks=pytest.mark.slow)],
+)
 def test_one_or_two_people_beyond_a_limit_are_not_counted_out(tmp_path, n_train, n_test):
     sides = {"train": clinic(1_000), "test": TEST.copy()}
     for name, n_wrong in (("train", n_train), ("test", n_test)):
@@ -336,6 +339,7 @@ def test_one_or_two_people_beyond_a_limit_are_not_counted_out(tmp_path, n_train,
     assert ("real rows not told" in text) == is_few["test"]
 
 
+@pytest.mark.slow
 def test_a_single_ill_person_is_not_told_to_keep_the_limit(tmp_path):
     test = TEST[(TEST.ill == "no") | (TEST.index == TEST.index[TEST.ill == "yes"][0])]
     evaluation, _ = judged(blurred(clinic(seed=5)), test=test)

@@ -224,6 +224,7 @@ def test_among_many_columns_and_few_people_what_no_row_crosses_hardly_a_record_d
     assert beyond() > 2 * kept
 
 
+@pytest.mark.slow
 def test_a_category_of_several_that_comes_after_its_quantity_keeps_its_limit(monkeypatch):
     rng, n = np.random.default_rng(2), 600
     hormone = rng.lognormal(0.7, 1.0, n).round(2)
@@ -238,3 +239,21 @@ def test_a_category_of_several_that_comes_after_its_quantity_keeps_its_limit(mon
     kept = beyond()
     monkeypatch.setattr("rlsyn.tilt.KNOWN_PENALTY", 1e9)
     assert kept < 1.5 / (stage == "late").sum() and beyond() > 2 * kept
+
+
+def test_where_one_category_sets_in_another_needs_less_evidence():
+    # Half of the people from 6 on are watched: a jump that twenty on either side do not make sure of by itself.
+    rng, n = np.random.default_rng(0), 800
+    hormone = rng.lognormal(0.9, 0.8, n).round(2)
+    watched = ((hormone >= 6) & (rng.random(n) < 0.5)).astype(int)
+    table = pd.DataFrame({"hormone": hormone, "watched": watched, "age": rng.normal(60, 9, n).round()})
+    table["ill"] = (table.hormone >= 6).astype(int)
+    assert "hormone" not in thresholds_of(table.drop(columns="ill"))
+
+    def deciding(table):
+        (pairs,) = find_thresholds(table, infer_schema(table), np.arange(n), 3)["hormone"].values()
+        return {name for name, _ in pairs}
+
+    assert deciding(table) == {"ill", "watched"}
+    smooth = table.assign(watched=(rng.random(n) < 1 / (1 + np.exp(4 - table.hormone))).astype(int))
+    assert deciding(smooth) == {"ill"}
