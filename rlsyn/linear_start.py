@@ -195,9 +195,8 @@ class _Quantity:
 
     def _set_weights(self, places: Sequence[int], functions: np.ndarray, weights: np.ndarray) -> None:
         """Set the weights of output functions that stand at these places; their values are `(n_levels, n_functions)`."""
-        if (
-            self.policy.head == "free"
-        ):  # each present level but the first has what its functions are above the first one's
+        if self.policy.head == "free":
+            # Each present level but the first has what its functions are above the first one's.
             places, weights = range(len(functions) - 1), (functions[1:] - functions[0]) @ weights
         for place, row in zip(places, weights, strict=True):
             self.policy.actor.network.set_linear(self.attribute, place, torch.as_tensor(row[None]))

@@ -159,9 +159,8 @@ class _Tilt(NamedTuple):
 
 
 class _Step(NamedTuple):
-    """A quantity in ascending order and a category: the smooth tilts of its members and of the others."""
+    """A category beside a quantity in ascending order: the smooth tilts of its members and of the others."""
 
-    category: _Members
     smooth: np.ndarray
     groups: tuple[np.ndarray, np.ndarray]
     tilts: tuple[_Tilt, _Tilt]
@@ -196,7 +195,7 @@ def _limits(values: np.ndarray, quantity: str, categories: Sequence[_Members], m
         alone = np.sum([_gains_alone(group, ends) for group in groups], axis=0)
         if alone.max() < min_gain:
             continue
-        steps[place] = step = _Step(category, smooth, groups, (_tilt(smooth, groups[0]), _tilt(smooth, groups[1])))
+        steps[place] = step = _Step(smooth, groups, (_tilt(smooth, groups[0]), _tilt(smooth, groups[1])))
         promising = {
             alone.argmax(),
             *(_distances(one, group, ends).argmax() for one, group in zip(step.tilts, groups, strict=True)),
@@ -205,7 +204,7 @@ def _limits(values: np.ndarray, quantity: str, categories: Sequence[_Members], m
         if gain > min_gain and step.jumps(end, MAX_CHANCE):
             found[place] = gain, end
     known = {end for _, end in found.values()}
-    for place in [place for place in steps if place not in found]:
+    for place in steps.keys() - found.keys():
         gain, end = max(((steps[place].gain(end), end) for end in known), default=(0.0, 0))
         if gain > min_gain and steps[place].jumps(end, MAX_CHANCE_BESIDE):
             found[place] = gain, end

@@ -180,5 +180,9 @@ def share_beside(hits: np.ndarray, others: np.ndarray, n_people: int) -> Estimat
         others: The same of other rows, of people of the same kind.
         n_people: How many people all of them are of.
     """
-    value, of_all = float(hits.mean()), share_estimate(np.concatenate([others, hits]), n_people)
+    return stretched(share_estimate(np.concatenate([others, hits]), n_people), float(hits.mean()))
+
+
+def stretched(of_all: Estimate, value: float) -> Estimate:
+    """A value with the interval of an estimate that is of more people, stretched to the value where it is outside."""
     return Estimate(value, min(of_all.low, value), max(of_all.high, value))

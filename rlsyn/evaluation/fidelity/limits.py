@@ -12,7 +12,7 @@ import pandas as pd
 
 from rlsyn.evaluation.disclosure import MIN_PEOPLE, n_people
 from rlsyn.evaluation.features import NotComputableError, category_positions, column_numbers, row_groups
-from rlsyn.evaluation.measure import Estimate, Measure, Measurement, Metric, Tables, interval_of_share
+from rlsyn.evaluation.measure import Estimate, Measure, Measurement, Metric, Tables, interval_of_share, stretched
 from rlsyn.schema import Category, Column, Schema
 from rlsyn.thresholds import find_limits, first_rows, n_between
 from rlsyn.values.categories import category_text
@@ -35,7 +35,7 @@ N_DIGITS = 18
 N_ADDED = 20
 """Records with train's share beyond that are added to each limit's: one record of one is no limit broken."""
 MAX_POWER = 300
-"""Of ten."""
+"""Of ten; a number of 64 bits holds hardly more."""
 NO_LIMITS = "does not apply: train has no limit of a quantity that people of a category keep"
 
 
@@ -61,10 +61,8 @@ class KeptLimit:
 
     def applies(self, table: pd.DataFrame, schema: Schema) -> np.ndarray:
         """Whether the limit is of each row `(n,)`, which has its category, or another, and a value of the quantity."""
-        column = schema[self.column]
-        positions = category_positions(table[self.column], column)
-        has_it = positions == _position(self.category, column)
-        return (positions >= 0) & (has_it == self.is_of_category) & ~np.isnan(column_numbers(table[self.quantity]))
+        has, has_another = _have(table, schema[self.column], self.category)
+        return (has if self.is_of_category else has_another) & ~np.isnan(column_numbers(table[self.quantity]))
 
     def is_beyond(self, table: pd.DataFrame) -> np.ndarray:
         """Whether the value of each row `(n,)` is on the other side; of a missing one it is not."""
@@ -87,6 +85,13 @@ class KeptLimit:
         )
 
 
+def _have(table: pd.DataFrame, column: Column, category: Category) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows have a category, and which another of its column; of those without any neither."""
+    positions, own = category_positions(table[column.name], column), _position(category, column)
+    has_any = positions >= 0
+    return has_any & (positions == own), has_any & (positions != own)
+
+
 def _position(category: Category, column: Column) -> int:
     return int(category_positions(pd.Series([category], dtype=object), column)[0])
 
@@ -101,14 +106,13 @@ def kept_limits(train: pd.DataFrame, schema: Schema) -> list[KeptLimit]:
     people = train.iloc[first_rows(persons)]
     found: dict[str, KeptLimit] = {}
     for limit in sorted(find_limits(train, schema, persons), key=lambda one: one.gain, reverse=True):
-        sides = [
-            KeptLimit(limit.quantity, limit.threshold, is_above, limit.column, limit.category, is_of)
-            for is_of, is_above in product((True, False), (True, False))
-        ]
-        groups = [column_numbers(people[limit.quantity])[side.applies(people, schema)] for side in sides[::2]]
-        bound = _round_bound(limit.threshold, groups)
-        for kept in (replace(side, bound=bound) for side in sides):
-            if _is_kept(kept, *groups[:: 1 if kept.is_of_category else -1]):
+        values = column_numbers(people[limit.quantity])
+        has, has_another = _have(people, schema[limit.column], limit.category)
+        members, others = (values[rows & ~np.isnan(values)] for rows in (has, has_another))
+        bound = _round_bound(limit.threshold, (members, others))
+        for is_of, is_above in product((True, False), (True, False)):
+            kept = KeptLimit(limit.quantity, bound, is_above, limit.column, limit.category, is_of)
+            if _is_kept(kept, members, others) if is_of else _is_kept(kept, others, members):
                 found.setdefault(kept.text(schema), kept)
     return list(found.values())
 
@@ -178,10 +182,9 @@ class _Side:
             share = (self.beyond[:, limit].sum() + N_ADDED * of_train) / (n_rows + N_ADDED)
             if is_real:
                 n_known = n_people(train.persons[train.applies[:, limit]])
-                both = interval_of_share(
-                    (n_persons * share + n_known * of_train) / (n_persons + n_known), n_persons + n_known
-                )
-                found[limit] = Estimate(share, min(both.low, share), max(both.high, share))
+                n_both = n_persons + n_known
+                both = interval_of_share((n_persons * share + n_known * of_train) / n_both, n_both)
+                found[limit] = stretched(both, share)
             elif n_rows:
                 found[limit] = interval_of_share(share, n_persons + N_ADDED)
         return found

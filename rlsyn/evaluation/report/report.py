@@ -45,8 +45,6 @@ MEANINGS = {
     "copy": "training people drawn with replacement: as near to train as chance allows, and a leak of everything.",
     "independent": "training rows with every column shuffled by itself: right marginals, and nothing else.",
 }
-
-
 COUNTED = {"real": "test", "copy": "train", "independent": "train"}
 """Whose rows each reference is made of."""
 
