@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import torch
+from scipy.stats import hypergeom
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
@@ -23,8 +24,12 @@ PENALTIES = np.geomspace(1e-2, 1e5, 29)
 """Ridge penalties that are tried."""
 MOST_LEVERAGE = 0.999
 """Of a row on its own fit: one that nothing else speaks for."""
+N_FOLDS = 5
+"""Parts of the rows, each of which judges regressions of the others."""
 INVERSE_PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Of logistic regression, the strongest first."""
+MAX_CHANCE = 1e-5
+"""Of an input and a class that would be as they are if they had nothing to do with each other; there are many pairs."""
 MOST_ENTRIES = 100_000_000
 """Rows x inputs of all logistic regressions, and of all ridge regressions: where there are more, seconds become minutes,
 and rows are so many that descent learns without."""
@@ -62,7 +67,14 @@ def start_at_regressions(policy: AutoregressivePolicy, train: np.ndarray, valida
     Where a quantity has thresholds (`rlsyn.thresholds`), steps there are weighted beside the Gaussian conditional, and
     its own weights with them, by penalised maximum likelihood (`fit_tilt`), or beside the marginal where validation rows
     like that better. That a step and the category which sets in there matter to each other is known: their weight is
-    hardly penalised, in the regression of a quantity as in that of a binary column.
+    hardly penalised.
+
+    What is sure is shrunk less than noise. In the regression of a category an input of two values that its people have
+    more or less often than chance allows (`surely_related`) is hardly penalised, in that of a quantity an input the less
+    the more it tells (`ridge`). One penalty for all was a compromise: 7 % of the records of kidney disease had a finding
+    together with a label that no person has both of. Now 0.5 % do, and test people have a log-likelihood per attribute of
+    -1.490 instead of -1.507, of heart failure -1.918 instead of -1.924, of BreastCancer-v0 -2.253 instead of -2.260
+    (warm starts, means of six to eight splits).
 
     Inputs are penalised as they are: numbers of about unit variance, flags of 0 and 1 (a value is missing, a category
     is that one), and 1 or -1. Brought to the same variance, what few people have would be blown up and its weight rest
@@ -211,7 +223,7 @@ def _start_choice(
     first: int,
     shift: np.ndarray,
 ) -> None:
-    is_known = _known_steps(policy, attribute, inputs[0].shape[1], n_classes)
+    is_known = surely_related(np.concatenate(inputs), np.concatenate(classes), n_classes)
     if n_classes > 2 and is_known.any():
         choice = _softmax(inputs, classes, is_known)
     else:
@@ -235,18 +247,28 @@ def _inputs_of(policy: AutoregressivePolicy, pairs: Sequence[tuple[str, Category
     return found
 
 
-def _known_steps(policy: AutoregressivePolicy, attribute: int, n_inputs: int, n_classes: int) -> np.ndarray:
-    """For each class of an attribute and each of the first inputs `(n_classes, n_inputs)` whether it is a step of that."""
-    own, attributes = policy.encoding.levels[attribute], policy.encoding.inputs()[0][:n_inputs]
-    is_known = np.zeros((n_classes, n_inputs), dtype=bool)
-    for before, levels in enumerate(policy.encoding.levels[:attribute]):
-        if not isinstance(levels, QuantileLevels) or not levels.deciding:
-            continue
-        first = int(np.searchsorted(attributes, before)) + 2  # after the score and the mean
-        for step, pairs in enumerate(levels.deciding):
-            for category in (category for name, category in pairs if name == own.column.name):
-                is_known[int(own.encode(pd.Series([category]))[0]), first + step] = True
-    return is_known
+def surely_related(inputs: np.ndarray, classes: np.ndarray, n_classes: int) -> np.ndarray:
+    """Which inputs of two values matter for sure to each class `(n_classes, width)`.
+
+    Those that its rows have more or less often than by chance (`MAX_CHANCE`, by Fisher's exact test, one-sided): a
+    disease that no healthy person has, a verdict that excludes another, a step at which a category sets in.
+
+    Args:
+        inputs: `(n, width)`.
+        classes: `(n,)`.
+        n_classes: How many there are.
+    """
+    low, high = inputs.min(0), inputs.max(0)
+    is_high = inputs == high
+    is_binary = (low < high) & (is_high | (inputs == low)).all(0)
+    found = np.zeros((n_classes, inputs.shape[1]), dtype=bool)
+    n_high = is_high[:, is_binary].sum(0)
+    for own in range(n_classes):
+        members = classes == own
+        table = len(inputs), n_high, int(members.sum())
+        both = is_high[np.ix_(members, is_binary)].sum(0)
+        found[own, is_binary] = np.minimum(hypergeom.cdf(both, *table), hypergeom.sf(both - 1, *table)) < MAX_CHANCE
+    return found
 
 
 def _softmax(
@@ -308,9 +330,52 @@ def logistic(
 def ridge(inputs: np.ndarray, targets: np.ndarray) -> Regression:
     """Ridge regression of targets `(n,)` on inputs `(n, width)`, with the penalty that leaving one row out likes best.
 
+    Then once more, with the penalty on each weight divided by how much its input told at first: what is sure is shrunk
+    less and what is noise more. Which of the two it is, other rows than those of either fit decide.
+
     References:
         Hastie, Tibshirani, Friedman: The Elements of Statistical Learning, 2009, equation 7.64 (leave-one-out).
+        Grandvalet: Least absolute shrinkage is equivalent to quadratic penalization, 1998 (adaptive ridge).
     """
+    plain, penalty = _ridge(inputs, targets)
+    scales = _told(inputs, plain.weights)
+    adapted, adapted_penalty = _ridge(inputs * scales, targets)
+    errors = np.zeros(2)
+    for rows in np.array_split(np.random.default_rng(0).permutation(len(targets)), N_FOLDS):
+        others = np.delete(np.arange(len(targets)), rows)
+        first = _solved(inputs[others], targets[others], penalty)
+        own = _told(inputs[others], first)
+        second = own * _solved(inputs[others] * own, targets[others], adapted_penalty)
+        for which, weights in enumerate((first, second)):
+            left = targets - inputs @ weights
+            errors[which] += ((left[rows] - left[others].mean()) ** 2).sum()
+    if errors[1] >= errors[0]:
+        return plain
+    return Regression(adapted.weights * scales, adapted.intercept, plain.variance * float(errors[1] / errors[0]))
+
+
+def _told(inputs: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """How much each input tells of what a regression says, beside the one that tells most: a root, as of a variance."""
+    told = np.abs(weights) * inputs.std(0)
+    return np.sqrt(told / told.max()) if told.any() else np.ones(len(told))
+
+
+def _solved(inputs: np.ndarray, targets: np.ndarray, penalty: float) -> np.ndarray:
+    """Weights `(width,)` of ridge regression with one penalty, in whichever of its two forms is smaller."""
+    inputs, targets = inputs - inputs.mean(0), targets - targets.mean()
+    if inputs.shape[1] <= len(inputs):
+        gram = inputs.T @ inputs
+        gram.flat[:: len(gram) + 1] += penalty
+        weights: np.ndarray = np.linalg.solve(gram, inputs.T @ targets)
+    else:
+        gram = inputs @ inputs.T
+        gram.flat[:: len(gram) + 1] += penalty
+        weights = inputs.T @ np.linalg.solve(gram, targets)
+    return weights
+
+
+def _ridge(inputs: np.ndarray, targets: np.ndarray) -> tuple[Regression, float]:
+    """With all weights penalised alike, and the penalty."""
     means = inputs.mean(0)
     left, singular, right = np.linalg.svd(inputs - means, full_matrices=False)
     kept = singular > 1e-8 * singular.max()
@@ -325,4 +390,4 @@ def ridge(inputs: np.ndarray, targets: np.ndarray) -> Regression:
         if variance < best_variance:
             best_variance, best_penalty = variance, penalty
     weights = right.T @ (singular / (singular**2 + best_penalty) * projected)
-    return Regression(weights, float(targets.mean() - means @ weights), best_variance)
+    return Regression(weights, float(targets.mean() - means @ weights), best_variance), best_penalty

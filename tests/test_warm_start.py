@@ -12,7 +12,7 @@ from scipy.special import ndtri
 from rlsyn import warm_start
 from rlsyn.calibration import calibrate_marginals
 from rlsyn.constraints import constraints_from
-from rlsyn.linear_start import _inputs_of, _known_steps, logistic, ridge, start_at_regressions
+from rlsyn.linear_start import _inputs_of, _ridge, _solved, logistic, ridge, start_at_regressions, surely_related
 from rlsyn.schema import infer_schema
 from rlsyn.synthesizer import RLSyn
 from rlsyn.warm_start import _Cloning, behaviour_clone, people_folds
@@ -386,9 +386,70 @@ def test_only_the_category_that_sets_in_has_a_weight_that_is_hardly_penalised():
     assert levels.deciding == ((("ward", "icu"),),)
     assert _inputs_of(policy, levels.deciding[0], 4) == [policy.encoding.levels[0].categories.index("icu")]
     assert _inputs_of(policy, levels.deciding[0], 0) == []
-    after, _ = make_policy(pd.DataFrame({"hormone": hormone, "ill": (hormone >= 6).astype(int)}))
-    n_inputs = after.actor.network.n_inputs(1)
-    known = _known_steps(after, 1, n_inputs, 2)
-    (step,) = np.flatnonzero(known.any(axis=0))
-    np.testing.assert_array_equal(after.encoding.levels[0].features()[:, step], after.encoding.levels[0].steps()[0])
-    assert known.sum() == 1 and _known_steps(after, 0, 0, 1).size == 0
+
+
+def test_what_excludes_or_always_goes_along_matters_for_sure_and_noise_does_not():
+    rng = np.random.default_rng(0)
+    classes = rng.choice(3, 400, p=[0.5, 0.3, 0.2])
+    never, always = (classes != 1) & (rng.random(400) < 0.4), (classes == 2) | (rng.random(400) < 0.5)
+    noise = rng.random((400, 20)) < 0.3
+    inputs = np.c_[never, np.where(always, 1, -1), noise, classes, np.ones(400)].astype(float)
+    found = surely_related(inputs, classes, 4)
+    assert found.shape == (4, 24)
+    assert found[1, 0] and found[2, 1]
+    assert not found[:, 2:].any(), "noise, and inputs that have not two values"
+    assert not found[3].any(), "a class of nobody"
+
+
+def test_a_step_at_which_a_category_sets_in_matters_for_sure():
+    hormone = np.random.default_rng(0).lognormal(1.5, 0.6, 400).round(2)
+    policy, records = make_policy(pd.DataFrame({"hormone": hormone, "ill": (hormone >= 6).astype(int)}))
+    inputs = policy.encoding.vectors(records)[:, : policy.actor.network.n_inputs(1)]
+    (step,) = np.flatnonzero(surely_related(inputs, records[:, 1], 2)[1])
+    np.testing.assert_array_equal(policy.encoding.levels[0].features()[:, step], policy.encoding.levels[0].steps()[0])
+
+
+def test_hardly_a_record_has_two_categories_that_no_person_has(monkeypatch):
+    rng, n = np.random.default_rng(1), 250
+    ill = (rng.random(n) < 0.5).astype(int)
+    found = {f"finding_{i}": ill * (rng.random(n) < 0.35) for i in range(4)}
+    noise = {f"x{i}": (rng.random(n) < 0.5).astype(int) for i in range(12)}
+    table = pd.DataFrame(noise | found | {"ill": ill})
+
+    def impossible():
+        records = RLSyn(total_timesteps=0, n_records=16).fit(table, label="ill").sample(4_000)
+        return (records[[*found]].any(axis=1) & (records.ill == 0)).mean()
+
+    kept = impossible()
+    monkeypatch.setattr("rlsyn.linear_start.MAX_CHANCE", 0.0)
+    assert kept < 0.01
+    assert impossible() > 3 * kept
+
+
+@pytest.mark.parametrize("n_telling", [0, 2])
+def test_ridge_shrinks_what_is_sure_less_and_says_honestly_how_much_it_leaves(n_telling):
+    plain, chosen = np.zeros(2), np.zeros(2)  # of each what it says, and what other rows say
+    for seed in range(30):
+        rng = np.random.default_rng(seed)
+        inputs = rng.normal(size=(1_080, 40))
+        targets = inputs[:, :n_telling].sum(1) + rng.normal(size=1_080)
+        for sums, regression in (
+            (plain, _ridge(inputs[:80], targets[:80])[0]),
+            (chosen, ridge(inputs[:80], targets[:80])),
+        ):
+            left = targets[80:] - regression.intercept - inputs[80:] @ regression.weights
+            sums += np.array([regression.variance, (left**2).mean()]) / 30
+    assert chosen[0] == pytest.approx(chosen[1], rel=0.1)
+    if n_telling:
+        assert chosen[1] < 0.85 * plain[1]
+    else:
+        assert chosen[1] < 1.03 * plain[1]
+
+
+def test_both_forms_of_ridge_regression_are_the_same():
+    rng = np.random.default_rng(0)
+    inputs, targets = rng.normal(2, 1, size=(30, 12)), rng.normal(5, 1, size=30)
+    wide = np.c_[inputs, np.zeros((30, 40))]
+    np.testing.assert_allclose(_solved(wide, targets, 3.0)[:12], _solved(inputs, targets, 3.0))
+    regression, penalty = _ridge(inputs, targets)
+    np.testing.assert_allclose(_solved(inputs, targets, penalty), regression.weights)
