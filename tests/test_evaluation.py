@@ -23,7 +23,7 @@ FAMILIES = ["fidelity", "utility", "privacy", "constraints"]
 # Every metric of the definitions, by the name that a reader looks for.
 METRICS = {
     *("KS mean", "KS max", "TV mean", "missing rate difference", "DWD", "association difference", "CWC", "NMI"),
-    "beyond limits",
+    *("beyond limits", "unseen pairs"),
     *("detection AUC (LightGBM)", "detection AUC (logistic)", "alpha-precision", "beta-recall", "concept abundance"),
     *("S2R AUC", "S2R AUC (logistic_regression)", "S2R AUC (random_forest)", "S2R AUC (lightgbm)", "S2R AUC (svc)"),
     *("S2R AUC (lightgbm_paper)", "S2R Brier", "R2S AUC", "S2R AUC loss"),
@@ -75,8 +75,14 @@ TOLERANCES = {
     "NNDR median": 0.08,
 }
 ALL_REFERENCES = ("real", "copy", "independent")
-# Few binary columns, no limits, no declared rules, and fewer than a hundred test people.
-NOT_FOR_THESE_TABLES = {"concept abundance", "beyond limits", "broken rules", "membership TPR at 1 % FPR"}
+# Few binary columns, no limits or unseen pairs, no declared rules, and fewer than a hundred test people.
+NOT_FOR_THESE_TABLES = {
+    "concept abundance",
+    "beyond limits",
+    "unseen pairs",
+    "broken rules",
+    "membership TPR at 1 % FPR",
+}
 
 
 @pytest.fixture(scope="module")

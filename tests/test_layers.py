@@ -82,7 +82,7 @@ FLOORS = (
     (
         *("rlsyn.evaluation.fidelity.marginals", "rlsyn.evaluation.fidelity.association"),
         *("rlsyn.evaluation.fidelity.detection", "rlsyn.evaluation.fidelity.clusters"),
-        "rlsyn.evaluation.fidelity.limits",
+        *("rlsyn.evaluation.fidelity.limits", "rlsyn.evaluation.fidelity.pairs"),
         *("rlsyn.evaluation.privacy.copies", "rlsyn.evaluation.privacy.membership"),
         *(
             "rlsyn.evaluation.privacy.domias",

@@ -241,7 +241,7 @@ def test_what_could_not_be_judged_is_named():
 def test_marginals_alone_make_no_fidelity_good():
     blind = {metric: {"independent": 0.5} for metric in ("detection AUC (LightGBM)", "association difference")}
     blind["association difference"]["independent"] = 0.0
-    blind["beyond limits"] = {"independent": 0.0}
+    blind["beyond limits"] = blind["unseen pairs"] = {"independent": 0.0}
     verdict = by_family(scores(**blind))["fidelity"]
     assert verdict.level == "fair" and "how they depend on one another could not be judged" in verdict.wording
     attacks = {threshold.metric: {"copy": 0.0} for threshold in THRESHOLDS if threshold.control == "copy"}

@@ -27,7 +27,18 @@ from rlsyn.methods import Variant
 from rlsyn.runs import merge
 from rlsyn.table_options import reader_words
 
-SHOWN = (*UTILITY, "association", "limits", "KS", "TV", "detection", "membership", "near copies", "fit (s)")
+SHOWN = (
+    *UTILITY,
+    "association",
+    "limits",
+    "unseen pairs",
+    "KS",
+    "TV",
+    "detection",
+    "membership",
+    "near copies",
+    "fit (s)",
+)
 """Metrics of utility, and names of `rlsyn.benchmark.tables.COLUMNS`; what no table has is left out.
 
 Those of utility are kept apart: differences of an AUC and of a share of variance are no two values of one quantity.

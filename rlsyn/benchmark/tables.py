@@ -21,6 +21,7 @@ COLUMNS = {
     "TV": ("TV mean",),
     "association": ("association difference",),
     "limits": ("beyond limits",),
+    "unseen pairs": ("unseen pairs",),
     "detection": ("detection AUC (LightGBM)",),
     "membership": ("membership AUC",),
     "DOMIAS": ("DOMIAS AUC",),

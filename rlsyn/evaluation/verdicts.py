@@ -77,6 +77,7 @@ THRESHOLDS = (
     Threshold("fidelity", "missing rate difference", 2.0, 4.0, "times copy", least_copy=0.01),
     Threshold("fidelity", "association difference", 2.0, 4.0, "times copy", least_copy=0.01, control="independent"),
     Threshold("fidelity", "beyond limits", 0.03, 0.10, "above real", control="independent", with_note=True),
+    Threshold("fidelity", "unseen pairs", 0.03, 0.10, "above real", control="independent", with_note=True),
     Threshold("fidelity", "detection AUC (LightGBM)", 0.65, 0.80, control="independent"),
     Threshold("fidelity", "detection AUC (logistic)", 0.65, 0.80),
     Threshold("constraints", "broken rules", 0.01, 0.05, "above real", is_fact=True),

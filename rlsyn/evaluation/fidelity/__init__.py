@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rlsyn.evaluation.fidelity import association, clusters, detection, limits, marginals
+from rlsyn.evaluation.fidelity import association, clusters, detection, limits, marginals, pairs
 from rlsyn.evaluation.fidelity.association import association_difference, association_matrix, column_wise_correlation
 from rlsyn.evaluation.fidelity.clusters import cluster_nmi, principal_components, support_curves
 from rlsyn.evaluation.fidelity.detection import detection_auc
@@ -16,6 +16,7 @@ from rlsyn.evaluation.fidelity.marginals import (
     prevalences,
     total_variation,
 )
+from rlsyn.evaluation.fidelity.pairs import unseen_pairs
 from rlsyn.evaluation.measure import Measure
 from rlsyn.schema import Schema
 
@@ -36,12 +37,14 @@ __all__ = [
     "principal_components",
     "support_curves",
     "total_variation",
+    "unseen_pairs",
 ]
 
 
 def measures(schema: Schema) -> list[Measure]:
     """The measures of fidelity in the order of the table of scores, for any schema."""
     return [
-        *(marginals.MEASURE, association.MEASURE, limits.MEASURE, detection.MEASURE, clusters.MEASURE),
+        *(marginals.MEASURE, association.MEASURE, limits.MEASURE, pairs.MEASURE),
+        *(detection.MEASURE, clusters.MEASURE),
         marginals.ABUNDANCE_MEASURE,
     ]

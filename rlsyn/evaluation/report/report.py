@@ -19,6 +19,7 @@ from rlsyn.evaluation.disclosure import MIN_PEOPLE, hidden_columns, is_few
 from rlsyn.evaluation.evaluation import REFERENCES, Evaluation
 from rlsyn.evaluation.features import count_people, row_groups
 from rlsyn.evaluation.fidelity.limits import BEYOND
+from rlsyn.evaluation.fidelity.pairs import UNSEEN
 from rlsyn.evaluation.report.chapters import phecode_chapters
 from rlsyn.evaluation.report.gallery import Picture, find, make_pictures, save_pictures
 from rlsyn.evaluation.report.panels import HEIGHT, MAX_NUMBERED, NAME_WIDTH, WIDTH, column_panels
@@ -32,6 +33,7 @@ FEW = f"fewer than {MIN_PEOPLE} people"
 FAMILIES = ("privacy", "utility", "fidelity", "constraints", "cost")
 MAX_PANELS = 120
 N_WORST_PAIRS = 10
+MOST_FOUND = 20
 GOALS = {
     "minimise": "lower is better",
     "maximise": "higher is better",
@@ -101,7 +103,8 @@ def write_report(
         chapters=phecode_chapters(evaluation.train, evaluation.test, evaluation.synthetic, evaluation.schema),
         share=_share,
         rules=_rules(evaluation),
-        limits=_limits(evaluation),
+        limits=_found_in_train(evaluation, "limits", "limit"),
+        pairs=_found_in_train(evaluation, "unseen pairs", "pair"),
         min_people=MIN_PEOPLE,
         command=command,
         versions=dict(versions or {}),
@@ -130,10 +133,10 @@ def _sides(evaluation: Evaluation) -> list[dict[str, Any]]:
 
 
 def _untold(evaluation: Evaluation) -> dict[str, set[str]]:
-    # By metric the references that count out one or two people, whom the tables of rules and limits do not tell either.
+    # By metric the references that count out one or two people, whom the tables of rules, limits and pairs do not tell either.
     return {
         metric: {role for role, side in COUNTED.items() if 0 < people.get(side, 0) < MIN_PEOPLE}
-        for measure, metric in (("constraints", BROKEN.name), ("limits", BEYOND.name))
+        for measure, metric in (("constraints", BROKEN.name), ("limits", BEYOND.name), ("unseen pairs", UNSEEN.name))
         for people in [find(evaluation, measure, "synthetic", "people") or {}]
     }
 
@@ -247,12 +250,14 @@ def _rules(evaluation: Evaluation) -> list[dict[str, str]]:
     return _worst_first(told, found)
 
 
-def _limits(evaluation: Evaluation) -> list[dict[str, str]]:
-    found = find(evaluation, "limits", "synthetic", "by_limit")
+def _found_in_train(evaluation: Evaluation, measure: str, kind: str) -> list[dict[str, str]]:
+    # What train keeps without being told to, the worst kept first, and the shares of rows that do not.
+    found = find(evaluation, measure, "synthetic", f"by_{kind}")
     if found is None:
         return []
-    rows = _shares(found, find(evaluation, "limits", "synthetic", "people_by_limit"))
-    return _worst_first([{"limit": str(limit), **row} for limit, row in zip(found.index, rows, strict=True)], found)
+    rows = _shares(found, find(evaluation, measure, "synthetic", f"people_by_{kind}"))
+    told = [{kind: str(text), **row} for text, row in zip(found.index, rows, strict=True)]
+    return _worst_first(told, found)[:MOST_FOUND]
 
 
 def _worst_first(rows: list[dict[str, str]], found: pd.DataFrame) -> list[dict[str, str]]:

@@ -1,0 +1,136 @@
+"""Categories that no training person has together are found, and records that have them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.stats import hypergeom
+
+from rlsyn.evaluation.features import NotComputableError
+from rlsyn.evaluation.fidelity import unseen_pairs
+from rlsyn.evaluation.fidelity.pairs import UNSEEN, _log_chance_of_none, measure_pairs, pairs_of_real
+from rlsyn.evaluation.measure import Tables
+from rlsyn.evaluation.report import write_report
+from rlsyn.evaluation.suite import evaluate
+from rlsyn.evaluation.verdicts import evaluation_verdicts
+from rlsyn.schema import Column, Schema, infer_schema
+
+FOUND = "anaemia is yes where ill is no"
+UNTESTED = "tested is 1 where result is missing"
+
+
+def clinic(n, seed=0):
+    """Half of the people are ill; only these have anaemia, and the result of a test is there where it was made."""
+    rng = np.random.default_rng(seed)
+    ill = rng.random(n) < 0.5
+    tested = rng.random(n) < 0.4
+    return pd.DataFrame(
+        {
+            "ill": np.where(ill, "yes", "no"),
+            "anaemia": np.where(ill & (rng.random(n) < 0.4), "yes", "no"),
+            "tested": tested.astype(int),
+            "result": np.where(tested, rng.normal(5, 1, n).round(2), np.nan),
+            "ward": rng.choice(["a", "b", "c"], n),
+        }
+    )
+
+
+TRAIN, TEST = clinic(400), clinic(150, 1)
+SCHEMA = infer_schema(TRAIN, label="ill")
+
+
+def measured(synthetic, train=TRAIN, test=TEST, schema=SCHEMA):
+    return measure_pairs(Tables(train, test, synthetic, schema))
+
+
+def test_pairs_that_chance_would_make_and_no_person_has_are_found_and_no_others():
+    assert set(unseen_pairs(TRAIN, SCHEMA).texts()) == {FOUND, UNTESTED}
+
+
+def test_rows_with_both_are_counted_once_whatever_they_are_called():
+    records = clinic(100, 2)
+    records.loc[:9, ["ill", "anaemia"]] = ["no", "yes"]
+    records["tested"] = records["tested"].astype(object)
+    records.loc[5:14, ["tested", "result"]] = ["1", np.nan]
+    found = measured(records)
+    assert found.estimates[UNSEEN.name].value == pytest.approx(0.15)
+    shares = found.details["by_pair"]["synthetic"]
+    assert shares[FOUND] == pytest.approx(0.1) and shares[UNTESTED] == pytest.approx(0.1)
+    assert found.notes[UNSEEN.name].startswith("2 pairs; worst: ") and "(0.100)" in found.notes[UNSEEN.name]
+
+
+def test_other_people_of_the_same_kind_have_none_and_shuffled_columns_have_many():
+    assert measured(clinic(5_000, 3)).estimates[UNSEEN.name].value == 0
+    rng = np.random.default_rng(0)
+    shuffled = pd.DataFrame({name: rng.permutation(TRAIN[name]) for name in TRAIN})
+    assert measured(shuffled).estimates[UNSEEN.name].value > 0.2
+
+
+@pytest.mark.parametrize("n_columns", [3, 60])
+def test_independent_columns_have_no_unseen_pairs_however_many(n_columns):
+    rng = np.random.default_rng(n_columns)
+    table = pd.DataFrame({f"x{i}": (rng.random(200) < rng.uniform(0.02, 0.5)).astype(int) for i in range(n_columns)})
+    with pytest.raises(NotComputableError, match="no two categories"):
+        measured(table, train=table, test=table, schema=infer_schema(table))
+
+
+def test_a_pair_that_one_person_has_is_seen():
+    train = TRAIN.copy()
+    train.loc[0, ["ill", "anaemia"]] = ["no", "yes"]
+    assert FOUND not in unseen_pairs(train, SCHEMA).texts()
+
+
+def test_rows_of_one_person_are_evidence_of_one():
+    people = clinic(9, 5)
+    days = people.loc[people.index.repeat(40)].assign(person=np.repeat(np.arange(9), 40)).reset_index(drop=True)
+    assert len(unseen_pairs(days, infer_schema(days, group="person")).pairs) == 0
+
+
+def test_codes_of_many_categories_and_unknown_categories_make_no_pair():
+    codes = tuple(f"c{i}" for i in range(30))
+    schema = Schema((Column("code", "categorical", codes), Column("ill", "binary", ("no", "yes"))))
+    rng = np.random.default_rng(0)
+    ill = rng.random(2_000) < 0.5
+    table = pd.DataFrame({"code": np.where(ill, "c1", rng.choice(codes[2:], 2_000)), "ill": np.where(ill, "yes", "no")})
+    assert len(unseen_pairs(table, schema).pairs) == 0
+    found = measured(TRAIN.assign(anaemia="perhaps"))
+    assert found.details["by_pair"]["synthetic"][FOUND] == 0
+
+
+@pytest.mark.parametrize(("n", "first", "second"), [(40, 10, 12), (9, 4, 5), (500, 30, 200)])
+def test_the_chance_of_none_is_that_of_the_hypergeometric_distribution(n, first, second):
+    found = np.exp(_log_chance_of_none(n, np.array([first]), np.array([second])))
+    assert found == pytest.approx(hypergeom.pmf(0, n, first, second))
+
+
+def test_the_real_reference_is_that_of_the_test_rows_with_the_interval_of_all_people():
+    test = TEST.copy()
+    test.loc[:3, ["ill", "anaemia"]] = ["no", "yes"]
+    found = pairs_of_real(Tables(TRAIN, test, clinic(80, 4), SCHEMA)).estimates[UNSEEN.name]
+    assert found.value == pytest.approx(4 / 150)
+    assert found.low < 4 / 550 < found.value <= found.high < 0.03
+
+
+@pytest.fixture(scope="module")
+def shuffled_evaluation():
+    rng = np.random.default_rng(0)
+    wrong = TRAIN.assign(anaemia=rng.permutation(TRAIN["anaemia"]))
+    test = TEST.copy()
+    test.loc[0, ["ill", "anaemia"]] = ["no", "yes"]
+    return evaluate(TRAIN, test, wrong, SCHEMA, fast=True, n_jobs=1)
+
+
+def test_records_with_unseen_pairs_are_no_good_fidelity_and_the_report_says_which(shuffled_evaluation, tmp_path):
+    (fidelity,) = (one for one in evaluation_verdicts(shuffled_evaluation) if one.family == "fidelity")
+    (criterion,) = (one for one in fidelity.criteria if one.metric == UNSEEN.name)
+    assert criterion.level != "good" and FOUND in criterion.text
+    html = write_report(shuffled_evaluation, tmp_path).read_text(encoding="utf-8")
+    table = html.split('<section id="pairs">')[1].split("</section>")[0]
+    assert FOUND in table and table.index(FOUND) < table.index(UNTESTED)
+
+
+def test_one_test_person_with_both_is_not_counted_out(shuffled_evaluation, tmp_path):
+    html = write_report(shuffled_evaluation, tmp_path).read_text(encoding="utf-8")
+    table = html.split('<section id="pairs">')[1].split("</section>")[0]
+    row = table.split(FOUND)[1].split("</tr>")[0]
+    assert "fewer than 3 people" in row and "0.7 %" not in row
+    assert f"{1 / 150:.4f}"[:6] not in html
