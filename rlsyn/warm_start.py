@@ -105,9 +105,12 @@ def behaviour_clone(
         train, validation = (
             torch.as_tensor(records[rows], device=policy.device) for rows in (~is_validation, is_validation)
         )
+        of_train, of_validation = people[~is_validation], people[is_validation]
         if len(validation) > MOST_VALIDATION:
-            validation = validation[torch.as_tensor(rng.permutation(len(validation))[:MOST_VALIDATION])]
-        cloning = _Cloning(policy, train, validation, batch_size, patience, weight_decay, rng)
+            some = rng.permutation(len(validation))[:MOST_VALIDATION]
+            validation, of_validation = validation[torch.as_tensor(some)], of_validation[some]
+        both = of_train, of_validation
+        cloning = _Cloning(policy, train, validation, both, batch_size, patience, weight_decay, rng)
         results.append(cloning.learn(n_linear_epochs, n_epochs, learning_rate, fine_tuning_rate, dropout))
         clones.append(deepcopy(policy.actor.state_dict()))
     policy.actor.load_state_dict(_mean(clones))
@@ -126,6 +129,7 @@ class _Cloning:
     policy: AutoregressivePolicy
     train: Tensor
     validation: Tensor
+    people: tuple[np.ndarray, np.ndarray]
     batch_size: int
     patience: int
     weight_decay: float
@@ -159,7 +163,7 @@ class _Cloning:
         """Regressions of the attributes that they make likelier."""
         owned = self.policy.actor.linear_parameters()
         before, kept = self._attribute_likelihoods(), [value.detach().clone() for value, _ in owned]
-        start_at_regressions(self.policy, self.train.cpu().numpy(), self.validation.cpu().numpy())
+        start_at_regressions(self.policy, self.train.cpu().numpy(), self.validation.cpu().numpy(), self.people)
         is_worse = ~(self._attribute_likelihoods() > before)
         with torch.no_grad():
             for (value, attribute), copy in zip(owned, kept, strict=True):

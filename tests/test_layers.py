@@ -33,7 +33,7 @@ FLOORS = (
     ),
     (
         *("rlsyn.arguments", "rlsyn.levels", "rlsyn.networks.autoregressive", "rlsyn.rollout", "rlsyn.attribute_order"),
-        *("rlsyn.thresholds", "rlsyn.tilt"),
+        *("rlsyn.thresholds", "rlsyn.tilt", "rlsyn.ridge"),
         *("rlsyn.networks.transformer", "rlsyn.chow_liu", "rlsyn.implied_rules"),
     ),
     ("rlsyn.repair", "rlsyn.doubts", "rlsyn.networks.mixture_heads"),

@@ -12,7 +12,8 @@ from scipy.special import ndtri
 from rlsyn import warm_start
 from rlsyn.calibration import calibrate_marginals
 from rlsyn.constraints import constraints_from
-from rlsyn.linear_start import _inputs_of, _ridge, _solved, logistic, ridge, start_at_regressions, surely_related
+from rlsyn.linear_start import _inputs_of, logistic, start_at_regressions, surely_related
+from rlsyn.ridge import ridge
 from rlsyn.schema import infer_schema
 from rlsyn.synthesizer import RLSyn
 from rlsyn.warm_start import _Cloning, behaviour_clone, people_folds
@@ -184,23 +185,10 @@ def test_start_at_regressions_is_the_conditional_of_gaussians(network, head):
     first = rng.normal(size=3_000)
     table = pd.DataFrame({"a": first, "b": 0.95 * first + np.sqrt(1 - 0.95**2) * rng.normal(size=3_000)})
     policy, records = make_policy(table, policy_kwargs={"network": network, "head": head})
-    start_at_regressions(policy, records, records[:100])
+    start_at_regressions(policy, records, records[:100], (np.arange(len(records)), np.arange(100)))
     drawn = np.corrcoef(ndtri((policy.sample(4_000).numpy() + 0.5) / 32).T)[0, 1]
     # Logistic distributions have longer tails.
     assert drawn == pytest.approx(0.95, abs=0.03 if head == "mixture" else 0.01)
-
-
-def test_ridge_leaves_a_row_out_as_refitting_without_it_does():
-    rng = np.random.default_rng(0)
-    inputs = rng.normal(size=(40, 5))
-    targets = inputs @ rng.normal(size=5) + rng.normal(size=40)
-    left_out = []
-    for i in range(40):
-        others = np.arange(40) != i
-        design = np.column_stack([np.ones(39), inputs[others]])
-        weights = np.linalg.lstsq(design, targets[others], rcond=None)[0]
-        left_out.append((targets[i] - weights[0] - inputs[i] @ weights[1:]) ** 2)
-    assert ridge(inputs, targets).variance == pytest.approx(np.mean(left_out), rel=0.05)
 
 
 def test_inputs_are_penalised_as_they_are():
@@ -210,19 +198,13 @@ def test_inputs_are_penalised_as_they_are():
     targets = inputs[:, 0] + rng.normal(size=60)
     classes = (targets > 0).astype(int)
     small = inputs * np.where(np.arange(30) == 0, 0.2, 1)
-    assert 0 < 0.2 * ridge(small, targets).weights[0] < 0.8 * ridge(inputs, targets).weights[0]
+    people = np.arange(60)
+    assert 0 < 0.2 * ridge(small, targets, people).weights[0] < 0.8 * ridge(inputs, targets, people).weights[0]
     full, shrunk = (
         logistic((part, part), (classes, classes), 2, np.zeros(30, dtype=bool)).weights[0, 0]
         for part in (inputs, small)
     )
     assert 0 < 0.2 * shrunk < 0.8 * full
-
-
-def test_ridge_expects_nothing_of_noise():
-    rng = np.random.default_rng(0)
-    regression = ridge(rng.normal(size=(50, 40)), rng.normal(size=50))
-    assert np.abs(regression.weights).max() < 0.05
-    assert regression.variance == pytest.approx(1, abs=0.4)
 
 
 def test_results_that_are_missing_together_are_cloned_so():
@@ -305,7 +287,7 @@ def test_start_at_regressions_of_other_heads_keeps_how_often_values_are_missing(
     lean = np.where(np.arange(1_000) < 800, 0.1, -0.2) * np.sign(first)
     table.loc[rng.random(1_000) < 0.4 + lean, "b"] = np.nan
     policy, records = make_policy(table, policy_kwargs={"head": head})
-    start_at_regressions(policy, records[:800], records[800:])
+    start_at_regressions(policy, records[:800], records[800:], np.split(np.arange(len(records)), [800]))
     drawn = policy.sample(4_000).numpy()
     missing = drawn[:, 1] == policy.encoding.n_levels[1] - 1
     low = drawn[:, 0] < 16
@@ -319,7 +301,16 @@ def test_weight_decay_shrinks_the_network_and_leaves_the_biases_of_levels():
     table = pd.DataFrame(np.random.default_rng(0).normal(size=(60, 4)).round(2), columns=list("abcd"))
     policy, records = make_policy(table, n_levels=4)
     rows = torch.as_tensor(records)
-    cloning = _Cloning(policy, rows, rows, 60, patience=10, weight_decay=30.0, rng=np.random.default_rng(0))
+    cloning = _Cloning(
+        policy,
+        rows,
+        rows,
+        (np.arange(60), np.arange(60)),
+        60,
+        patience=10,
+        weight_decay=30.0,
+        rng=np.random.default_rng(0),
+    )
     with torch.no_grad():
         policy.actor.network.direct.weight.fill_(0.05)
     biases = [bias.detach().clone() for bias in policy.actor.heads.biases]
@@ -372,7 +363,7 @@ def test_a_limit_is_kept_where_what_the_regression_says_beside_is_wrong():
     records = torch.as_tensor(records)
     with torch.no_grad():
         marginal = policy.log_probabilities(records[300:])[:, 2].mean()
-        start_at_regressions(policy, records[:300].numpy(), records[300:].numpy())
+        start_at_regressions(policy, records[:300].numpy(), records[300:].numpy(), np.split(np.arange(400), [300]))
         reached = policy.log_probabilities(records[300:])[:, 2].mean()
     assert reached > marginal + 0.5  # log 2 is what the limit alone gives
 
@@ -424,32 +415,3 @@ def test_hardly_a_record_has_two_categories_that_no_person_has(monkeypatch):
     monkeypatch.setattr("rlsyn.linear_start.MAX_CHANCE", 0.0)
     assert kept < 0.01
     assert impossible() > 3 * kept
-
-
-@pytest.mark.parametrize("n_telling", [0, 2])
-def test_ridge_shrinks_what_is_sure_less_and_says_honestly_how_much_it_leaves(n_telling):
-    plain, chosen = np.zeros(2), np.zeros(2)  # of each what it says, and what other rows say
-    for seed in range(30):
-        rng = np.random.default_rng(seed)
-        inputs = rng.normal(size=(1_080, 40))
-        targets = inputs[:, :n_telling].sum(1) + rng.normal(size=1_080)
-        for sums, regression in (
-            (plain, _ridge(inputs[:80], targets[:80])[0]),
-            (chosen, ridge(inputs[:80], targets[:80])),
-        ):
-            left = targets[80:] - regression.intercept - inputs[80:] @ regression.weights
-            sums += np.array([regression.variance, (left**2).mean()]) / 30
-    assert chosen[0] == pytest.approx(chosen[1], rel=0.1)
-    if n_telling:
-        assert chosen[1] < 0.85 * plain[1]
-    else:
-        assert chosen[1] < 1.03 * plain[1]
-
-
-def test_both_forms_of_ridge_regression_are_the_same():
-    rng = np.random.default_rng(0)
-    inputs, targets = rng.normal(2, 1, size=(30, 12)), rng.normal(5, 1, size=30)
-    wide = np.c_[inputs, np.zeros((30, 40))]
-    np.testing.assert_allclose(_solved(wide, targets, 3.0)[:12], _solved(inputs, targets, 3.0))
-    regression, penalty = _ridge(inputs, targets)
-    np.testing.assert_allclose(_solved(inputs, targets, penalty), regression.weights)
