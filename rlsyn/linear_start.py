@@ -25,6 +25,8 @@ INVERSE_PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Of logistic regression, the strongest first."""
 MAX_CHANCE = 1e-5
 """Of an input and a class that would be as they are if they had nothing to do with each other; there are many pairs."""
+MAX_EXCEPTIONS = 0.05
+"""Of those that chance would make: as many as a limit has that people keep."""
 MOST_ENTRIES = 100_000_000
 """Rows x inputs of all logistic regressions, and of all ridge regressions: where there are more, seconds become minutes,
 and rows are so many that descent learns without."""
@@ -32,10 +34,14 @@ and rows are so many that descent learns without."""
 
 @dataclass(frozen=True)
 class Choice:
-    """A logistic regression: logits `intercepts + inputs @ weights.T` of every class but the first, whose logit is 0."""
+    """A logistic regression: logits `intercepts + inputs @ weights.T` of every class but the first, whose logit is 0.
+
+    `log_likelihood` is the mean over validation rows.
+    """
 
     weights: np.ndarray
     intercepts: np.ndarray
+    log_likelihood: float
 
 
 @threadpool_limits.wrap(limits=1)  # many small problems: threads would only wait for each other
@@ -57,13 +63,14 @@ def start_at_regressions(
     like that better. That a step and the category which sets in there matter to each other is known: their weight is
     hardly penalised.
 
-    What is sure is shrunk less than noise. In the regression of a category an input of two values that its people have
-    more or less often than chance allows (`surely_related`) is hardly penalised, in that of a quantity an input the less
-    the more it tells (`ridge`). One penalty for all was a compromise: 7 % of the records of kidney disease had a finding
-    together with a label that no person has both of. Now 0.5 % do, and test people have a log-likelihood per attribute of
-    -1.490 instead of -1.507, of heart failure -1.918 instead of -1.924, of BreastCancer-v0 -2.253 instead of -2.260
-    (warm starts, means of six to eight splits). Rows of one person are no evidence for each other, nor do they judge each
-    other's regressions: that alone raises it on AIREADI-v0, of five days for each person, from -1.949 to -1.901.
+    What is sure is shrunk less than noise. In the regression of a category an input of two values that excludes it is
+    hardly penalised, nor are others that tell of it for sure (`relations`) if validation rows like that better; in that of
+    a quantity an input is penalised the less, the more it tells (`ridge`). One penalty for all was a compromise: 5 % of
+    the records of kidney disease had a finding together with a label that no person has both of. Now 0.5 % do, and test
+    people have a log-likelihood per attribute of -1.490 instead of -1.507, of heart failure -1.918 instead of -1.924, of
+    BreastCancer-v0 -2.253 instead of -2.260 (warm starts, means of six to eight splits). Rows of one person are no
+    evidence for each other, nor do they judge each other's regressions: that alone raises it on AIREADI-v0, of five days
+    for each person, from -1.949 to -1.901.
 
     Inputs are penalised as they are: numbers of about unit variance, flags of 0 and 1 (a value is missing, a category
     is that one), and 1 or -1. Brought to the same variance, what few people have would be blown up and its weight rest
@@ -223,11 +230,11 @@ def _start_choice(
     shift: np.ndarray,
 ) -> None:
     # Of each person one row: those of one are alike, and no evidence for each other.
-    is_known = surely_related(np.concatenate(inputs)[firsts], np.concatenate(classes)[firsts], n_classes)
-    if n_classes > 2 and is_known.any():
-        choice = _softmax(inputs, classes, is_known)
-    else:
-        choice = logistic(inputs, classes, n_classes, np.any(is_known, axis=0))
+    tells, excludes = relations(np.concatenate(inputs)[firsts], np.concatenate(classes)[firsts])
+    # What is related may be so by one cause, which many weights that are hardly penalised would blow up.
+    tries = [excludes, tells] if (tells & ~excludes).any() else [excludes]
+    choices = [logistic(inputs, classes, n_classes, is_known) for is_known in tries]
+    choice = max((one for one in choices if one), key=lambda one: one.log_likelihood, default=None)
     if choice is None:
         return
     shares = np.bincount(classes[0], minlength=n_classes) / len(classes[0])
@@ -247,42 +254,33 @@ def _inputs_of(policy: AutoregressivePolicy, pairs: Sequence[tuple[str, Category
     return found
 
 
-def surely_related(inputs: np.ndarray, classes: np.ndarray, n_classes: int) -> np.ndarray:
-    """Which inputs of two values matter for sure to each class `(n_classes, width)`.
+def relations(inputs: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which inputs of two values tell of a class for sure, and which of these exclude one, `(width,)` each.
 
-    Those that its rows have more or less often than by chance (`MAX_CHANCE`, by Fisher's exact test, one-sided): a
+    The rows of a class have them more or less often than by chance (`MAX_CHANCE`, by Fisher's exact test, one-sided).
+    Those that exclude one hardly any of its rows have, or hardly any lack (`MAX_EXCEPTIONS` of what chance would make): a
     disease that no healthy person has, a verdict that excludes another, a step at which a category sets in.
 
     Args:
         inputs: `(n, width)`.
         classes: `(n,)`.
-        n_classes: How many there are.
     """
     low, high = inputs.min(0), inputs.max(0)
     is_high = inputs == high
     is_binary = (low < high) & (is_high | (inputs == low)).all(0)
-    found = np.zeros((n_classes, inputs.shape[1]), dtype=bool)
+    tells, excludes = np.zeros((2, inputs.shape[1]), dtype=bool)
     n_high = is_high[:, is_binary].sum(0)
-    for own in range(n_classes):
+    for own in np.unique(classes):
         members = classes == own
-        table = len(inputs), n_high, int(members.sum())
+        n_members = int(members.sum())
+        table = len(inputs), n_high, n_members
         both = is_high[np.ix_(members, is_binary)].sum(0)
-        found[own, is_binary] = np.minimum(hypergeom.cdf(both, *table), hypergeom.sf(both - 1, *table)) < MAX_CHANCE
-    return found
-
-
-def _softmax(
-    inputs: tuple[np.ndarray, np.ndarray], classes: tuple[np.ndarray, ...], is_known: np.ndarray
-) -> Choice | None:
-    """As `logistic`, where a weight of one class is known to matter and that of another is not."""
-    counts = np.bincount(classes[0], minlength=len(is_known))
-    if (counts == 0).any() or len(classes[1]) == 0:
-        return None
-    shares = np.log(counts / counts.sum())
-    bases = np.tile(shares, (len(classes[0]), 1)), np.tile(shares, (len(classes[1]), 1))
-    tilt = fit_tilt(np.eye(len(counts)), bases, inputs, (classes[0], classes[1]), is_known)
-    intercepts = shares + tilt.biases
-    return Choice(tilt.weights[1:] - tilt.weights[0], intercepts[1:] - intercepts[0])
+        is_sure = np.minimum(hypergeom.cdf(both, *table), hypergeom.sf(both - 1, *table)) < MAX_CHANCE
+        expected = n_members * n_high / len(inputs)
+        hardly = np.minimum(both / expected, (n_members - both) / (n_members - expected)) <= MAX_EXCEPTIONS
+        tells[is_binary] |= is_sure
+        excludes[is_binary] |= is_sure & hardly
+    return tells, excludes
 
 
 def logistic(
@@ -324,4 +322,4 @@ def logistic(
     weights, intercepts = chosen
     if n_classes > 2:
         weights, intercepts = weights[1:] - weights[0], intercepts[1:] - intercepts[0]
-    return Choice(weights, intercepts - weights @ means)
+    return Choice(weights, intercepts - weights @ means, best)

@@ -9,8 +9,8 @@ import numpy as np
 
 PENALTIES = np.geomspace(1e-2, 1e5, 29)
 """Ridge penalties that are tried."""
-MOST_LEVERAGE = 0.999
-"""Of a row on its own fit: one that nothing else speaks for."""
+MOST_LEVERAGE = 1 - 1e-9
+"""Of a row on its own fit, for the sake of rounding; of more inputs than rows many come near."""
 N_FOLDS = 5
 """Parts of the people, each of which judges regressions of the others."""
 
@@ -31,7 +31,7 @@ def ridge(inputs: np.ndarray, targets: np.ndarray, people: np.ndarray) -> Regres
     """Ridge regression of targets `(n,)` on inputs `(n, width)`, with the penalty that people left out like best.
 
     Then once more, with the penalty on each weight divided by how much its input told at first: what is sure is shrunk
-    less and what is noise more. Which of the two it is, people decide whom neither was fitted to.
+    less and what is noise more. Which of the two it is, people decide whom neither was fitted to, but for its penalty.
 
     Args:
         inputs: Of training rows.

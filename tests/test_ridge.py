@@ -76,3 +76,16 @@ def test_rows_of_one_person_do_not_confirm_each_other():
         left.append((regression.variance, np.abs(regression.weights).max()))
     assert np.mean(by_row) < 0.7, "rows confirm each other"
     assert np.mean(left, axis=0) == pytest.approx([1.0, 0.0], abs=0.12)
+
+
+def test_with_more_inputs_than_rows_no_regression_knows_its_rows_by_heart():
+    told, true = [], []
+    for seed in range(8):
+        rng = np.random.default_rng(seed)
+        inputs = rng.normal(size=(2_060, 200))
+        targets = inputs[:, :3].sum(1) + rng.normal(size=2_060)
+        regression = ridge(inputs[:60], targets[:60], np.arange(60))
+        left = targets[60:] - regression.intercept - inputs[60:] @ regression.weights
+        told.append(regression.variance)
+        true.append((left**2).mean())
+    assert np.mean(told) == pytest.approx(np.mean(true), rel=0.2)

@@ -12,7 +12,7 @@ from scipy.special import ndtri
 from rlsyn import warm_start
 from rlsyn.calibration import calibrate_marginals
 from rlsyn.constraints import constraints_from
-from rlsyn.linear_start import _inputs_of, logistic, start_at_regressions, surely_related
+from rlsyn.linear_start import _inputs_of, logistic, relations, start_at_regressions
 from rlsyn.ridge import ridge
 from rlsyn.schema import infer_schema
 from rlsyn.synthesizer import RLSyn
@@ -379,25 +379,56 @@ def test_only_the_category_that_sets_in_has_a_weight_that_is_hardly_penalised():
     assert _inputs_of(policy, levels.deciding[0], 0) == []
 
 
-def test_what_excludes_or_always_goes_along_matters_for_sure_and_noise_does_not():
+def test_what_excludes_a_class_is_told_from_what_tells_of_it_and_from_noise():
     rng = np.random.default_rng(0)
     classes = rng.choice(3, 400, p=[0.5, 0.3, 0.2])
     never, always = (classes != 1) & (rng.random(400) < 0.4), (classes == 2) | (rng.random(400) < 0.5)
+    often = rng.random(400) < np.where(classes == 0, 0.7, 0.3)
     noise = rng.random((400, 20)) < 0.3
-    inputs = np.c_[never, np.where(always, 1, -1), noise, classes, np.ones(400)].astype(float)
-    found = surely_related(inputs, classes, 4)
-    assert found.shape == (4, 24)
-    assert found[1, 0] and found[2, 1]
-    assert not found[:, 2:].any(), "noise, and inputs that have not two values"
-    assert not found[3].any(), "a class of nobody"
+    inputs = np.c_[never, np.where(always, 1, -1), often, noise, classes, np.ones(400)].astype(float)
+    tells, excludes = relations(inputs, classes)
+    assert tells.shape == (25,)
+    assert np.flatnonzero(tells).tolist() == [0, 1, 2], "not noise, and no input that has not two values"
+    assert np.flatnonzero(excludes).tolist() == [0, 1]
 
 
-def test_a_step_at_which_a_category_sets_in_matters_for_sure():
+def test_a_step_at_which_a_category_sets_in_excludes_one():
     hormone = np.random.default_rng(0).lognormal(1.5, 0.6, 400).round(2)
     policy, records = make_policy(pd.DataFrame({"hormone": hormone, "ill": (hormone >= 6).astype(int)}))
     inputs = policy.encoding.vectors(records)[:, : policy.actor.network.n_inputs(1)]
-    (step,) = np.flatnonzero(surely_related(inputs, records[:, 1], 2)[1])
+    (step,) = np.flatnonzero(relations(inputs, records[:, 1])[1])
     np.testing.assert_array_equal(policy.encoding.levels[0].features()[:, step], policy.encoding.levels[0].steps()[0])
+
+
+@pytest.mark.parametrize("n_stages", [2, 5])
+def test_what_many_findings_tell_by_one_cause_is_not_blown_up(monkeypatch, n_stages):
+    # Each of forty findings tells of the stage far beyond chance; what they say is one thing.
+    def people(n, seed):
+        rng = np.random.default_rng(seed)
+        severity = rng.normal(size=n)
+        table = {f"finding_{i}": (severity + rng.normal(size=n) > 0).astype(int) for i in range(40)}
+        bounds = [0.0] if n_stages == 2 else [-1.0, -0.3, 0.3, 1.0]
+        return pd.DataFrame(table | {"stage": np.array(list("abcde"))[np.digitize(severity, bounds)]})
+
+    def likelihood(max_chance):
+        monkeypatch.setattr("rlsyn.linear_start.MAX_CHANCE", max_chance)
+        policy, records = make_policy(people(200, 0))
+        start_at_regressions(policy, records[:170], records[170:], np.split(np.arange(200), [170]))
+        test = RLSyn(total_timesteps=0).prepare(people(200, 0), infer_schema(people(200, 0))).encode(people(2_000, 1))
+        with torch.no_grad():
+            return float(policy.log_probabilities(torch.as_tensor(test))[:, -1].mean())
+
+    assert likelihood(1e-5) > likelihood(0.0) - 0.05
+
+
+def test_rows_of_one_person_are_no_evidence():
+    people = np.repeat(np.arange(30), 20)
+    table = pd.DataFrame(np.random.default_rng(0).integers(0, 2, (30, 12)), columns=[f"x{i}" for i in range(12)])
+    policy, records = make_policy(table.iloc[people].reset_index(drop=True))
+    with torch.no_grad():
+        before = policy.log_probabilities(torch.as_tensor(records[500:])).mean()
+        start_at_regressions(policy, records[:500], records[500:], np.split(people, [500]))
+        assert policy.log_probabilities(torch.as_tensor(records[500:])).mean() > before - 0.05
 
 
 def test_hardly_a_record_has_two_categories_that_no_person_has(monkeypatch):
