@@ -1,5 +1,7 @@
 """Categories that no training person has together are found, and records that have them."""
 
+import re
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -16,6 +18,7 @@ from rlsyn.schema import Column, Schema, infer_schema
 
 FOUND = "anaemia is yes where ill is no"
 UNTESTED = "tested is 1 where result is missing"
+INVENTED = "result is there where tested is 0"
 
 
 def clinic(n, seed=0):
@@ -43,7 +46,7 @@ def measured(synthetic, train=TRAIN, test=TEST, schema=SCHEMA):
 
 
 def test_pairs_that_chance_would_make_and_no_person_has_are_found_and_no_others():
-    assert set(unseen_pairs(TRAIN, SCHEMA).texts()) == {FOUND, UNTESTED}
+    assert set(unseen_pairs(TRAIN, SCHEMA).texts()) == {FOUND, UNTESTED, INVENTED}
 
 
 def test_rows_with_both_are_counted_once_whatever_they_are_called():
@@ -55,7 +58,7 @@ def test_rows_with_both_are_counted_once_whatever_they_are_called():
     assert found.estimates[UNSEEN.name].value == pytest.approx(0.15)
     shares = found.details["by_pair"]["synthetic"]
     assert shares[FOUND] == pytest.approx(0.1) and shares[UNTESTED] == pytest.approx(0.1)
-    assert found.notes[UNSEEN.name].startswith("2 pairs; worst: ") and "(0.100)" in found.notes[UNSEEN.name]
+    assert found.notes[UNSEEN.name].startswith("3 pairs; worst: ") and "(0.100)" in found.notes[UNSEEN.name]
 
 
 def test_other_people_of_the_same_kind_have_none_and_shuffled_columns_have_many():
@@ -71,6 +74,39 @@ def test_independent_columns_have_no_unseen_pairs_however_many(n_columns):
     table = pd.DataFrame({f"x{i}": (rng.random(200) < rng.uniform(0.02, 0.5)).astype(int) for i in range(n_columns)})
     with pytest.raises(NotComputableError, match="no two categories"):
         measured(table, train=table, test=table, schema=infer_schema(table))
+
+
+def test_a_result_of_a_test_that_was_not_made_is_seen():
+    assert measured(TRAIN.assign(result=5.0)).details["by_pair"]["synthetic"][INVENTED] == (TRAIN.tested == 0).mean()
+
+
+def test_what_few_people_have_is_in_no_pair():
+    # That both people with the rare disease are ill would be told of the two.
+    rare = np.zeros(4_000, dtype=int)
+    train = clinic(4_000)
+    rare[np.flatnonzero(train.ill == "yes")[:9]] = 1
+    common = train.assign(rare=np.where(train.ill == "yes", np.arange(4_000) % 3 == 0, 0).astype(int))
+    assert any("rare" in text for text in unseen_pairs(common, infer_schema(common)).texts())
+    for n_ill in (2, 9):
+        few = train.assign(rare=np.where(np.cumsum(rare) <= n_ill, rare, 0), often=(train.ill == "yes").astype(int))
+        found = unseen_pairs(few.iloc[:3_000], infer_schema(few)).texts()
+        assert found and not any("rare" in text for text in found)
+
+
+def test_of_very_many_pairs_the_worst_are_told_and_all_are_counted(monkeypatch):
+    rng = np.random.default_rng(0)
+    made = rng.random(300) < 0.5
+    panel = {f"x{i}": np.where(made, rng.integers(0, 2, 300), np.nan) for i in range(6)}
+    train = pd.DataFrame(panel)
+    schema = infer_schema(train)
+    records = train.copy()
+    records.loc[records.index[~made][:20], "x3"] = 1
+    whole = measured(records, train=train, test=train, schema=schema)
+    monkeypatch.setattr("rlsyn.evaluation.fidelity.pairs.MOST_PAIRS", 5)
+    some = measured(records, train=train, test=train, schema=schema)
+    assert len(whole.details["by_pair"]) > 20 and len(some.details["by_pair"]) == 5
+    assert (some.details["by_pair"]["synthetic"] > 0).all()
+    assert some.estimates == whole.estimates and some.notes[UNSEEN.name] == whole.notes[UNSEEN.name]
 
 
 def test_a_pair_that_one_person_has_is_seen():
@@ -102,12 +138,23 @@ def test_the_chance_of_none_is_that_of_the_hypergeometric_distribution(n, first,
     assert found == pytest.approx(hypergeom.pmf(0, n, first, second))
 
 
-def test_the_real_reference_is_that_of_the_test_rows_with_the_interval_of_all_people():
+def test_the_real_reference_is_that_of_the_test_rows():
     test = TEST.copy()
     test.loc[:3, ["ill", "anaemia"]] = ["no", "yes"]
-    found = pairs_of_real(Tables(TRAIN, test, clinic(80, 4), SCHEMA)).estimates[UNSEEN.name]
-    assert found.value == pytest.approx(4 / 150)
-    assert found.low < 4 / 550 < found.value <= found.high < 0.03
+    tables = Tables(TRAIN, test, clinic(80, 4), SCHEMA)
+    found = pairs_of_real(tables).estimates[UNSEEN.name]
+    assert found == measured(test).estimates[UNSEEN.name] and found.value == pytest.approx(4 / 150)
+
+
+def test_people_not_rows_have_a_pair():
+    days = TRAIN.loc[TRAIN.index.repeat(3)].assign(person=np.repeat(np.arange(400), 3))
+    test = TEST.loc[TEST.index.repeat(3)].assign(person=1_000 + np.repeat(np.arange(150), 3))
+    test.loc[:1, ["ill", "anaemia"]] = ["no", "yes"]
+    schema = infer_schema(days, label="ill", group="person")
+    found = measured(test, train=days, test=test, schema=schema)
+    assert found.details["people_by_pair"]["test"][FOUND] == found.details["people"]["test"] == 2
+    rows = measured(test.drop(columns="person"), test=test.drop(columns="person")).estimates[UNSEEN.name]
+    assert found.estimates[UNSEEN.name].high > rows.high
 
 
 @pytest.fixture(scope="module")
@@ -131,6 +178,8 @@ def test_records_with_unseen_pairs_are_no_good_fidelity_and_the_report_says_whic
 def test_one_test_person_with_both_is_not_counted_out(shuffled_evaluation, tmp_path):
     html = write_report(shuffled_evaluation, tmp_path).read_text(encoding="utf-8")
     table = html.split('<section id="pairs">')[1].split("</section>")[0]
-    row = table.split(FOUND)[1].split("</tr>")[0]
-    assert "fewer than 3 people" in row and "0.7 %" not in row
-    assert f"{1 / 150:.4f}"[:6] not in html
+    assert ">fewer than 3 people<" in table.split(FOUND)[1].split("</tr>")[0]
+    cells = dict(re.findall(r'data-label="(\w+)">([^<]*)<', re.search(r"(?s)>unseen pairs<.*?</tr>", html)[0]))
+    assert [name for name, cell in cells.items() if cell == "fewer than 3 people"] == ["real"]
+    (text,) = (one for one in re.findall(r"</b>([^<]*)</li>", html) if one.startswith("unseen pairs"))
+    assert "real rows not told" in text

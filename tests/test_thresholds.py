@@ -237,7 +237,7 @@ def test_a_category_of_several_that_comes_after_its_quantity_keeps_its_limit(mon
         return (records.hormone[records.stage == "late"] < 6).mean()
 
     kept = beyond()
-    monkeypatch.setattr("rlsyn.tilt.KNOWN_PENALTY", 1e9)
+    monkeypatch.setattr("rlsyn.linear_start.KNOWN_PENALTY", 1e9)
     assert kept < 1.5 / (stage == "late").sum() and beyond() > 2 * kept
 
 

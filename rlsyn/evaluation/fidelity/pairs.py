@@ -12,24 +12,28 @@ from scipy.special import gammaln
 
 from rlsyn.evaluation.disclosure import n_people
 from rlsyn.evaluation.features import MISSING, NotComputableError, category_positions, count_people, row_groups
-from rlsyn.evaluation.measure import Measure, Measurement, Metric, Tables, share_beside, share_estimate
+from rlsyn.evaluation.measure import Measure, Measurement, Metric, Tables, share_estimate
 from rlsyn.schema import Schema
-from rlsyn.thresholds import MAX_CATEGORIES, first_rows
+from rlsyn.thresholds import MAX_CATEGORIES, MIN_PEOPLE, first_rows
 from rlsyn.values.categories import category_text
 
 UNSEEN = Metric(
     *("unseen pairs", "fidelity", "minimise", 0, 1),
-    "Share of records with two categories, or a missing value and one, that no training person has together, though by "
-    "chance many would.",
+    "Share of records with two categories, or one and a value that is missing or there, that no training person has "
+    "together, though by chance many would.",
 )
 MAX_CHANCE = 0.01
 """That any pair of a table would be unseen if its categories had nothing to do with each other."""
+MOST_PAIRS = 1_000
+"""Pairs that are told of, those that most records have: of panels that are missing together there are millions."""
+PRESENT = 0
+"""Position of a quantity's value, whichever it is."""
 NO_PAIRS = "does not apply: no two categories of train exclude each other for sure"
 
 
 @dataclass(frozen=True)
 class Trait:
-    """What a row may have: a category of a column, by its position in the schema, or no value of it (`MISSING`)."""
+    """What a row may have: a category of a column, by its position in the schema, a quantity (`PRESENT`) or neither (`MISSING`)."""
 
     column: str
     position: int
@@ -38,6 +42,8 @@ class Trait:
         """Such as `smoker is yes`, or `smoker is missing`."""
         if self.position == MISSING:
             return f"{self.column} is missing"
+        if not schema[self.column].is_discrete:
+            return f"{self.column} is there"
         return f"{self.column} is {category_text(schema[self.column].categories[self.position])}"
 
 
@@ -60,6 +66,13 @@ class UnseenPairs:
         words = [trait.text(self.schema) for trait in self.traits]
         return [f"{words[first]} where {words[second]}" for first, second in self.pairs]
 
+    def worst(self, table: pd.DataFrame) -> UnseenPairs:
+        """Those of the pairs that most rows of a table have, `MOST_PAIRS` at most, in the order of these."""
+        if len(self.pairs) <= MOST_PAIRS:
+            return self
+        places = np.sort(np.argsort(-self.shares(table), kind="stable")[:MOST_PAIRS])
+        return replace(self, pairs=self.pairs[places])
+
     def rows(self, table: pd.DataFrame) -> np.ndarray:
         """Which rows `(n,)` of a table have both of any pair."""
         have = _have(table, self.schema, self.traits)
@@ -71,7 +84,7 @@ class UnseenPairs:
     def shares(self, table: pd.DataFrame) -> np.ndarray:
         """Of all rows of a table, those that have both of each pair `(n_pairs,)`."""
         have = _have(table, self.schema, self.traits)
-        shares: np.ndarray = (have.T @ have)[tuple(self.pairs.T)] / len(table)
+        shares: np.ndarray = (have.T @ have)[tuple(self.pairs.T)].astype(float) / len(table)
         return shares
 
     def people(self, table: pd.DataFrame) -> list[int]:
@@ -82,15 +95,17 @@ class UnseenPairs:
 
 
 def unseen_pairs(train: pd.DataFrame, schema: Schema) -> UnseenPairs:
-    """The pairs of categories of two columns, and of missing values, that no training row has and chance would.
+    """The pairs of categories of two columns, and of values that are missing or there, that no training row has.
 
     By chance, with as many people of each, somebody would have both but once in a hundred tables (Fisher's exact test of
-    each pair, Bonferroni's correction for their number). Columns of more than `MAX_CATEGORIES` are codes, of which only
-    the missing value is looked at. In each pair the rarer one comes first.
+    each pair, Bonferroni's correction for their number). What fewer than `MIN_PEOPLE` people have is in no pair: it would
+    tell of these what they have not. Columns of more than `MAX_CATEGORIES` are codes, of which only the missing value is
+    looked at. In each pair the rarer one comes first.
     """
     traits = _traits(train, schema)
-    have = _have(train, schema, traits)
-    firsts = have[first_rows(row_groups(train, schema))]
+    firsts = _have(train.iloc[first_rows(row_groups(train, schema))], schema, traits)
+    traits = [trait for trait, count in zip(traits, firsts.sum(0), strict=True) if count >= MIN_PEOPLE]
+    have, firsts = _have(train, schema, traits), firsts[:, firsts.sum(0) >= MIN_PEOPLE]
     n, counts = len(firsts), firsts.sum(0)
     columns = pd.factorize(np.array([trait.column for trait in traits], dtype=object))[0]
     first, second = np.nonzero(np.triu(columns[:, None] != columns) & (have.T @ have == 0))
@@ -107,6 +122,7 @@ def _traits(train: pd.DataFrame, schema: Schema) -> list[Trait]:
     for column in schema.columns:
         if train[column.name].isna().any():
             found.append(Trait(column.name, MISSING))
+            found += [] if column.is_discrete else [Trait(column.name, PRESENT)]
         if column.is_discrete and len(column.categories) <= MAX_CATEGORIES:
             found += [Trait(column.name, position) for position in range(len(column.categories))]
     return found
@@ -118,7 +134,7 @@ def _have(table: pd.DataFrame, schema: Schema, traits: Sequence[Trait]) -> np.nd
     positions = {
         name: category_positions(table[name], column)
         if column.is_discrete
-        else np.where(table[name].isna(), MISSING, MISSING + 1)
+        else np.where(table[name].isna(), MISSING, PRESENT)
         for name, column in columns.items()
     }
     found = [positions[trait.column] == trait.position for trait in traits]
@@ -127,62 +143,48 @@ def _have(table: pd.DataFrame, schema: Schema, traits: Sequence[Trait]) -> np.nd
 
 def _log_chance_of_none(n: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Logarithm of the chance that of `n` people, so many with one trait and so many with another, none has both."""
-    left = n - first.astype(float) - second
-    with np.errstate(invalid="ignore"):
-        chance = gammaln(n - first + 1.0) + gammaln(n - second + 1.0) - gammaln(left + 1) - gammaln(n + 1.0)
-    found: np.ndarray = np.where(
-        left < 0, 0.0, chance
-    )  # of more than there are: of those not looked at nobody has both
-    return found
+    left = n - first - second  # no fewer than none: nobody has both
+    chance: np.ndarray = gammaln(n - first + 1) + gammaln(n - second + 1) - gammaln(left + 1) - gammaln(n + 1.0)
+    return chance
 
 
 def measure_pairs(tables: Tables) -> Measurement:
     """The share of records that have both of any pair, with Wilson's 95 % interval, as wide as that of so many people.
 
-    The details are `by_pair`, a frame by the pair's text with the shares of the `train`, `test` and `synthetic` rows;
-    `people_by_pair`, how many people of `train` and `test` these rows belong to; and `people`, how many those of any pair.
+    The details, of `MOST_PAIRS` at most, are `by_pair`, a frame by the pair's text with the shares of the `train`, `test`
+    and `synthetic` rows; `people_by_pair`, how many people of `train` and `test` these rows belong to; and `people`, how
+    many those of any pair.
 
     Raises:
         NotComputableError: No two categories of train exclude each other for sure.
     """
-    found = _pairs_of(tables)
+    found = unseen_pairs(tables.train, tables.schema)
+    if len(found.pairs) == 0:
+        raise NotComputableError(NO_PAIRS)
+    worst = found.worst(tables.synthetic)
+    index = pd.Index(worst.texts(), name="pair")
     by_pair = pd.DataFrame(
-        {name: found.shares(getattr(tables, name)) for name in ("train", "test", "synthetic")},
-        index=pd.Index(found.texts(), name="pair"),
+        {name: worst.shares(getattr(tables, name)) for name in ("train", "test", "synthetic")}, index=index
     )
     people_by_pair = pd.DataFrame(
-        {name: found.people(getattr(tables, name)) for name in ("train", "test")}, index=by_pair.index
+        {name: worst.people(getattr(tables, name)) for name in ("train", "test")}, index=index
     )
     of_test = n_people(row_groups(tables.test, tables.schema)[found.rows(tables.test)])
     hits = found.rows(tables.synthetic)
     return Measurement(
         {UNSEEN.name: share_estimate(hits, count_people(tables.synthetic, tables.schema))},
-        {UNSEEN.name: _note(by_pair["synthetic"])},
+        {UNSEEN.name: _note(len(found.pairs), by_pair["synthetic"])},
         {"by_pair": by_pair, "people_by_pair": people_by_pair, "people": {"train": 0, "test": of_test}},
     )
 
 
 def pairs_of_real(tables: Tables) -> Measurement:
-    """What `measure_pairs` finds of the test rows in the place of the synthetic ones.
-
-    How often people have both is told by all of them: the interval is that of train and test rows together, stretched to
-    the test rows' share.
-    """
-    found, of_test = _pairs_of(tables), measure_pairs(replace(tables, synthetic=tables.test))
-    n_persons = count_people(tables.train, tables.schema) + count_people(tables.test, tables.schema)
-    of_test.estimates[UNSEEN.name] = share_beside(found.rows(tables.test), found.rows(tables.train), n_persons)
-    return of_test
+    """What `measure_pairs` finds of the test rows in the place of the synthetic ones; that train has none is no evidence."""
+    return measure_pairs(replace(tables, synthetic=tables.test))
 
 
-def _pairs_of(tables: Tables) -> UnseenPairs:
-    found = unseen_pairs(tables.train, tables.schema)
-    if len(found.pairs) == 0:
-        raise NotComputableError(NO_PAIRS)
-    return found
-
-
-def _note(shares: pd.Series) -> str:
-    count = f"{len(shares)} pair{'s' if len(shares) > 1 else ''}"
+def _note(n_pairs: int, shares: pd.Series) -> str:
+    count = f"{n_pairs:,} pair{'s' if n_pairs > 1 else ''}"
     return f"{count}; worst: {shares.idxmax()} ({shares.max():.3f})" if shares.max() > 0 else count
 
 

@@ -255,9 +255,10 @@ def _found_in_train(evaluation: Evaluation, measure: str, kind: str) -> list[dic
     found = find(evaluation, measure, "synthetic", f"by_{kind}")
     if found is None:
         return []
-    rows = _shares(found, find(evaluation, measure, "synthetic", f"people_by_{kind}"))
-    told = [{kind: str(text), **row} for text, row in zip(found.index, rows, strict=True)]
-    return _worst_first(told, found)[:MOST_FOUND]
+    people = find(evaluation, measure, "synthetic", f"people_by_{kind}")
+    worst = np.argsort(-found["synthetic"].to_numpy(), kind="stable")[:MOST_FOUND]
+    rows = _shares(found.iloc[worst], people.iloc[worst])
+    return [{kind: str(text), **row} for text, row in zip(found.index[worst], rows, strict=True)]
 
 
 def _worst_first(rows: list[dict[str, str]], found: pd.DataFrame) -> list[dict[str, str]]:
