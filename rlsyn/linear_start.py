@@ -19,6 +19,7 @@ from rlsyn.networks.mixture_heads import N_COMPONENTS, MixtureHeads, log_mixture
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.ridge import ridge
 from rlsyn.schema import Category
+from rlsyn.thresholds import every_first_row
 from rlsyn.tilt import KNOWN_PENALTY, Tilt, fit_tilt
 
 INVERSE_PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -97,7 +98,7 @@ def start_at_regressions(
         for rows in (train, validation)
     ]
     shifts = [np.zeros(levels.n_levels) for levels in policy.encoding.levels]
-    firsts = np.unique(np.concatenate(people), return_index=True)[1]
+    firsts = every_first_row(np.concatenate(people))
     for attribute, levels in enumerate(policy.encoding.levels):
         n_inputs = policy.actor.network.n_inputs(attribute)
         inputs = vectors[0][:, :n_inputs], vectors[1][:, :n_inputs]

@@ -43,10 +43,10 @@ def ridge(inputs: np.ndarray, targets: np.ndarray, people: np.ndarray) -> Regres
         Grandvalet: Least absolute shrinkage is equivalent to quadratic penalization, 1998 (adaptive ridge).
     """
     folds = _folds(people)
-    is_grouped = len(np.unique(people)) < len(people)
-    plain, penalty = _ridge(inputs, targets, folds if is_grouped else [])
+    judging = folds if len(np.unique(people)) < len(people) else []
+    plain, penalty = _ridge(inputs, targets, judging)
     scales = _told(inputs, plain.weights)
-    adapted, adapted_penalty = _ridge(inputs * scales, targets, folds if is_grouped else [])
+    adapted, adapted_penalty = _ridge(inputs * scales, targets, judging)
     errors = np.zeros(2)
     for rows, others in folds:
         first = _path(inputs[others], targets[others])[:, penalty]

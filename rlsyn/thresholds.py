@@ -121,11 +121,16 @@ def find_limits(train: pd.DataFrame, schema: Schema, people: np.ndarray) -> list
 
 def first_rows(people: np.ndarray) -> np.ndarray:
     """The number of the first row of each person, of very many people of some, ascending."""
-    rows = np.flatnonzero(~pd.Series(people).duplicated())  # names may be of several kinds, which have no order
+    rows = every_first_row(people)
     if len(rows) > MAX_PEOPLE:
         # By chance: of a table of cases and controls in turn every other row would be of one kind.
         rows = np.sort(np.random.default_rng(0).choice(rows, MAX_PEOPLE, replace=False))
     return rows
+
+
+def every_first_row(people: np.ndarray) -> np.ndarray:
+    """The number of the first row of each person, ascending."""
+    return np.flatnonzero(~pd.Series(people).duplicated())  # names may be of several kinds, which have no order
 
 
 class _Members(NamedTuple):

@@ -9,7 +9,7 @@ from scipy.stats import hypergeom
 
 from rlsyn.evaluation.features import NotComputableError
 from rlsyn.evaluation.fidelity import unseen_pairs
-from rlsyn.evaluation.fidelity.pairs import UNSEEN, _log_chance_of_none, measure_pairs, pairs_of_real
+from rlsyn.evaluation.fidelity.pairs import MAX_CHANCE, UNSEEN, measure_pairs, pairs_of_real
 from rlsyn.evaluation.measure import Tables
 from rlsyn.evaluation.report import write_report
 from rlsyn.evaluation.suite import evaluate
@@ -132,10 +132,12 @@ def test_codes_of_many_categories_and_unknown_categories_make_no_pair():
     assert found.details["by_pair"]["synthetic"][FOUND] == 0
 
 
-@pytest.mark.parametrize(("n", "first", "second"), [(40, 10, 12), (9, 4, 5), (500, 30, 200)])
+@pytest.mark.parametrize(("n", "first", "second"), [(40, 10, 12), (40, 14, 15), (500, 30, 80), (500, 30, 200)])
 def test_the_chance_of_none_is_that_of_the_hypergeometric_distribution(n, first, second):
-    found = np.exp(_log_chance_of_none(n, np.array([first]), np.array([second])))
-    assert found == pytest.approx(hypergeom.pmf(0, n, first, second))
+    place = np.arange(n)
+    table = pd.DataFrame({"a": (place < first).astype(int), "b": (place >= n - second).astype(int)})
+    is_sure = hypergeom.pmf(0, n, first, second) < MAX_CHANCE / 4  # two categories of either column are four pairs
+    assert (unseen_pairs(table, infer_schema(table)).texts() == ["a is 1 where b is 1"]) == is_sure
 
 
 def test_the_real_reference_is_that_of_the_test_rows():

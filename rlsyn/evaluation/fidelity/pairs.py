@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-from scipy.special import gammaln
+from scipy.stats import hypergeom
 
 from rlsyn.evaluation.disclosure import n_people
 from rlsyn.evaluation.features import MISSING, NotComputableError, category_positions, count_people, row_groups
@@ -33,7 +33,10 @@ NO_PAIRS = "does not apply: no two categories of train exclude each other for su
 
 @dataclass(frozen=True)
 class Trait:
-    """What a row may have: a category of a column, by its position in the schema, a quantity (`PRESENT`) or neither (`MISSING`)."""
+    """What a row may have: a category of a column, by its position in the schema, a quantity (`PRESENT`) or neither.
+
+    The position of neither is `MISSING`.
+    """
 
     column: str
     position: int
@@ -66,32 +69,44 @@ class UnseenPairs:
         words = [trait.text(self.schema) for trait in self.traits]
         return [f"{words[first]} where {words[second]}" for first, second in self.pairs]
 
-    def worst(self, table: pd.DataFrame) -> UnseenPairs:
-        """Those of the pairs that most rows of a table have, `MOST_PAIRS` at most, in the order of these."""
-        if len(self.pairs) <= MOST_PAIRS:
-            return self
-        places = np.sort(np.argsort(-self.shares(table), kind="stable")[:MOST_PAIRS])
-        return replace(self, pairs=self.pairs[places])
 
-    def rows(self, table: pd.DataFrame) -> np.ndarray:
-        """Which rows `(n,)` of a table have both of any pair."""
-        have = _have(table, self.schema, self.traits)
-        excluded = np.zeros((len(self.traits), len(self.traits)), dtype=np.float32)
+@dataclass(frozen=True)
+class _Side:
+    """A table beside the pairs.
+
+    Args:
+        have: Which rows have which traits, 1 or 0 `(n, n_traits)`.
+        persons: The person each row is of `(n,)`.
+        pairs: Places of two traits each `(n_pairs, 2)`.
+    """
+
+    have: np.ndarray
+    persons: np.ndarray
+    pairs: np.ndarray
+
+    @classmethod
+    def of(cls, table: pd.DataFrame, found: UnseenPairs) -> _Side:
+        """That of a table."""
+        return cls(_have(table, found.schema, found.traits), row_groups(table, found.schema), found.pairs)
+
+    def rows(self) -> np.ndarray:
+        """Which rows `(n,)` have both of any pair."""
+        n_traits = self.have.shape[1]
+        excluded = np.zeros((n_traits, n_traits), dtype=np.float32)
         excluded[tuple(self.pairs.T)] = 1
-        has_any: np.ndarray = np.asarray((have * (have @ excluded)).any(axis=1))
+        has_any: np.ndarray = np.asarray((self.have * (self.have @ excluded)).any(axis=1))
         return has_any
 
-    def shares(self, table: pd.DataFrame) -> np.ndarray:
-        """Of all rows of a table, those that have both of each pair `(n_pairs,)`."""
-        have = _have(table, self.schema, self.traits)
-        shares: np.ndarray = (have.T @ have)[tuple(self.pairs.T)].astype(float) / len(table)
+    def shares(self) -> np.ndarray:
+        """Of all rows, those that have both of each pair `(n_pairs,)`."""
+        shares: np.ndarray = (self.have.T @ self.have)[tuple(self.pairs.T)].astype(float) / len(self.have)
         return shares
 
-    def people(self, table: pd.DataFrame) -> list[int]:
-        """How many people of a table have both of each pair."""
-        have, persons = _have(table, self.schema, self.traits) > 0, row_groups(table, self.schema)
-        together = (have[:, first] & have[:, second] for first, second in self.pairs)
-        return [n_people(persons[rows]) if rows.any() else 0 for rows in together]
+    def people(self, places: np.ndarray) -> list[int]:
+        """How many people have both of each of the pairs at some places."""
+        have = self.have > 0
+        together = (have[:, first] & have[:, second] for first, second in self.pairs[places])
+        return [n_people(self.persons[rows]) if rows.any() else 0 for rows in together]
 
 
 def unseen_pairs(train: pd.DataFrame, schema: Schema) -> UnseenPairs:
@@ -102,15 +117,16 @@ def unseen_pairs(train: pd.DataFrame, schema: Schema) -> UnseenPairs:
     tell of these what they have not. Columns of more than `MAX_CATEGORIES` are codes, of which only the missing value is
     looked at. In each pair the rarer one comes first.
     """
-    traits = _traits(train, schema)
-    firsts = _have(train.iloc[first_rows(row_groups(train, schema))], schema, traits)
-    traits = [trait for trait, count in zip(traits, firsts.sum(0), strict=True) if count >= MIN_PEOPLE]
-    have, firsts = _have(train, schema, traits), firsts[:, firsts.sum(0) >= MIN_PEOPLE]
-    n, counts = len(firsts), firsts.sum(0)
+    traits, firsts = _traits(train, schema), first_rows(row_groups(train, schema))
+    have = _have(train, schema, traits)
+    counts = have[firsts].sum(0).astype(int)
+    is_common = counts >= MIN_PEOPLE
+    traits, have, counts = [traits[place] for place in np.flatnonzero(is_common)], have[:, is_common], counts[is_common]
     columns = pd.factorize(np.array([trait.column for trait in traits], dtype=object))[0]
-    first, second = np.nonzero(np.triu(columns[:, None] != columns) & (have.T @ have == 0))
-    n_pairs = max(1, np.triu(columns[:, None] != columns).sum())
-    is_sure = _log_chance_of_none(n, counts[first], counts[second]) < math.log(MAX_CHANCE / n_pairs)
+    are_two = np.triu(columns[:, None] != columns)
+    first, second = np.nonzero(are_two & (have.T @ have == 0))
+    log_chance = hypergeom.logpmf(0, len(firsts), counts[first], counts[second])
+    is_sure = log_chance < math.log(MAX_CHANCE / max(1, are_two.sum()))
     pairs = np.stack([first, second], axis=1)[is_sure]
     rarest_first = np.take_along_axis(pairs, np.argsort(counts[pairs], axis=1, kind="stable"), axis=1)
     used, places = np.unique(rarest_first, return_inverse=True)
@@ -141,13 +157,6 @@ def _have(table: pd.DataFrame, schema: Schema, traits: Sequence[Trait]) -> np.nd
     return np.array(found, dtype=np.float32).reshape(len(traits), len(table)).T
 
 
-def _log_chance_of_none(n: int, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    """Logarithm of the chance that of `n` people, so many with one trait and so many with another, none has both."""
-    left = n - first - second  # no fewer than none: nobody has both
-    chance: np.ndarray = gammaln(n - first + 1) + gammaln(n - second + 1) - gammaln(left + 1) - gammaln(n + 1.0)
-    return chance
-
-
 def measure_pairs(tables: Tables) -> Measurement:
     """The share of records that have both of any pair, with Wilson's 95 % interval, as wide as that of so many people.
 
@@ -161,20 +170,19 @@ def measure_pairs(tables: Tables) -> Measurement:
     found = unseen_pairs(tables.train, tables.schema)
     if len(found.pairs) == 0:
         raise NotComputableError(NO_PAIRS)
-    worst = found.worst(tables.synthetic)
-    index = pd.Index(worst.texts(), name="pair")
-    by_pair = pd.DataFrame(
-        {name: worst.shares(getattr(tables, name)) for name in ("train", "test", "synthetic")}, index=index
-    )
-    people_by_pair = pd.DataFrame(
-        {name: worst.people(getattr(tables, name)) for name in ("train", "test")}, index=index
-    )
-    of_test = n_people(row_groups(tables.test, tables.schema)[found.rows(tables.test)])
-    hits = found.rows(tables.synthetic)
+    test, synthetic = (_Side.of(table, found) for table in (tables.test, tables.synthetic))
+    shares = synthetic.shares()
+    told = np.sort(np.argsort(-shares, kind="stable")[:MOST_PAIRS])
+    index = pd.Index(replace(found, pairs=found.pairs[told]).texts(), name="pair")
+    by_pair = pd.DataFrame({"train": 0.0, "test": test.shares()[told], "synthetic": shares[told]}, index)
     return Measurement(
-        {UNSEEN.name: share_estimate(hits, count_people(tables.synthetic, tables.schema))},
+        {UNSEEN.name: share_estimate(synthetic.rows(), count_people(tables.synthetic, tables.schema))},
         {UNSEEN.name: _note(len(found.pairs), by_pair["synthetic"])},
-        {"by_pair": by_pair, "people_by_pair": people_by_pair, "people": {"train": 0, "test": of_test}},
+        {
+            "by_pair": by_pair,
+            "people_by_pair": pd.DataFrame({"train": 0, "test": test.people(told)}, index),
+            "people": {"train": 0, "test": n_people(test.persons[test.rows()])},
+        },
     )
 
 

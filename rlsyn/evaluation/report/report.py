@@ -103,8 +103,8 @@ def write_report(
         chapters=phecode_chapters(evaluation.train, evaluation.test, evaluation.synthetic, evaluation.schema),
         share=_share,
         rules=_rules(evaluation),
-        limits=_found_in_train(evaluation, "limits", "limit"),
-        pairs=_found_in_train(evaluation, "unseen pairs", "pair"),
+        limits=_worst_first(evaluation, "limits", "limit", MOST_FOUND),
+        pairs=_worst_first(evaluation, "unseen pairs", "pair", MOST_FOUND),
         min_people=MIN_PEOPLE,
         command=command,
         versions=dict(versions or {}),
@@ -133,7 +133,7 @@ def _sides(evaluation: Evaluation) -> list[dict[str, Any]]:
 
 
 def _untold(evaluation: Evaluation) -> dict[str, set[str]]:
-    # By metric the references that count out one or two people, whom the tables of rules, limits and pairs do not tell either.
+    # By metric the references that count out one or two people, whom the tables of rules, limits and pairs do not tell.
     return {
         metric: {role for role, side in COUNTED.items() if 0 < people.get(side, 0) < MIN_PEOPLE}
         for measure, metric in (("constraints", BROKEN.name), ("limits", BEYOND.name), ("unseen pairs", UNSEEN.name))
@@ -241,28 +241,20 @@ def _signed(value: float) -> str:
 
 
 def _rules(evaluation: Evaluation) -> list[dict[str, str]]:
-    found = find(evaluation, "constraints", "synthetic", "by_rule")
-    rows = _shares(found, find(evaluation, "constraints", "synthetic", "people_by_rule"))
-    told = [
-        {"rule": str(rule), "expression": str(expression), **row}
-        for (rule, expression), row in zip(found["expression"].items(), rows, strict=True)
-    ]
-    return _worst_first(told, found)
+    expressions = find(evaluation, "constraints", "synthetic", "by_rule")["expression"]
+    rows = _worst_first(evaluation, "constraints", "rule")
+    return [row | {"expression": str(expressions[row["rule"]])} for row in rows]
 
 
-def _found_in_train(evaluation: Evaluation, measure: str, kind: str) -> list[dict[str, str]]:
-    # What train keeps without being told to, the worst kept first, and the shares of rows that do not.
+def _worst_first(evaluation: Evaluation, measure: str, kind: str, most: int | None = None) -> list[dict[str, str]]:
+    # Rules, or what train keeps without being told to, the worst kept first, and the shares of rows that do not.
     found = find(evaluation, measure, "synthetic", f"by_{kind}")
     if found is None:
         return []
     people = find(evaluation, measure, "synthetic", f"people_by_{kind}")
-    worst = np.argsort(-found["synthetic"].to_numpy(), kind="stable")[:MOST_FOUND]
+    worst = np.argsort(-found["synthetic"].to_numpy(), kind="stable")[:most]
     rows = _shares(found.iloc[worst], people.iloc[worst])
     return [{kind: str(text), **row} for text, row in zip(found.index[worst], rows, strict=True)]
-
-
-def _worst_first(rows: list[dict[str, str]], found: pd.DataFrame) -> list[dict[str, str]]:
-    return [rows[place] for place in np.argsort(-found["synthetic"].to_numpy(), kind="stable")]
 
 
 def _shares(found: pd.DataFrame, people: pd.DataFrame) -> list[dict[str, str]]:
