@@ -42,7 +42,7 @@ def ridge(inputs: np.ndarray, targets: np.ndarray, people: np.ndarray) -> Regres
         Hastie, Tibshirani, Friedman: The Elements of Statistical Learning, 2009, equation 7.64 (leave-one-out).
         Grandvalet: Least absolute shrinkage is equivalent to quadratic penalization, 1998 (adaptive ridge).
     """
-    folds = _folds(people)
+    folds = people_left_out(people)
     judging = folds if len(np.unique(people)) < len(people) else []
     plain, penalty = _ridge(inputs, targets, judging)
     scales = _told(inputs, plain.weights)
@@ -58,7 +58,7 @@ def ridge(inputs: np.ndarray, targets: np.ndarray, people: np.ndarray) -> Regres
     return Regression(adapted.weights * scales, adapted.intercept, plain.variance * float(errors[1] / errors[0]))
 
 
-def _folds(people: np.ndarray) -> Folds:
+def people_left_out(people: np.ndarray) -> Folds:
     """Rows of some people, and of all others, as many times as `N_FOLDS`; of fewer people each alone."""
     distinct, person = np.unique(people, return_inverse=True)
     parts = np.array_split(np.random.default_rng(0).permutation(len(distinct)), min(N_FOLDS, len(distinct)))

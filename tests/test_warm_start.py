@@ -9,11 +9,11 @@ import pytest
 import torch
 from scipy.special import ndtri
 
-from rlsyn import warm_start
+from rlsyn import linear_start, warm_start
 from rlsyn.calibration import calibrate_marginals
 from rlsyn.constraints import constraints_from
 from rlsyn.linear_start import _inputs_of, logistic, relations, start_at_regressions
-from rlsyn.ridge import ridge
+from rlsyn.ridge import N_FOLDS, people_left_out, ridge
 from rlsyn.schema import infer_schema
 from rlsyn.synthesizer import RLSyn
 from rlsyn.warm_start import _Cloning, behaviour_clone, people_folds
@@ -221,7 +221,8 @@ def test_logistic_regression_returns_logits_of_raw_inputs():
     inputs = rng.normal(3, 2, size=(4_000, 2))
     logits = np.column_stack([np.zeros(4_000), 1 + inputs[:, 0], -2 * inputs[:, 1]])
     classes = (logits + rng.gumbel(size=logits.shape)).argmax(1)
-    choice = logistic((inputs[:3_000], inputs[3_000:]), (classes[:3_000], classes[3_000:]), 3, np.zeros(2, dtype=bool))
+    parts = (inputs[:3_000], inputs[3_000:]), (classes[:3_000], classes[3_000:])
+    choice = logistic(*parts, 3, np.zeros(2, dtype=bool))
     np.testing.assert_allclose(choice.weights, [[1, 0], [0, -2]], atol=0.3)
     np.testing.assert_allclose(choice.intercepts, [1, 0], atol=0.5)
 
@@ -233,6 +234,39 @@ def test_logistic_regression_of_noise_is_penalised_and_of_an_absent_class_is_non
     choice = logistic((inputs[:40], inputs[40:]), (classes[:40], classes[40:]), 2, nothing)
     assert choice is None or np.abs(choice.weights).max() < 0.1
     assert logistic((inputs[:40], inputs[40:]), (classes[:40] * 0, classes[40:]), 2, nothing) is None
+
+
+@pytest.mark.parametrize("n_people", [200, 2])
+def test_a_few_validation_people_do_not_choose_penalties_alone(n_people):
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(210, 10))
+    classes = (inputs[:, 0] + rng.logistic(size=210) / 3 > 0).astype(int)
+    classes[200:] = inputs[200:, 0] < 0  # ten people of whom none is as all others are
+    classes[0] = 2  # a class that is nobody's, once this one is left out
+    parts, nothing = ((inputs[:200], inputs[200:]), (classes[:200], classes[200:])), np.zeros(10, dtype=bool)
+    assert logistic(*parts, 3, nothing) is None
+    choice = logistic(*parts, 3, nothing, people_left_out(np.arange(200) % n_people))
+    assert choice.weights[0, 0] > 1.5
+    assert np.abs(choice.weights[0, 1:]).max() < 0.5
+    assert choice.log_likelihood > np.log(1 / 2) + 0.1
+
+
+def test_a_class_of_one_person_is_not_judged_by_rows_that_lack_it():
+    inputs, classes = np.arange(20.0)[:, None] % 3, np.r_[np.ones(4, dtype=int), np.zeros(16, dtype=int)]
+    folds = people_left_out(np.arange(16) // 4)  # one of them leaves a single class
+    parts = (inputs[:16], inputs[16:]), (classes[:16], classes[16:])
+    assert logistic(*parts, 2, np.zeros(1, dtype=bool), folds) is None
+
+
+@pytest.mark.parametrize(("n_rows", "is_judged"), [(60, True), (600, False)])
+def test_training_people_judge_where_validation_people_are_few(monkeypatch, n_rows, is_judged):
+    seen = []
+    original = linear_start.logistic
+    monkeypatch.setattr(linear_start, "logistic", lambda *args: seen.append(len(args[4])) or original(*args))
+    table = pd.DataFrame(np.random.default_rng(0).integers(0, 2, (n_rows, 3)), columns=list("abc"))
+    policy, records = make_policy(table)
+    start_at_regressions(policy, *np.split(records, [n_rows // 2]), np.split(np.arange(n_rows), [n_rows // 2]))
+    assert seen == 2 * [N_FOLDS if is_judged else 0]
 
 
 def test_logistic_regression_hardly_penalises_what_is_known_to_matter():
