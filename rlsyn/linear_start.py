@@ -20,7 +20,7 @@ from rlsyn.networks.mixture_heads import N_COMPONENTS, MixtureHeads, log_mixture
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.ridge import Folds, people_left_out, ridge
 from rlsyn.schema import Category
-from rlsyn.thresholds import every_first_row
+from rlsyn.thresholds import row_of_each
 from rlsyn.tilt import KNOWN_PENALTY, Tilt, fit_tilt
 
 INVERSE_PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
@@ -32,6 +32,8 @@ FEW_PEOPLE = 75
 a log-likelihood per attribute of .0003, of 225 of .0002, where 45 people gain .002 and 42 of another table .006."""
 FEW_ROWS = 500
 """More than inputs, of two classes: there Newton's steps take half the time of quasi-Newton ones."""
+MOST_JUDGED = 1_000_000
+"""Rows x inputs of all logistic regressions that training people judge: each is fitted six times then."""
 MAX_CHANCE = 1e-5
 """Of an input and a class that would be as they are if they had nothing to do with each other; there are many pairs."""
 MAX_EXCEPTIONS = 0.05
@@ -110,8 +112,9 @@ def start_at_regressions(
         for rows in (train, validation)
     ]
     shifts = [np.zeros(levels.n_levels) for levels in policy.encoding.levels]
-    firsts = every_first_row(np.concatenate(people))
-    folds = people_left_out(people[0]) if len(np.unique(people[1])) < FEW_PEOPLE else ()
+    firsts = row_of_each(np.concatenate(people))
+    are_few = len(np.unique(people[1])) < FEW_PEOPLE and n_entries * len(is_smooth) <= MOST_JUDGED
+    folds = people_left_out(people[0]) if are_few else ()
     for attribute, levels in enumerate(policy.encoding.levels):
         n_inputs = policy.actor.network.n_inputs(attribute)
         inputs = vectors[0][:, :n_inputs], vectors[1][:, :n_inputs]

@@ -70,7 +70,7 @@ def find_thresholds(
     """
     found: dict[str, dict[float, list[tuple[str, Category]]]] = {}
     limits = find_limits(train, schema, people) if n_thresholds else []
-    table = train.iloc[first_rows(people)]
+    table = train.iloc[row_of_some(people)]
     for limit in sorted(limits, key=lambda one: (one.gain, one.threshold), reverse=True):
         chosen = found.setdefault(limit.quantity, {})
         values = table[limit.quantity].to_numpy(dtype=float, na_value=np.nan)
@@ -95,8 +95,8 @@ def find_limits(train: pd.DataFrame, schema: Schema, people: np.ndarray) -> list
     laboratory. The ranks of those with a category, and of those without, are tilted by functions of the normal score and
     its square, as a head begins; a threshold is where a step beside these makes them far likelier, more than by chance
     among all steps of all pairs of columns, and where the share of the category is another among the nearest people
-    above than among those below. What is strong but smooth has none. The first row of each person is looked at. Where one
-    category sets in, another needs less evidence that it does, too.
+    above than among those below. What is strong but smooth has none. A row of each person is looked at. Where one category
+    sets in, another needs less evidence that it does, too.
 
     Args:
         train: Training rows.
@@ -106,7 +106,7 @@ def find_limits(train: pd.DataFrame, schema: Schema, people: np.ndarray) -> list
     Returns:
         One at most for each quantity and category, in the order of the columns.
     """
-    table = train.iloc[first_rows(people)]
+    table = train.iloc[row_of_some(people)]
     quantities = [column.name for column in schema.columns if not column.is_discrete]
     categories = [
         one for column in schema.columns if column.is_discrete for one in _categories(table[column.name], column)
@@ -119,18 +119,20 @@ def find_limits(train: pd.DataFrame, schema: Schema, people: np.ndarray) -> list
     ]
 
 
-def first_rows(people: np.ndarray) -> np.ndarray:
-    """The number of the first row of each person, of very many people of some, ascending."""
-    rows = every_first_row(people)
+def row_of_some(people: np.ndarray) -> np.ndarray:
+    """The number of a row of each person, of very many people of some, ascending."""
+    rows = row_of_each(people)
     if len(rows) > MAX_PEOPLE:
         # By chance: of a table of cases and controls in turn every other row would be of one kind.
         rows = np.sort(np.random.default_rng(0).choice(rows, MAX_PEOPLE, replace=False))
     return rows
 
 
-def every_first_row(people: np.ndarray) -> np.ndarray:
-    """The number of the first row of each person, ascending."""
-    return np.flatnonzero(~pd.Series(people).duplicated())  # names may be of several kinds, which have no order
+def row_of_each(people: np.ndarray) -> np.ndarray:
+    """The number of a row of each person, ascending; which one is chance, as the first is of a time before all else."""
+    order = np.random.default_rng(0).permutation(len(people))
+    # Names may be of several kinds, which have no order.
+    return np.sort(order[~pd.Series(people[order]).duplicated()])
 
 
 class _Members(NamedTuple):

@@ -17,8 +17,8 @@ from rlsyn.evaluation.verdicts import evaluation_verdicts
 from rlsyn.schema import Column, Schema, infer_schema
 
 FOUND = "anaemia is yes where ill is no"
-UNTESTED = "tested is 1 where result is missing"
-INVENTED = "result is there where tested is 0"
+UNTESTED = "tested is 1 where result has no value"
+INVENTED = "result has a value where tested is 0"
 
 
 def clinic(n, seed=0):
@@ -82,15 +82,12 @@ def test_a_result_of_a_test_that_was_not_made_is_seen():
 
 def test_what_few_people_have_is_in_no_pair():
     # That both people with the rare disease are ill would be told of the two.
-    rare = np.zeros(4_000, dtype=int)
-    train = clinic(4_000)
-    rare[np.flatnonzero(train.ill == "yes")[:9]] = 1
-    common = train.assign(rare=np.where(train.ill == "yes", np.arange(4_000) % 3 == 0, 0).astype(int))
-    assert any("rare" in text for text in unseen_pairs(common, infer_schema(common)).texts())
-    for n_ill in (2, 9):
-        few = train.assign(rare=np.where(np.cumsum(rare) <= n_ill, rare, 0), often=(train.ill == "yes").astype(int))
-        found = unseen_pairs(few.iloc[:3_000], infer_schema(few)).texts()
-        assert found and not any("rare" in text for text in found)
+    is_ill = np.arange(4_000) % 10 == 0  # so few that nine of them are far from chance
+    for n_rare in (2, 9, 10):
+        rare = is_ill & (np.cumsum(is_ill) <= n_rare)
+        table = pd.DataFrame({"ill": np.where(is_ill, "yes", "no"), "rare": rare.astype(int)})
+        found = unseen_pairs(table, infer_schema(table)).texts()
+        assert found == (["rare is 1 where ill is no"] if n_rare == 10 else [])
 
 
 def test_of_very_many_pairs_the_worst_are_told_and_all_are_counted(monkeypatch):
@@ -119,6 +116,67 @@ def test_rows_of_one_person_are_evidence_of_one():
     people = clinic(9, 5)
     days = people.loc[people.index.repeat(40)].assign(person=np.repeat(np.arange(9), 40)).reset_index(drop=True)
     assert len(unseen_pairs(days, infer_schema(days, group="person")).pairs) == 0
+
+
+def visits(n_people, seed=0):
+    """Four visits of each person in the order of time; drugs are taken after the first."""
+    rng, n = np.random.default_rng(seed), 4 * n_people
+    is_first = np.arange(n) % 4 == 0
+    return pd.DataFrame(
+        {
+            "person": np.repeat(np.arange(n_people), 4),
+            "visit": np.where(is_first, "first", "later"),
+            "dose": np.where(is_first, np.nan, rng.normal(5, 1, n).round(2)),
+            "nausea": np.where(~is_first & (rng.random(n) < 0.2), "yes", "no"),
+        }
+    )
+
+
+def test_what_sets_in_after_the_first_visit_is_seen():
+    table = visits(200)
+    schema = infer_schema(table, group="person")
+    found = set(unseen_pairs(table, schema).texts())
+    assert {"visit is first where dose has a value", "nausea is yes where visit is first"} <= found
+    shuffled = table.sample(frac=1, random_state=0)
+    assert set(unseen_pairs(shuffled, schema).texts()) == found
+
+
+def test_people_are_what_chance_is_judged_by_and_all_their_rows_what_was_seen():
+    # Twelve people and twelve others: not one of both is chance, of 40 rows each it would be none.
+    table = pd.DataFrame({"a": [1] * 12 + [0] * 28, "b": [0] * 28 + [1] * 12, "person": range(40)})
+    days = table.loc[table.index.repeat(40)].reset_index(drop=True)
+    assert unseen_pairs(days, infer_schema(days, group="person")).texts() == []
+    often = pd.DataFrame({"a": [1] * 50 + [0] * 150, "b": [0] * 150 + [1] * 50, "person": range(200)})
+    days = often.loc[often.index.repeat(4)].reset_index(drop=True)
+    schema = infer_schema(days, group="person")
+    assert unseen_pairs(days, schema).texts() == ["a is 1 where b is 1"]
+    for visit in range(4):
+        both = days.copy()
+        both.loc[visit, ["a", "b"]] = 1
+        assert unseen_pairs(both, schema).texts() == []
+
+
+def test_a_result_that_is_missing_may_be_an_empty_text_or_a_category():
+    written = TRAIN.assign(
+        result=TRAIN["result"].astype(object).fillna(""), ward=TRAIN["ward"].where(TRAIN.tested == 1)
+    )
+    assert measured(written).estimates[UNSEEN.name].value == 0
+    told = TRAIN.assign(ward=np.where(TRAIN.ill == "yes", "missing", None))
+    told.loc[:3, "ward"] = told.loc[:3, "ward"].map({"missing": "known"})
+    texts = unseen_pairs(told, infer_schema(told)).texts()
+    assert len(set(texts)) == len(texts)
+
+
+@pytest.mark.parametrize("n_codes", [3, 12, 30])
+def test_a_code_where_none_belongs_is_seen_however_many_there_are(n_codes):
+    rng = np.random.default_rng(0)
+    ill = rng.random(100) < 0.5
+    codes = np.array([f"c{i}" for i in range(n_codes)], dtype=object)
+    code = np.where(ill, codes[np.arange(100) % n_codes], None)
+    train = pd.DataFrame({"code": code, "ill": ill.astype(int)})
+    schema = Schema((Column("code", "categorical", tuple(codes)), Column("ill", "binary", (0, 1))))
+    found = measured(train.assign(code="c1"), train=train, test=train, schema=schema)
+    assert found.estimates[UNSEEN.name].value == pytest.approx((~ill).mean())
 
 
 def test_codes_of_many_categories_and_unknown_categories_make_no_pair():
@@ -185,3 +243,26 @@ def test_one_test_person_with_both_is_not_counted_out(shuffled_evaluation, tmp_p
     assert [name for name, cell in cells.items() if cell == "fewer than 3 people"] == ["real"]
     (text,) = (one for one in re.findall(r"</b>([^<]*)</li>", html) if one.startswith("unseen pairs"))
     assert "real rows not told" in text
+
+
+def test_a_pair_of_one_test_person_is_not_the_difference_of_others():
+    test = TEST.copy()
+    test.loc[:2, ["tested", "result"]] = [1, np.nan]
+    test.loc[7, ["ill", "anaemia"]] = ["no", "yes"]
+    found = measured(TRAIN, test=test)
+    assert found.details["people_by_pair"]["test"][[UNTESTED, FOUND]].tolist() == [3, 1]
+    assert found.details["people"]["test"] == 1
+
+
+def test_the_worst_of_many_pairs_are_shown(tmp_path):
+    rng = np.random.default_rng(0)
+    ill = rng.random(300) < 0.5
+    table = pd.DataFrame(
+        {f"x{i}": (ill & (rng.random(300) < 0.5)).astype(int) for i in range(25)} | {"ill": ill.astype(int)}
+    )
+    wrong = table.copy()
+    for i in range(25):
+        wrong.loc[table.index[~ill][: 4 * i], f"x{i}"] = 1
+    html = write_report(evaluate(table, table.copy(), wrong, infer_schema(table), fast=True, n_jobs=1), tmp_path)
+    shown = html.read_text(encoding="utf-8").split('<section id="pairs">')[1].split("</section>")[0]
+    assert re.findall(r"x(\d+) is 1 where ill is 0", shown) == [str(i) for i in range(24, 4, -1)]

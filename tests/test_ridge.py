@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from rlsyn.ridge import PENALTIES, _left_one_out, _path, _ridge, ridge
+from rlsyn.ridge import PENALTIES, _errors, _left_one_out, _path, _ridge, _told, ridge
 
 
 def test_ridge_leaves_a_row_out_as_refitting_without_it_does():
@@ -89,3 +89,25 @@ def test_with_more_inputs_than_rows_no_regression_knows_its_rows_by_heart():
         told.append(regression.variance)
         true.append((left**2).mean())
     assert np.mean(told) == pytest.approx(np.mean(true), rel=0.2)
+
+
+def test_of_one_person_nothing_is_known_of_others():
+    rng = np.random.default_rng(0)
+    inputs = rng.normal(size=(40, 3))
+    targets = inputs[:, 0] + 5
+    found = ridge(inputs, targets, np.zeros(40))
+    assert not found.weights.any()
+    assert (found.intercept, found.variance) == (pytest.approx(targets.mean()), pytest.approx(targets.var()))
+
+
+def test_people_left_out_are_judged_by_the_others_alone():
+    inputs, targets = np.arange(6.0)[:, None], np.array([0.0, 0, 0, 0, 9, 9])
+    rows, others = np.array([4, 5]), np.arange(4)
+    assert _errors(inputs, targets, np.array([[0.0, 2.0]]), rows, others) == pytest.approx([162, 4**2 + 2**2])
+
+
+def test_how_much_an_input_tells_is_a_deviation_of_what_it_says_whatever_its_unit():
+    inputs = np.random.default_rng(0).normal(size=(50, 2))
+    inputs /= inputs.std(0)
+    np.testing.assert_allclose(_told(inputs, np.array([-4.0, 1.0])), [1, 0.5])
+    np.testing.assert_allclose(_told(inputs * [1, 10], np.array([-4.0, 0.1])), [1, 0.5])

@@ -455,6 +455,43 @@ def test_what_many_findings_tell_by_one_cause_is_not_blown_up(monkeypatch, n_sta
     assert likelihood(1e-5) > likelihood(0.0) - 0.05
 
 
+def test_regressions_are_told_whose_rows_they_are_of(monkeypatch):
+    rng, seen = np.random.default_rng(0), []
+    people = np.repeat(np.arange(40), 5)
+    table = pd.DataFrame({"sex": rng.integers(0, 2, 40), "age": rng.normal(50, 9, 40).round(1)}).iloc[people]
+    ridge, related = linear_start.ridge, linear_start.relations
+    monkeypatch.setattr(linear_start, "ridge", lambda *args: seen.append(args[2]) or ridge(*args))
+    monkeypatch.setattr(linear_start, "relations", lambda *args: seen.append(args[0]) or related(*args))
+    policy, records = make_policy(table.reset_index(drop=True), order=["age", "sex"])
+    start_at_regressions(policy, records[:150], records[150:], (people[:150], people[150:]))
+    (of_choice,) = seen
+    assert len(of_choice) == 40, "one row of each person"
+    policy, records = make_policy(table.reset_index(drop=True), order=["sex", "age"])
+    start_at_regressions(policy, records[:150], records[150:], (people[:150], people[150:]))
+    np.testing.assert_array_equal(seen[1], people[:150])
+
+
+def test_what_tells_of_a_class_is_shrunk_less_than_noise(monkeypatch):
+    # A fifth of those who have the finding are well: it excludes nothing.
+    def people(n, seed):
+        rng = np.random.default_rng(seed)
+        noise = {f"x{i}": rng.integers(0, 2, n) for i in range(60)}
+        finding = rng.integers(0, 2, n)
+        return pd.DataFrame({**noise, "finding": finding, "ill": (rng.random(n) < 0.2 + 0.6 * finding).astype(int)})
+
+    def likelihood(max_chance):
+        monkeypatch.setattr(linear_start, "MAX_CHANCE", max_chance)
+        policy, records = make_policy(people(120, 0), order=[f"x{i}" for i in range(60)])
+        start_at_regressions(policy, records[:100], records[100:], np.split(np.arange(120), [100]))
+        encoding = RLSyn(total_timesteps=0, order=[f"x{i}" for i in range(60)]).prepare(
+            people(120, 0), infer_schema(people(120, 0))
+        )
+        with torch.no_grad():
+            return float(policy.log_probabilities(torch.as_tensor(encoding.encode(people(4_000, 1))))[:, -1].mean())
+
+    assert likelihood(1e-5) > likelihood(0.0) + 0.02
+
+
 def test_rows_of_one_person_are_no_evidence():
     people = np.repeat(np.arange(30), 20)
     table = pd.DataFrame(np.random.default_rng(0).integers(0, 2, (30, 12)), columns=[f"x{i}" for i in range(12)])

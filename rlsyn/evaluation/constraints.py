@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from rlsyn.evaluation.disclosure import n_people
+from rlsyn.evaluation.disclosure import fewest, n_people
 from rlsyn.evaluation.features import MISSING, category_positions, column_numbers, count_people, row_groups
 from rlsyn.evaluation.measure import Estimate, Measure, Measurement, Metric, Tables, share_beside, share_estimate
 from rlsyn.schema import Column, Schema
@@ -41,7 +41,7 @@ def constraints(tables: Tables) -> Measurement:
 
     The details are `by_rule`, a frame by name of the rule with its `expression`, the shares of the `train`, `test` and
     `synthetic` rows that break it, and the number of synthetic ones, `n_synthetic`; `people_by_rule`, how many people
-    of `train` and `test` these rows belong to, and `people`, how many those that break any rule; and `out_of_range`,
+    of `train` and `test` these rows belong to, and `people`, the fewest of any rule or of all; and `out_of_range`,
     the share of synthetic rows by column.
     """
     schema, synthetic = tables.schema, tables.synthetic
@@ -66,6 +66,10 @@ def constraints(tables: Tables) -> Measurement:
         },
         index=by_rule.index,
     )
+    people = {
+        name: fewest([n_people(persons[name][rows.any(axis=1).to_numpy()]), *people_by_rule[name]])
+        for name, rows in real.items()
+    }
     estimates = {
         metric.name: share_estimate(rows.any(axis=1).to_numpy(), count_people(synthetic, schema))
         for metric, rows in ((BROKEN, broken), (OUT_OF_RANGE, outside))
@@ -78,7 +82,7 @@ def constraints(tables: Tables) -> Measurement:
         details={
             "by_rule": by_rule,
             "people_by_rule": people_by_rule,
-            "people": {name: n_people(persons[name][rows.any(axis=1).to_numpy()]) for name, rows in real.items()},
+            "people": people,
             "out_of_range": outside.mean(),
         },
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -19,6 +21,14 @@ def n_people(persons: np.ndarray) -> int:
         persons: The number of the person that each row belongs to.
     """
     return len(np.unique(persons))
+
+
+def fewest(counts: Iterable[int]) -> int:
+    """The smallest of some numbers of people, but for nobody; 0 where there is none but these.
+
+    A sum tells of a part that is not told, if the other parts are.
+    """
+    return min((int(count) for count in counts if count), default=0)
 
 
 def is_few(persons: np.ndarray) -> bool:

@@ -10,11 +10,11 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from rlsyn.evaluation.disclosure import MIN_PEOPLE, n_people
+from rlsyn.evaluation.disclosure import MIN_PEOPLE, fewest, n_people
 from rlsyn.evaluation.features import NotComputableError, category_positions, column_numbers, row_groups
 from rlsyn.evaluation.measure import Estimate, Measure, Measurement, Metric, Tables, interval_of_share, stretched
 from rlsyn.schema import Category, Column, Schema
-from rlsyn.thresholds import find_limits, first_rows, n_between
+from rlsyn.thresholds import find_limits, n_between, row_of_some
 from rlsyn.values.categories import category_text
 
 BEYOND = Metric(
@@ -99,11 +99,11 @@ def _position(category: Category, column: Column) -> int:
 def kept_limits(train: pd.DataFrame, schema: Schema) -> list[KeptLimit]:
     """The limits of `find_limits`, rounded, that at least 95 % of those keep who have the category, or have another.
 
-    Of all people, whatever their category, five times as large a share is beyond, and at least 5 %. The first row of each
+    Of all people, whatever their category, five times as large a share is beyond, and at least 5 %. A row of each
     person is looked at. A limit that both keep, as where a diagnosis is nothing but the limit, is two.
     """
     persons = row_groups(train, schema)
-    people = train.iloc[first_rows(persons)]
+    people = train.iloc[row_of_some(persons)]
     found: dict[str, KeptLimit] = {}
     for limit in sorted(find_limits(train, schema, persons), key=lambda one: one.gain, reverse=True):
         values = column_numbers(people[limit.quantity])
@@ -192,7 +192,7 @@ class _Side:
     def people(self) -> list[int]:
         """Of each limit the people on that side of it that has fewer, if anybody: so few a share tells of."""
         return [
-            min((n for n in (n_people(self.persons[rows]) for rows in sides) if n), default=0)
+            fewest(n_people(self.persons[rows]) for rows in sides)
             for sides in zip(self.beyond.T, (self.applies & ~self.beyond).T, strict=True)
         ]
 
@@ -244,9 +244,7 @@ def _measure(tables: Tables, is_real: bool = False) -> Measurement:
         {
             "by_limit": by_limit,
             "people_by_limit": people,
-            "people": {
-                name: int(counts[counts > 0].min()) if (counts > 0).any() else 0 for name, counts in people.items()
-            },
+            "people": {name: fewest(counts) for name, counts in people.items()},
         },
     )
 

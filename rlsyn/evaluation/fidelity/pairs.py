@@ -1,4 +1,4 @@
-"""Categories that no training person has together, though by chance many would: a finding of the sick in the healthy."""
+"""Categories that no training row has together, though by chance many would: a finding of the sick in the healthy."""
 
 from __future__ import annotations
 
@@ -10,43 +10,47 @@ import numpy as np
 import pandas as pd
 from scipy.stats import hypergeom
 
-from rlsyn.evaluation.disclosure import n_people
-from rlsyn.evaluation.features import MISSING, NotComputableError, category_positions, count_people, row_groups
+from rlsyn.evaluation.disclosure import fewest, n_people
+from rlsyn.evaluation.features import (
+    MISSING,
+    NotComputableError,
+    category_positions,
+    column_numbers,
+    count_people,
+    row_groups,
+)
 from rlsyn.evaluation.measure import Measure, Measurement, Metric, Tables, share_estimate
-from rlsyn.schema import Schema
-from rlsyn.thresholds import MAX_CATEGORIES, MIN_PEOPLE, first_rows
+from rlsyn.schema import Column, Schema
+from rlsyn.thresholds import MAX_CATEGORIES, MIN_PEOPLE, row_of_some
 from rlsyn.values.categories import category_text
 
 UNSEEN = Metric(
     *("unseen pairs", "fidelity", "minimise", 0, 1),
-    "Share of records with two categories, or one and a value that is missing or there, that no training person has "
+    "Share of records with two categories, or one and a value that is missing or there, that no training row has "
     "together, though by chance many would.",
 )
 MAX_CHANCE = 0.01
 """That any pair of a table would be unseen if its categories had nothing to do with each other."""
 MOST_PAIRS = 1_000
 """Pairs that are told of, those that most records have: of panels that are missing together there are millions."""
-PRESENT = 0
-"""Position of a quantity's value, whichever it is."""
+PRESENT = -2
+"""Position of a value that is there, whichever it is."""
 NO_PAIRS = "does not apply: no two categories of train exclude each other for sure"
 
 
 @dataclass(frozen=True)
 class Trait:
-    """What a row may have: a category of a column, by its position in the schema, a quantity (`PRESENT`) or neither.
-
-    The position of neither is `MISSING`.
-    """
+    """What a row may have: a category of a column, by its position in the schema, any value (`PRESENT`), none (`MISSING`)."""
 
     column: str
     position: int
 
     def text(self, schema: Schema) -> str:
-        """Such as `smoker is yes`, or `smoker is missing`."""
+        """Such as `smoker is yes`, or `smoker has no value`."""
         if self.position == MISSING:
-            return f"{self.column} is missing"
-        if not schema[self.column].is_discrete:
-            return f"{self.column} is there"
+            return f"{self.column} has no value"  # "missing" may be a category
+        if self.position == PRESENT:
+            return f"{self.column} has a value"
         return f"{self.column} is {category_text(schema[self.column].categories[self.position])}"
 
 
@@ -114,18 +118,18 @@ def unseen_pairs(train: pd.DataFrame, schema: Schema) -> UnseenPairs:
 
     By chance, with as many people of each, somebody would have both but once in a hundred tables (Fisher's exact test of
     each pair, Bonferroni's correction for their number). What fewer than `MIN_PEOPLE` people have is in no pair: it would
-    tell of these what they have not. Columns of more than `MAX_CATEGORIES` are codes, of which only the missing value is
-    looked at. In each pair the rarer one comes first.
+    tell of these what they have not. Columns of more than `MAX_CATEGORIES` are codes, of which only is looked at whether
+    there is one. In each pair the rarer one comes first.
     """
-    traits, firsts = _traits(train, schema), first_rows(row_groups(train, schema))
+    traits, rows = _traits(train, schema), row_of_some(row_groups(train, schema))
     have = _have(train, schema, traits)
-    counts = have[firsts].sum(0).astype(int)
+    counts = have[rows].sum(0).astype(int)
     is_common = counts >= MIN_PEOPLE
     traits, have, counts = [traits[place] for place in np.flatnonzero(is_common)], have[:, is_common], counts[is_common]
     columns = pd.factorize(np.array([trait.column for trait in traits], dtype=object))[0]
     are_two = np.triu(columns[:, None] != columns)
     first, second = np.nonzero(are_two & (have.T @ have == 0))
-    log_chance = hypergeom.logpmf(0, len(firsts), counts[first], counts[second])
+    log_chance = hypergeom.logpmf(0, len(rows), counts[first], counts[second])
     is_sure = log_chance < math.log(MAX_CHANCE / max(1, are_two.sum()))
     pairs = np.stack([first, second], axis=1)[is_sure]
     rarest_first = np.take_along_axis(pairs, np.argsort(counts[pairs], axis=1, kind="stable"), axis=1)
@@ -138,10 +142,17 @@ def _traits(train: pd.DataFrame, schema: Schema) -> list[Trait]:
     for column in schema.columns:
         if train[column.name].isna().any():
             found.append(Trait(column.name, MISSING))
-            found += [] if column.is_discrete else [Trait(column.name, PRESENT)]
+            if not column.is_discrete or not _are_common(train[column.name], column):
+                found.append(Trait(column.name, PRESENT))
         if column.is_discrete and len(column.categories) <= MAX_CATEGORIES:
             found += [Trait(column.name, position) for position in range(len(column.categories))]
     return found
+
+
+def _are_common(values: pd.Series, column: Column) -> bool:
+    """Whether each category of a column is looked at, so that whether there is one need not be."""
+    counts = np.bincount(category_positions(values, column) + 2, minlength=len(column.categories) + 2)[2:]
+    return len(counts) <= MAX_CATEGORIES and bool((counts >= MIN_PEOPLE).all())
 
 
 def _have(table: pd.DataFrame, schema: Schema, traits: Sequence[Trait]) -> np.ndarray:
@@ -150,10 +161,13 @@ def _have(table: pd.DataFrame, schema: Schema, traits: Sequence[Trait]) -> np.nd
     positions = {
         name: category_positions(table[name], column)
         if column.is_discrete
-        else np.where(table[name].isna(), MISSING, PRESENT)
+        else np.where(np.isnan(column_numbers(table[name])), MISSING, PRESENT)
         for name, column in columns.items()
     }
-    found = [positions[trait.column] == trait.position for trait in traits]
+    found = [
+        positions[column] != MISSING if position == PRESENT else positions[column] == position
+        for column, position in ((trait.column, trait.position) for trait in traits)
+    ]
     return np.array(found, dtype=np.float32).reshape(len(traits), len(table)).T
 
 
@@ -161,8 +175,8 @@ def measure_pairs(tables: Tables) -> Measurement:
     """The share of records that have both of any pair, with Wilson's 95 % interval, as wide as that of so many people.
 
     The details, of `MOST_PAIRS` at most, are `by_pair`, a frame by the pair's text with the shares of the `train`, `test`
-    and `synthetic` rows; `people_by_pair`, how many people of `train` and `test` these rows belong to; and `people`, how
-    many those of any pair.
+    and `synthetic` rows; `people_by_pair`, how many people of `train` and `test` these rows belong to; and `people`, the
+    fewest of any pair or of all.
 
     Raises:
         NotComputableError: No two categories of train exclude each other for sure.
@@ -174,14 +188,15 @@ def measure_pairs(tables: Tables) -> Measurement:
     shares = synthetic.shares()
     told = np.sort(np.argsort(-shares, kind="stable")[:MOST_PAIRS])
     index = pd.Index(replace(found, pairs=found.pairs[told]).texts(), name="pair")
+    people = test.people(told)
     by_pair = pd.DataFrame({"train": 0.0, "test": test.shares()[told], "synthetic": shares[told]}, index)
     return Measurement(
         {UNSEEN.name: share_estimate(synthetic.rows(), count_people(tables.synthetic, tables.schema))},
         {UNSEEN.name: _note(len(found.pairs), by_pair["synthetic"])},
         {
             "by_pair": by_pair,
-            "people_by_pair": pd.DataFrame({"train": 0, "test": test.people(told)}, index),
-            "people": {"train": 0, "test": n_people(test.persons[test.rows()])},
+            "people_by_pair": pd.DataFrame({"train": 0, "test": people}, index),
+            "people": {"train": 0, "test": fewest([*people, n_people(test.persons[test.rows()])])},
         },
     )
 
