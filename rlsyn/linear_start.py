@@ -112,7 +112,7 @@ def start_at_regressions(
         for rows in (train, validation)
     ]
     shifts = [np.zeros(levels.n_levels) for levels in policy.encoding.levels]
-    firsts = row_of_each(np.concatenate(people))
+    one_each = row_of_each(np.concatenate(people))
     are_few = len(np.unique(people[1])) < FEW_PEOPLE and n_entries * len(is_smooth) <= MOST_JUDGED
     folds = people_left_out(people[0]) if are_few else ()
     for attribute, levels in enumerate(policy.encoding.levels):
@@ -131,9 +131,9 @@ def start_at_regressions(
             if levels.missing and chooses:
                 last = policy.actor.heads.out_sizes[attribute] - 1
                 missing = tuple((part == len(levels.bins)).astype(int) for part in codes)
-                _start_choice(policy, attribute, inputs, missing, firsts, folds, 2, last, shifts[attribute][-1:])
+                _start_choice(policy, attribute, inputs, missing, one_each, folds, 2, last, shifts[attribute][-1:])
         elif chooses:
-            _start_choice(policy, attribute, inputs, codes, firsts, folds, levels.n_levels, 0, shifts[attribute][1:])
+            _start_choice(policy, attribute, inputs, codes, one_each, folds, levels.n_levels, 0, shifts[attribute][1:])
     policy.actor.heads.shift_biases(shifts)
 
 
@@ -241,14 +241,14 @@ def _start_choice(
     attribute: int,
     inputs: tuple[np.ndarray, np.ndarray],
     classes: tuple[np.ndarray, ...],
-    firsts: np.ndarray,
+    one_each: np.ndarray,
     folds: Folds,
     n_classes: int,
     first: int,
     shift: np.ndarray,
 ) -> None:
     # Of each person one row: those of one are alike, and no evidence for each other.
-    tells, excludes = relations(np.concatenate(inputs)[firsts], np.concatenate(classes)[firsts])
+    tells, excludes = relations(np.concatenate(inputs)[one_each], np.concatenate(classes)[one_each])
     # What is related may be so by one cause, which many weights that are hardly penalised would blow up.
     tries = [excludes, tells] if (tells & ~excludes).any() else [excludes]
     choices = [logistic(inputs, classes, n_classes, is_known, folds) for is_known in tries]
