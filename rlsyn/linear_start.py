@@ -112,9 +112,8 @@ def start_at_regressions(
         for rows in (train, validation)
     ]
     shifts = [np.zeros(levels.n_levels) for levels in policy.encoding.levels]
-    one_each = row_of_each(np.concatenate(people))
     are_few = len(np.unique(people[1])) < FEW_PEOPLE and n_entries * len(is_smooth) <= MOST_JUDGED
-    folds = people_left_out(people[0]) if are_few else ()
+    choices = _Choices(policy, row_of_each(np.concatenate(people)), people_left_out(people[0]) if are_few else ())
     for attribute, levels in enumerate(policy.encoding.levels):
         n_inputs = policy.actor.network.n_inputs(attribute)
         inputs = vectors[0][:, :n_inputs], vectors[1][:, :n_inputs]
@@ -131,9 +130,9 @@ def start_at_regressions(
             if levels.missing and chooses:
                 last = policy.actor.heads.out_sizes[attribute] - 1
                 missing = tuple((part == len(levels.bins)).astype(int) for part in codes)
-                _start_choice(policy, attribute, inputs, missing, one_each, folds, 2, last, shifts[attribute][-1:])
+                choices.start(attribute, inputs, missing, last, shifts[attribute][-1:])
         elif chooses:
-            _start_choice(policy, attribute, inputs, codes, one_each, folds, levels.n_levels, 0, shifts[attribute][1:])
+            choices.start(attribute, inputs, codes, 0, shifts[attribute][1:])
     policy.actor.heads.shift_biases(shifts)
 
 
@@ -236,29 +235,49 @@ class _Quantity:
             self.policy.actor.network.set_linear(self.attribute, place, torch.as_tensor(row[None]))
 
 
-def _start_choice(
-    policy: AutoregressivePolicy,
-    attribute: int,
-    inputs: tuple[np.ndarray, np.ndarray],
-    classes: tuple[np.ndarray, ...],
-    one_each: np.ndarray,
-    folds: Folds,
-    n_classes: int,
-    first: int,
-    shift: np.ndarray,
-) -> None:
-    # Of each person one row: those of one are alike, and no evidence for each other.
-    tells, excludes = relations(np.concatenate(inputs)[one_each], np.concatenate(classes)[one_each])
-    # What is related may be so by one cause, which many weights that are hardly penalised would blow up.
-    tries = [excludes, tells] if (tells & ~excludes).any() else [excludes]
-    choices = [logistic(inputs, classes, n_classes, is_known, folds) for is_known in tries]
-    choice = max((one for one in choices if one), key=lambda one: one.log_likelihood, default=None)
-    if choice is None:
-        return
-    shares = np.bincount(classes[0], minlength=n_classes) / len(classes[0])
-    policy.actor.network.set_linear(attribute, first, torch.as_tensor(choice.weights))
-    # The bias holds the marginal already.
-    shift += choice.intercepts - np.log(shares[1:] / shares[0])
+@dataclass(frozen=True)
+class _Choices:
+    """Attributes of few levels, and whether a finely valued one is missing.
+
+    Args:
+        policy: Changed in place.
+        one_each: A row of each person, training rows before validation rows: those of one are no evidence for each other.
+        folds: Training rows of some people and of all others, which judge penalties beside validation rows.
+    """
+
+    policy: AutoregressivePolicy
+    one_each: np.ndarray
+    folds: Folds
+
+    def start(
+        self,
+        attribute: int,
+        inputs: tuple[np.ndarray, np.ndarray],
+        classes: tuple[np.ndarray, ...],
+        first: int,
+        shift: np.ndarray,
+    ) -> None:
+        """Begin at a regression, if people left out like one.
+
+        Args:
+            attribute: The index of the attribute.
+            inputs: What the class is regressed on, of training and of validation rows.
+            classes: Likewise.
+            first: Place of the output function of the second class; the others follow.
+            shift: What is added to the logits of all classes but the first, changed in place.
+        """
+        n_classes, rows = len(shift) + 1, self.one_each
+        tells, excludes = relations(np.concatenate(inputs)[rows], np.concatenate(classes)[rows])
+        # What is related may be so by one cause, which many weights that are hardly penalised would blow up.
+        tries = [excludes, tells] if (tells & ~excludes).any() else [excludes]
+        found = [logistic(inputs, classes, n_classes, is_known, self.folds) for is_known in tries]
+        choice = max((one for one in found if one), key=lambda one: one.log_likelihood, default=None)
+        if choice is None:
+            return
+        shares = np.bincount(classes[0], minlength=n_classes) / len(classes[0])
+        self.policy.actor.network.set_linear(attribute, first, torch.as_tensor(choice.weights))
+        # The bias holds the marginal already.
+        shift += choice.intercepts - np.log(shares[1:] / shares[0])
 
 
 def _inputs_of(policy: AutoregressivePolicy, pairs: Sequence[tuple[str, Category]], n_inputs: int) -> list[int]:

@@ -1,4 +1,4 @@
-"""Categories that no training person has together are found, and records that have them."""
+"""Categories that no training row has together are found, and records that have them."""
 
 import re
 

@@ -97,7 +97,7 @@ def test_mean_of_clones_knows_strangers_better_than_one_clone():
         torch.manual_seed(0)
         policy, records = make_policy(few)
         behaviour_clone(policy, records, n_clones=n_clones, seed=seed)
-        encoded = RLSyn(total_timesteps=0).prepare(few, infer_schema(few)).encode(strangers)
+        encoded = policy.encoding.encode(strangers)
         with torch.no_grad():
             return float(policy.log_probabilities(torch.as_tensor(encoded)).mean())
 
@@ -448,7 +448,7 @@ def test_what_many_findings_tell_by_one_cause_is_not_blown_up(monkeypatch, n_sta
         monkeypatch.setattr("rlsyn.linear_start.MAX_CHANCE", max_chance)
         policy, records = make_policy(people(200, 0))
         start_at_regressions(policy, records[:170], records[170:], np.split(np.arange(200), [170]))
-        test = RLSyn(total_timesteps=0).prepare(people(200, 0), infer_schema(people(200, 0))).encode(people(2_000, 1))
+        test = policy.encoding.encode(people(2_000, 1))
         with torch.no_grad():
             return float(policy.log_probabilities(torch.as_tensor(test))[:, -1].mean())
 
@@ -483,11 +483,9 @@ def test_what_tells_of_a_class_is_shrunk_less_than_noise(monkeypatch):
         monkeypatch.setattr(linear_start, "MAX_CHANCE", max_chance)
         policy, records = make_policy(people(120, 0), order=[f"x{i}" for i in range(60)])
         start_at_regressions(policy, records[:100], records[100:], np.split(np.arange(120), [100]))
-        encoding = RLSyn(total_timesteps=0, order=[f"x{i}" for i in range(60)]).prepare(
-            people(120, 0), infer_schema(people(120, 0))
-        )
+        test = policy.encoding.encode(people(4_000, 1))
         with torch.no_grad():
-            return float(policy.log_probabilities(torch.as_tensor(encoding.encode(people(4_000, 1))))[:, -1].mean())
+            return float(policy.log_probabilities(torch.as_tensor(test))[:, -1].mean())
 
     assert likelihood(1e-5) > likelihood(0.0) + 0.02
 

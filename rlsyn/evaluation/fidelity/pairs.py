@@ -110,7 +110,7 @@ class _Side:
         """How many people have both of each of the pairs at some places."""
         have = self.have > 0
         together = (have[:, first] & have[:, second] for first, second in self.pairs[places])
-        return [n_people(self.persons[rows]) if rows.any() else 0 for rows in together]
+        return [n_people(self.persons[rows]) for rows in together]
 
 
 def unseen_pairs(train: pd.DataFrame, schema: Schema) -> UnseenPairs:
