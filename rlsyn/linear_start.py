@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from rlsyn.levels import CategoryLevels, QuantileLevels
 from rlsyn.networks.mixture_heads import N_COMPONENTS, MixtureHeads, log_mixture
 from rlsyn.policy import AutoregressivePolicy
-from rlsyn.ridge import Folds, people_left_out, ridge
+from rlsyn.ridge import ridge
 from rlsyn.schema import Category
 from rlsyn.thresholds import row_of_each
 from rlsyn.tilt import KNOWN_PENALTY, Tilt, fit_tilt
@@ -26,14 +26,9 @@ from rlsyn.tilt import KNOWN_PENALTY, Tilt, fit_tilt
 INVERSE_PENALTIES = (0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0)
 """Of logistic regression, the strongest first."""
 PATIENCE = 3
-"""Penalties in turn that people left out like less than a stronger one, before no weaker one is tried."""
-FEW_PEOPLE = 75
-"""Of validation people: fewer choose penalties by chance, and training people left out judge beside them. Of 105 that gains
-a log-likelihood per attribute of .0003, of 225 of .0002, where 45 people gain .002 and 42 of another table .006."""
+"""Penalties in turn that validation rows like less than a stronger one, before no weaker one is tried."""
 FEW_ROWS = 500
 """More than inputs, of two classes: there Newton's steps take half the time of quasi-Newton ones."""
-MOST_JUDGED = 1_000_000
-"""Rows x inputs of all logistic regressions that training people judge: each is fitted six times then."""
 MAX_CHANCE = 1e-5
 """Of an input and a class that would be as they are if they had nothing to do with each other; there are many pairs."""
 MAX_EXCEPTIONS = 0.05
@@ -47,7 +42,7 @@ and rows are so many that descent learns without."""
 class Choice:
     """A logistic regression: logits `intercepts + inputs @ weights.T` of every class but the first, whose logit is 0.
 
-    `log_likelihood` is the mean over the rows of people left out.
+    `log_likelihood` is the mean over validation rows.
     """
 
     weights: np.ndarray
@@ -88,10 +83,6 @@ def start_at_regressions(
     on them alone: held-out people of kidney disease have a log-likelihood per attribute of -1.515 instead of -1.529, of
     heart failure -1.921 instead of -1.926 (means of six splits).
 
-    Validation people of a small table are few, and the penalty that they like best is in part chance. Where they are fewer
-    than `FEW_PEOPLE`, training people left out judge logistic regressions, too: held-out people of kidney disease have a
-    log-likelihood of -1.483 instead of -1.491, of heart failure -1.912 instead of -1.914 (means of six splits).
-
     Of very many rows and attributes (`MOST_ENTRIES`) little or nothing is regressed. The direct path is part of every
     network, so each may begin here. For a mixture of logistics the index of the level is regressed: it begins as about
     one logistic distribution with the regression as its mean, times what makes its mean over training rows the marginal.
@@ -112,8 +103,7 @@ def start_at_regressions(
         for rows in (train, validation)
     ]
     shifts = [np.zeros(levels.n_levels) for levels in policy.encoding.levels]
-    are_few = len(np.unique(people[1])) < FEW_PEOPLE and n_entries * len(is_smooth) <= MOST_JUDGED
-    choices = _Choices(policy, row_of_each(np.concatenate(people)), people_left_out(people[0]) if are_few else ())
+    choices = _Choices(policy, row_of_each(np.concatenate(people)))
     for attribute, levels in enumerate(policy.encoding.levels):
         n_inputs = policy.actor.network.n_inputs(attribute)
         inputs = vectors[0][:, :n_inputs], vectors[1][:, :n_inputs]
@@ -242,12 +232,10 @@ class _Choices:
     Args:
         policy: Changed in place.
         one_each: A row of each person, training rows before validation rows: those of one are no evidence for each other.
-        folds: Training rows of some people and of all others, which judge penalties beside validation rows.
     """
 
     policy: AutoregressivePolicy
     one_each: np.ndarray
-    folds: Folds
 
     def start(
         self,
@@ -257,7 +245,7 @@ class _Choices:
         first: int,
         shift: np.ndarray,
     ) -> None:
-        """Begin at a regression, if people left out like one.
+        """Begin at a regression, if validation rows like one.
 
         Args:
             attribute: The index of the attribute.
@@ -270,7 +258,7 @@ class _Choices:
         tells, excludes = relations(np.concatenate(inputs)[rows], np.concatenate(classes)[rows])
         # What is related may be so by one cause, which many weights that are hardly penalised would blow up.
         tries = [excludes, tells] if (tells & ~excludes).any() else [excludes]
-        found = [logistic(inputs, classes, n_classes, is_known, self.folds) for is_known in tries]
+        found = [logistic(inputs, classes, n_classes, is_known) for is_known in tries]
         choice = max((one for one in found if one), key=lambda one: one.log_likelihood, default=None)
         if choice is None:
             return
@@ -321,11 +309,7 @@ def relations(inputs: np.ndarray, classes: np.ndarray) -> tuple[np.ndarray, np.n
 
 
 def logistic(
-    inputs: tuple[np.ndarray, np.ndarray],
-    classes: tuple[np.ndarray, ...],
-    n_classes: int,
-    is_known: np.ndarray,
-    folds: Folds = (),
+    inputs: tuple[np.ndarray, np.ndarray], classes: tuple[np.ndarray, ...], n_classes: int, is_known: np.ndarray
 ) -> Choice | None:
     """Logistic regression of classes `(n,)` on inputs `(n, width)`, each of training and of validation rows.
 
@@ -334,27 +318,18 @@ def logistic(
         classes: Likewise.
         n_classes: How many there are.
         is_known: Which inputs `(width,)` matter for sure: their weights are penalised no more than `KNOWN_PENALTY`.
-        folds: Training rows of some people and of all others: those judge penalties, too.
 
     Returns:
-        That with the penalty that people left out like best; none if they like the shares of the classes better, or a
+        That with the penalty that validation rows like best; none if they like the shares of the classes better, or a
         class has no training row.
     """
     if (np.bincount(classes[0], minlength=n_classes) == 0).any():
         return None
-    paths, judges = [_path(inputs[0], classes[0], is_known)], [(inputs[1], classes[1])]
-    for rows, others in folds:
-        present, codes = np.unique(classes[0][others], return_inverse=True)
-        if len(present) == 1:
-            continue
-        rows = rows[np.isin(classes[0][rows], present)]
-        paths.append(_path(inputs[0][others], codes, is_known))
-        judges.append((inputs[0][rows], np.searchsorted(present, classes[0][rows])))
     best, (weights, intercepts), n_worse = -np.inf, _marginal(inputs[0], classes[0]), 0
-    for fits in zip(*paths, strict=True):
-        likelihood = np.concatenate([_judged(fit, *rows) for fit, rows in zip(fits, judges, strict=True)]).mean()
+    for fit in _path(inputs[0], classes[0], is_known):
+        likelihood = _judged(fit, inputs[1], classes[1])
         if likelihood > best:
-            best, (weights, intercepts), n_worse = float(likelihood), fits[0], 0
+            best, (weights, intercepts), n_worse = likelihood, fit, 0
         elif (n_worse := n_worse + 1) == PATIENCE:
             break
     return Choice(weights[1:] - weights[0], intercepts[1:] - intercepts[0], best) if weights.any() else None
@@ -388,8 +363,7 @@ def _path(inputs: np.ndarray, classes: np.ndarray, is_known: np.ndarray) -> Iter
         yield weights, intercepts - weights @ means
 
 
-def _judged(fit: tuple[np.ndarray, np.ndarray], inputs: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Log-likelihood of the class of each row `(n,)`."""
+def _judged(fit: tuple[np.ndarray, np.ndarray], inputs: np.ndarray, classes: np.ndarray) -> float:
+    """Mean log-likelihood of the classes."""
     logits = inputs @ fit[0].T + fit[1]
-    likelihoods: np.ndarray = log_softmax(logits, axis=1)[np.arange(len(classes)), classes]
-    return likelihoods
+    return float(log_softmax(logits, axis=1)[np.arange(len(classes)), classes].mean())

@@ -120,11 +120,6 @@ def _check_choices(parameters: Mapping[str, Any]) -> None:
     for name, (value, choices) in chosen.items():
         if value not in choices:
             raise ValueError(unknown_name(name.split(".")[-1], str(value), choices))
-    if parameters["select"] and n_clones(parameters["warm_start_kwargs"] or {}) > 1:
-        raise ValueError(
-            "select keeps the policy that people speak best of whom no clone has learned from; of several clones "
-            "each learns from those that another one is validated on. Leave out select or warm_start_kwargs.n_clones."
-        )
     if policy.get("entropy_target") is not None and parameters["kl_coef"] == 0:
         raise ValueError("policy_kwargs.entropy_target is paid in units of kl_coef, which must then be above 0, got 0.")
 
@@ -186,7 +181,8 @@ def check_timesteps(total_timesteps: int | None, n_records: int, n_attributes: i
 
 def validation_share(warm_start_kwargs: Mapping[str, Any]) -> float:
     """Share of the people that cloning stops early by, and selection is by."""
-    return float(warm_start_kwargs.get("validation_size", _cloning_default("validation_size")))
+    default = signature(behaviour_clone).parameters["validation_size"].default
+    return float(warm_start_kwargs.get("validation_size", default))
 
 
 def check_folds(n_people: int, warm_start_kwargs: Mapping[str, Any]) -> None:
@@ -203,21 +199,13 @@ def check_folds(n_people: int, warm_start_kwargs: Mapping[str, Any]) -> None:
         raise ValueError(
             f"warm_start_kwargs.validation_size={share} of {n_people} people leaves none to learn from. Lower it."
         )
-    if n_clones(warm_start_kwargs) * n_validation > n_people:
+    n_clones = warm_start_kwargs.get("n_clones") or 1
+    if n_clones > 1 and (n_clones + 1) * n_validation > n_people:
         raise ValueError(
-            f"Each clone is validated on {n_validation} people of its own, so {n_people} people are enough for "
-            f"{n_people // n_validation}, got warm_start_kwargs.n_clones={n_clones(warm_start_kwargs)}. Lower it, or "
-            "warm_start_kwargs.validation_size."
+            f"Each clone is validated on {n_validation} people of its own beside {n_validation} who validate all, so "
+            f"{n_people} people are enough for {n_people // n_validation - 1}, got warm_start_kwargs.n_clones="
+            f"{n_clones}. Lower it, or warm_start_kwargs.validation_size."
         )
-
-
-def n_clones(warm_start_kwargs: Mapping[str, Any]) -> int:
-    """Clones whose weights are averaged."""
-    return int(warm_start_kwargs.get("n_clones", _cloning_default("n_clones")))
-
-
-def _cloning_default(name: str) -> Any:
-    return signature(behaviour_clone).parameters[name].default
 
 
 def _check_bounds(path: str, name: str, value: Any) -> None:

@@ -28,7 +28,7 @@ from rlsyn.discriminator import Discriminator, DiscriminatorTrainer
 from rlsyn.doubts import doubts
 from rlsyn.encoding import Encoding
 from rlsyn.files import latest_checkpoint
-from rlsyn.parameters import check_folds, check_parameters, check_timesteps, n_clones, resolved, validation_share
+from rlsyn.parameters import check_folds, check_parameters, check_timesteps, resolved, validation_share
 from rlsyn.policy import AutoregressivePolicy
 from rlsyn.randomness import global_seed
 from rlsyn.rewards.assembly import assemble_reward, no_reward
@@ -87,7 +87,7 @@ class RLSyn:
         rollout_buffer_kwargs: Arguments of `RecordRolloutBuffer`.
         average_decay: Share of the old weights in the average of the policy over rollouts; 0 for the last weights.
         select: Whether to keep the policy that the cloning's validation people, then unseen by the discriminator, speak
-            best of, or PPO's last; by default where they suffice, of one clone and without reward terms of your own.
+            best of, or PPO's last; by default where they suffice, without reward terms of your own.
         temperature: Of `sample`.
         seed: Seed of everything random in `fit` and, unless it gets its own, `sample`.
         device: `"auto"`, `"cpu"` or `"cuda"`.
@@ -244,7 +244,7 @@ class RLSyn:
         people = pd.factorize(train[schema.group], sort=True)[0] if schema.group else np.arange(len(train))
         share, rng = validation_share(self.warm_start_kwargs), np.random.default_rng(self.seed)
         is_validation = choose_people(people, share, rng)
-        can_select = self.algorithm.is_fast and not self.rewards and n_clones(self.warm_start_kwargs) == 1
+        can_select = self.algorithm.is_fast and not self.rewards
         selects = can_select and suffices(people[is_validation]) if self.select is None else self.select
         # What validates in the end is to be unknown to every part of the reward.
         seen = ~is_validation if selects else np.full(len(train), True)

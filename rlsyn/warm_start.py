@@ -21,6 +21,12 @@ MOST_STEPS = 128
 """Of an epoch: of more rows each epoch takes others. What has to be learned, and so the time, does not grow with rows."""
 MOST_VALIDATION = 8_192
 """Validation records at most: more would not see a likelihood any better, and cost as much as the steps between."""
+N_CLONES = 5
+"""Of a small table, by default."""
+FEW_PEOPLE = 75
+"""Of validation people: where fewer choose penalties and epochs, that is in part chance, and several clones are made."""
+MOST_CLONED = 2_000_000
+"""Records x attributes x inputs of a small table: of more, clones take minutes."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +48,7 @@ def behaviour_clone(
     policy: AutoregressivePolicy,
     records: np.ndarray,
     people: np.ndarray | None = None,
-    n_clones: int = 1,
+    n_clones: int | None = None,
     n_linear_epochs: int = 50,
     n_epochs: int = 300,
     patience: int = 10,
@@ -67,15 +73,17 @@ def behaviour_clone(
 
     Of very many rows an epoch is `MOST_STEPS` batches of them, so the time is bounded whatever their number.
 
-    Several clones all begin at the same weights, each is validated on other people, and the mean of their weights is
-    what is kept (Wortsman et al., Model soups, 2022, arXiv:2203.05482, eq. 1). On the linear path that is exactly the
-    ensemble that multiplies their probabilities.
+    Validation people of a small table are few, and the penalties and epochs that they like best are in part chance.
+    There several clones all begin at the same weights; each is validated on people of its own beside those who validate
+    all and train none, and the mean of the clones' weights is kept (Wortsman et al., Model soups, 2022, arXiv:2203.05482,
+    eq. 1). On the linear path that is exactly the ensemble that multiplies their probabilities.
 
     Args:
         policy: A new policy, trained in place.
         records: Real records `(n, n_attributes)`.
         people: The person each record belongs to: a person's records are either trained on or validated on.
-        n_clones: Clones whose weights are averaged; each takes as long as one.
+        n_clones: Clones whose weights are averaged; each takes as long as one. By default `N_CLONES` of small tables, of
+            which fewer than `FEW_PEOPLE` people validate, or as many as people suffice for; of others one.
         n_linear_epochs: Epochs at most on each of the three learning rates of the linear path.
         n_epochs: Epochs at most of fine-tuning.
         patience: Epochs without a better validation likelihood before an attribute, or fine-tuning, stops.
@@ -85,7 +93,8 @@ def behaviour_clone(
         dropout: Share of hidden units dropped in fine-tuning.
         weight_decay: Of the network's weights in fine-tuning, decoupled from the gradient (Loshchilov and Hutter,
             2019, arXiv:1711.05101); the biases of levels, which hold the marginals, do not decay.
-        validation_size: Share of the people that a clone is validated on.
+        validation_size: Share of the people that every clone is validated on, and, of several, that each is validated on
+            beside them.
         seed: Seed of the validation split and of the order of records.
 
     Raises:
@@ -93,12 +102,17 @@ def behaviour_clone(
     """
     rng = np.random.default_rng(seed)
     people = people if people is not None else np.arange(len(records))
-    folds = people_folds(people, validation_size, n_clones, rng)
-    if any(not is_validation.any() or is_validation.all() for is_validation in folds):
+    n_people = len(np.unique(people))
+    n_entries = records.size * policy.actor.network.direct.in_features
+    if n_clones is None:
+        n_clones = default_clones(n_people, validation_size) if n_entries <= MOST_CLONED else 1
+    of_all, *of_one = people_folds(people, validation_size, n_clones + 1 if n_clones > 1 else 1, rng)
+    if not all(part.any() for part in (of_all, *of_one)) or of_all.all():
         raise ValueError(
             "Early stopping needs people to train on and, for each clone, others to validate on, got "
-            f"validation_size={validation_size} of {len(np.unique(people))} people and n_clones={n_clones}."
+            f"validation_size={validation_size} of {n_people} people and n_clones={n_clones}."
         )
+    folds = [of_all | part for part in of_one] or [of_all]
     start, results, clones = deepcopy(policy.actor.state_dict()), [], []
     for is_validation in folds:
         policy.actor.load_state_dict(start)
@@ -229,6 +243,14 @@ class _Cloning:
     @torch.no_grad()
     def _attribute_likelihoods(self) -> Tensor:
         return self._linear_log_probabilities(self.validation).mean(0)
+
+
+def default_clones(n_people: int, validation_size: float) -> int:
+    """How many clones are made of a table of few entries."""
+    n_validation = fold_size(n_people, validation_size)
+    if not 0 < n_validation < FEW_PEOPLE:
+        return 1
+    return max(min(N_CLONES, n_people // n_validation - 1), 1)
 
 
 def choose_people(people: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:

@@ -13,6 +13,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from envs.record_vec_env import RecordVecEnv
+from rlsyn import warm_start
 from rlsyn.constraints import Constraint
 from rlsyn.encoding import Encoding
 from rlsyn.networks.autoregressive import LevelHeads
@@ -299,7 +300,6 @@ def test_temperature_makes_the_frequent_more_frequent(patients):
         ({"rollout_buffer_kwargs": {"baseline": "none"}}, "critic"),
         ({"rollout_buffer_kwargs": {"per_atribute": True}}, "per_attribute"),
         ({"discriminator_kwargs": {"n_packed": 0}}, "above 0"),
-        ({"select": True, "warm_start_kwargs": {"n_clones": 2}}, "Leave out select"),
         ({"warm_start_kwargs": {"n_clones": 0}}, "above 0"),
     ],
     ids=str,
@@ -347,15 +347,26 @@ def test_few_validation_people_do_not_select(patients):
     assert not suffices(np.arange(300) % 99)
 
 
-def test_clones_that_learn_from_each_others_validation_people_do_not_select(patients):
-    many = pd.concat([patients] * 4, ignore_index=True)
-    assert tiny(many, 1, select=None).fit(many, label="died").selected.scores
-    cloning = {"n_epochs": 1, "n_linear_epochs": 1, "n_clones": 2}
-    assert not tiny(many, 1, select=None, warm_start_kwargs=cloning).fit(many, label="died").selected.scores
+@pytest.mark.parametrize("n_clones", [1, 2])
+def test_people_who_select_teach_no_clone(patients, monkeypatch, n_clones):
+    many, taught = pd.concat([patients] * 4, ignore_index=True), []
+    make = warm_start._Cloning
+    monkeypatch.setattr(warm_start, "_Cloning", lambda *args: taught.append(args[3][0]) or make(*args))
+    cloning = {"n_epochs": 1, "n_linear_epochs": 1, "n_clones": n_clones}
+    model = tiny(many, 1, select=None, warm_start_kwargs=cloning).fit(many, label="died")
+    assert model.selected.scores
+    selecting = np.flatnonzero(choose_people(np.arange(800), 0.15, np.random.default_rng(model.seed)))
+    assert len(taught) == n_clones
+    assert len(selecting) == 120
+    for people in taught:
+        assert not np.isin(selecting, people).any()
+        assert len(people) == 800 - 120 * (1 if n_clones == 1 else 2)
 
 
 def test_clones_that_people_do_not_suffice_for_are_refused_before_anything_is_written(patients, tmp_path):
     model = tiny(patients, 1, select=None, warm_start_kwargs={"n_clones": 7})
-    with pytest.raises(ValueError, match="validated on 30 people of its own, so 200 people are enough for 6"):
+    with pytest.raises(
+        ValueError, match="validated on 30 people of its own beside 30 who validate all, so 200 people are enough for 5"
+    ):
         model.fit(patients, label="died", run_dir=tmp_path / "run")
     assert not (tmp_path / "run").exists()

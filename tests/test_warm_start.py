@@ -13,10 +13,10 @@ from rlsyn import linear_start, warm_start
 from rlsyn.calibration import calibrate_marginals
 from rlsyn.constraints import constraints_from
 from rlsyn.linear_start import _inputs_of, logistic, relations, start_at_regressions
-from rlsyn.ridge import N_FOLDS, people_left_out, ridge
+from rlsyn.ridge import ridge
 from rlsyn.schema import infer_schema
 from rlsyn.synthesizer import RLSyn
-from rlsyn.warm_start import _Cloning, behaviour_clone, people_folds
+from rlsyn.warm_start import _Cloning, behaviour_clone, default_clones, people_folds
 
 
 def make_policy(table, **kwargs):
@@ -131,6 +131,44 @@ def test_clones_are_validated_on_different_people():
     assert all(len(np.unique(people[fold])) == 10 for fold in folds)
 
 
+@pytest.mark.parametrize(
+    ("n_people", "validation_size", "n_clones"),
+    [(2, 0.15, 1), (3, 0.15, 2), (12, 0.15, 5), (280, 0.15, 5), (280, 0.2, 4), (280, 0.5, 1), (500, 0.15, 1)],
+)
+def test_small_tables_have_several_clones(n_people, validation_size, n_clones):
+    assert default_clones(n_people, validation_size) == n_clones
+    folds = people_folds(np.arange(n_people), validation_size, n_clones + 1, np.random.default_rng(0))
+    assert all(fold.any() for fold in folds) or n_clones == 1
+
+
+@pytest.mark.parametrize(("n_rows", "people", "n_clones"), [(60, None, 5), (60, 30, 5), (700, None, 1), (700, 30, 5)])
+def test_clones_share_the_people_who_validate_them_all(monkeypatch, n_rows, people, n_clones):
+    made, make = [], warm_start._Cloning
+    monkeypatch.setattr(warm_start, "_Cloning", lambda *args: made.append(args) or make(*args))
+    table = pd.DataFrame(np.random.default_rng(0).integers(0, 2, (n_rows, 3)), columns=list("abc"))
+    policy, records = make_policy(table)
+    people = None if people is None else np.arange(n_rows) % people
+    behaviour_clone(policy, records, people, n_epochs=1, n_linear_epochs=1)
+    taught, validated = ([set(args[3][place]) for args in made] for place in (0, 1))
+    n_people = n_rows if people is None else 30
+    assert len(made) == n_clones
+    assert len(set.intersection(*validated)) == round(0.15 * n_people)
+    assert all(
+        one | other == set(range(n_people)) and not one & other for one, other in zip(taught, validated, strict=True)
+    )
+    assert set.intersection(*validated) | set.union(*taught) == set(range(n_people))
+    assert len({frozenset(one) for one in taught}) == n_clones
+
+
+def test_what_is_large_has_one_clone(monkeypatch):
+    made, make = [], warm_start._Cloning
+    monkeypatch.setattr(warm_start, "_Cloning", lambda *args: made.append(args) or make(*args))
+    policy, records = make_policy(correlated(60))
+    monkeypatch.setattr(warm_start, "MOST_CLONED", records.size * policy.actor.network.direct.in_features - 1)
+    behaviour_clone(policy, records, n_epochs=1, n_linear_epochs=1)
+    assert len(made) == 1
+
+
 def test_more_clones_than_people_can_validate_raise():
     policy, records = make_policy(correlated(50))
     with pytest.raises(ValueError, match=r"validation_size=0.4 of 50 people and n_clones=4"):
@@ -234,39 +272,6 @@ def test_logistic_regression_of_noise_is_penalised_and_of_an_absent_class_is_non
     choice = logistic((inputs[:40], inputs[40:]), (classes[:40], classes[40:]), 2, nothing)
     assert choice is None or np.abs(choice.weights).max() < 0.1
     assert logistic((inputs[:40], inputs[40:]), (classes[:40] * 0, classes[40:]), 2, nothing) is None
-
-
-@pytest.mark.parametrize("n_people", [200, 2])
-def test_a_few_validation_people_do_not_choose_penalties_alone(n_people):
-    rng = np.random.default_rng(0)
-    inputs = rng.normal(size=(210, 10))
-    classes = (inputs[:, 0] + rng.logistic(size=210) / 3 > 0).astype(int)
-    classes[200:] = inputs[200:, 0] < 0  # ten people of whom none is as all others are
-    classes[0] = 2  # a class that is nobody's, once this one is left out
-    parts, nothing = ((inputs[:200], inputs[200:]), (classes[:200], classes[200:])), np.zeros(10, dtype=bool)
-    assert logistic(*parts, 3, nothing) is None
-    choice = logistic(*parts, 3, nothing, people_left_out(np.arange(200) % n_people))
-    assert choice.weights[0, 0] > 1.5
-    assert np.abs(choice.weights[0, 1:]).max() < 0.5
-    assert choice.log_likelihood > np.log(1 / 2) + 0.1
-
-
-def test_a_class_of_one_person_is_not_judged_by_rows_that_lack_it():
-    inputs, classes = np.arange(20.0)[:, None] % 3, np.r_[np.ones(4, dtype=int), np.zeros(16, dtype=int)]
-    folds = people_left_out(np.arange(16) // 4)  # one of them leaves a single class
-    parts = (inputs[:16], inputs[16:]), (classes[:16], classes[16:])
-    assert logistic(*parts, 2, np.zeros(1, dtype=bool), folds) is None
-
-
-@pytest.mark.parametrize(("n_rows", "is_judged"), [(60, True), (600, False)])
-def test_training_people_judge_where_validation_people_are_few(monkeypatch, n_rows, is_judged):
-    seen = []
-    original = linear_start.logistic
-    monkeypatch.setattr(linear_start, "logistic", lambda *args: seen.append(len(args[4])) or original(*args))
-    table = pd.DataFrame(np.random.default_rng(0).integers(0, 2, (n_rows, 3)), columns=list("abc"))
-    policy, records = make_policy(table)
-    start_at_regressions(policy, *np.split(records, [n_rows // 2]), np.split(np.arange(n_rows), [n_rows // 2]))
-    assert seen == 2 * [N_FOLDS if is_judged else 0]
 
 
 def test_logistic_regression_hardly_penalises_what_is_known_to_matter():
@@ -378,7 +383,7 @@ def test_time_of_an_epoch_does_not_grow_with_rows(monkeypatch):
     )
     policy, records = make_policy(correlated(400))
     records[:, 0] = np.arange(400) % policy.encoding.levels[0].n_levels
-    behaviour_clone(policy, records, n_linear_epochs=4, n_epochs=1, batch_size=16)
+    behaviour_clone(policy, records, n_clones=1, n_linear_epochs=4, n_epochs=1, batch_size=16)
     assert {rows.shape for rows in seen} == {(16, 6)}
     assert {rows.shape for rows in validated} == {(20, 6)}
     assert len(seen) <= 3 * 3 * 4
