@@ -21,7 +21,7 @@ from rlsyn.rewards.own import name_terms
 from rlsyn.rewards.realism import RewardForm
 from rlsyn.rewards.weights import merge_weights
 from rlsyn.rollout import Baseline, RecordRolloutBuffer, check_whole_returns
-from rlsyn.warm_start import behaviour_clone, fold_size
+from rlsyn.warm_start import behaviour_clone, fold_size, most_clones
 
 _LEAST: dict[str, float] = {
     "n_levels": 2,
@@ -200,11 +200,11 @@ def check_folds(n_people: int, warm_start_kwargs: Mapping[str, Any]) -> None:
             f"warm_start_kwargs.validation_size={share} of {n_people} people leaves none to learn from. Lower it."
         )
     n_clones = warm_start_kwargs.get("n_clones") or 1
-    if n_clones > 1 and (n_clones + 1) * n_validation > n_people:
+    if n_validation and n_clones > (most := most_clones(n_people, n_validation)):
         raise ValueError(
             f"Each clone is validated on {n_validation} people of its own beside {n_validation} who validate all, so "
-            f"{n_people} people are enough for {n_people // n_validation - 1}, got warm_start_kwargs.n_clones="
-            f"{n_clones}. Lower it, or warm_start_kwargs.validation_size."
+            f"{n_people} people are enough for {most}, got warm_start_kwargs.n_clones={n_clones}. Lower it, or "
+            "warm_start_kwargs.validation_size."
         )
 
 

@@ -14,7 +14,7 @@ MOST_LEVERAGE = 1 - 1e-9
 N_FOLDS = 5
 """Parts of the people, each of which judges regressions of the others."""
 
-Folds = Sequence[tuple[np.ndarray, np.ndarray]]
+_Folds = Sequence[tuple[np.ndarray, np.ndarray]]
 """Rows of some people and those of all others, as many times as there are parts."""
 
 
@@ -42,7 +42,7 @@ def ridge(inputs: np.ndarray, targets: np.ndarray, people: np.ndarray) -> Regres
         Hastie, Tibshirani, Friedman: The Elements of Statistical Learning, 2009, equation 7.64 (leave-one-out).
         Grandvalet: Least absolute shrinkage is equivalent to quadratic penalization, 1998 (adaptive ridge).
     """
-    folds = people_left_out(people)
+    folds = _people_left_out(people)
     if not folds:  # of one person, whose rows are alike, nothing is known of others
         return Regression(np.zeros(inputs.shape[1]), float(targets.mean()), float(targets.var()))
     judging = folds if len(np.unique(people)) < len(people) else []
@@ -60,7 +60,7 @@ def ridge(inputs: np.ndarray, targets: np.ndarray, people: np.ndarray) -> Regres
     return Regression(adapted.weights * scales, adapted.intercept, plain.variance * float(errors[1] / errors[0]))
 
 
-def people_left_out(people: np.ndarray) -> Folds:
+def _people_left_out(people: np.ndarray) -> _Folds:
     """Rows of some people, and of all others, as many times as `N_FOLDS`; of fewer people each alone."""
     distinct, person = np.unique(people, return_inverse=True)
     parts = np.array_split(np.random.default_rng(0).permutation(len(distinct)), min(N_FOLDS, len(distinct)))
@@ -93,7 +93,7 @@ def _path(inputs: np.ndarray, targets: np.ndarray) -> np.ndarray:
     return inputs.T @ found if is_wide else found
 
 
-def _ridge(inputs: np.ndarray, targets: np.ndarray, folds: Folds) -> tuple[Regression, int]:
+def _ridge(inputs: np.ndarray, targets: np.ndarray, folds: _Folds) -> tuple[Regression, int]:
     """With all weights penalised alike, and the place of the penalty; without folds each row is left out in turn."""
     if folds:
         parts = [_errors(inputs, targets, _path(inputs[rest], targets[rest]), rows, rest) for rows, rest in folds]

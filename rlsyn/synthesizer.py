@@ -86,8 +86,8 @@ class RLSyn:
         ppo_kwargs: The former name of `algo_kwargs`, for PPO.
         rollout_buffer_kwargs: Arguments of `RecordRolloutBuffer`.
         average_decay: Share of the old weights in the average of the policy over rollouts; 0 for the last weights.
-        select: Whether to keep the policy that the cloning's validation people, then unseen by the discriminator, speak
-            best of, or PPO's last; by default where they suffice, without reward terms of your own.
+        select: Whether to keep the policy that the people who validate all cloning, then unseen by the discriminator,
+            speak best of, or PPO's last; by default where they suffice, without reward terms of your own.
         temperature: Of `sample`.
         seed: Seed of everything random in `fit` and, unless it gets its own, `sample`.
         device: `"auto"`, `"cpu"` or `"cuda"`.

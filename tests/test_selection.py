@@ -364,7 +364,7 @@ def test_people_who_select_teach_no_clone(patients, monkeypatch, n_clones):
 
 
 def test_clones_that_people_do_not_suffice_for_are_refused_before_anything_is_written(patients, tmp_path):
-    model = tiny(patients, 1, select=None, warm_start_kwargs={"n_clones": 7})
+    model = tiny(patients, 1, select=None, warm_start_kwargs={"n_clones": 6})
     with pytest.raises(
         ValueError, match="validated on 30 people of its own beside 30 who validate all, so 200 people are enough for 5"
     ):
