@@ -56,7 +56,7 @@ def tiny(algo, n_rollouts=2, **kwargs):
     if ALGORITHMS[algo].is_off_policy:
         given["algo_kwargs"] = {"gradient_steps": 4, "batch_size": 32, **given.get("algo_kwargs", {})}
     if ALGORITHMS[algo].is_fast:
-        given.setdefault("warm_start_kwargs", {"n_epochs": 2, "n_linear_epochs": 2})
+        given.setdefault("warm_start_kwargs", {"n_epochs": 2, "n_linear_epochs": 2, "n_clones": 1})
     return RLSyn(algo=algo, **given)
 
 

@@ -38,7 +38,7 @@ def fit(algo, callback=None, **kwargs):
     own = {"gradient_steps": 4, "batch_size": 32} if ALGORITHMS[algo].is_off_policy else {}
     tiny = {"n_records": N_RECORDS, "n_levels": 8, "n_discriminator_steps": 3, "n_discriminator_warm_up": 5}
     if ALGORITHMS[algo].is_fast:
-        tiny |= {"select": False, "warm_start_kwargs": {"n_epochs": 2, "n_linear_epochs": 2}}
+        tiny |= {"select": False, "warm_start_kwargs": {"n_epochs": 2, "n_linear_epochs": 2, "n_clones": 1}}
     model = RLSyn(algo=algo, algo_kwargs=own, total_timesteps=N_ROLLOUTS * N_RECORDS * STEPS, **tiny)
     return model.fit(TABLE, label="died", callback=callback, **kwargs)
 

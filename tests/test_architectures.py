@@ -10,7 +10,11 @@ from rlsyn.networks.architectures import make_network
 from rlsyn.synthesizer import RLSyn
 
 KINDS = [("plain_made", "ordinal"), ("transformer", "ordinal"), ("made", "free"), ("transformer", "mixture")]
-SMALL = {"n_records": 32, "n_discriminator_warm_up": 1, "warm_start_kwargs": {"n_epochs": 2, "n_linear_epochs": 2}}
+SMALL = {
+    "n_records": 32,
+    "n_discriminator_warm_up": 1,
+    "warm_start_kwargs": {"n_epochs": 2, "n_linear_epochs": 2, "n_clones": 1},
+}
 
 
 @pytest.fixture(params=KINDS, ids="-".join)

@@ -22,7 +22,7 @@ TINY = {
     "batch_records": N_RECORDS,
     "n_discriminator_warm_up": 5,
     "n_discriminator_steps": 2,
-    "warm_start_kwargs": {"n_epochs": 1, "n_linear_epochs": 1},
+    "warm_start_kwargs": {"n_epochs": 1, "n_linear_epochs": 1, "n_clones": 1},
     "select": False,  # selection does not know what a term pays for
 }
 EAGER = {"kl_coef": 0.01, "algo_kwargs": {"learning_rate": 1e-2, "n_epochs": 3}}

@@ -21,7 +21,7 @@ TINY = {
     "batch_records": 32,
     "n_discriminator_warm_up": 3,
     "n_discriminator_steps": 2,
-    "warm_start_kwargs": {"n_epochs": 1, "n_linear_epochs": 1},
+    "warm_start_kwargs": {"n_epochs": 1, "n_linear_epochs": 1, "n_clones": 1},
     "policy_kwargs": {"n_hidden": 32},
     "select": False,
 }

@@ -27,7 +27,7 @@ def call(script, *arguments):
 @pytest.fixture(scope="module")
 def saved(make_patients, tmp_path_factory):
     folder = tmp_path_factory.mktemp("model")
-    warm_start = {"n_epochs": 2, "n_linear_epochs": 5}
+    warm_start = {"n_epochs": 2, "n_linear_epochs": 5, "n_clones": 1}
     RLSyn(total_timesteps=0, n_records=16, warm_start_kwargs=warm_start).fit(make_patients(), label="died").save(folder)
     return folder
 

@@ -18,7 +18,7 @@ from rlsyn.synthesizer import RLSyn
 TINY = {
     "n_records": 32,
     "total_timesteps": 0,
-    "warm_start_kwargs": {"n_epochs": 2, "n_linear_epochs": 5},
+    "warm_start_kwargs": {"n_epochs": 2, "n_linear_epochs": 5, "n_clones": 1},
     "n_discriminator_warm_up": 5,
 }
 

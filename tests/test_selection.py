@@ -29,7 +29,7 @@ TINY = {
     "batch_records": 32,
     "n_discriminator_warm_up": 3,
     "n_discriminator_steps": 2,
-    "warm_start_kwargs": {"n_epochs": 2, "n_linear_epochs": 2},
+    "warm_start_kwargs": {"n_epochs": 2, "n_linear_epochs": 2, "n_clones": 1},
     "policy_kwargs": {"n_hidden": 32},
     "select": True,
 }

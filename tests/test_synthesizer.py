@@ -19,7 +19,7 @@ from rlsyn.synthesizer import RLSyn
 
 TINY = {
     "n_records": 32,
-    "warm_start_kwargs": {"n_epochs": 2, "n_linear_epochs": 2},
+    "warm_start_kwargs": {"n_epochs": 2, "n_linear_epochs": 2, "n_clones": 1},
     "policy_kwargs": {"n_hidden": 32},
     "n_discriminator_warm_up": 10,
     "batch_records": 32,

@@ -34,7 +34,7 @@ TINY = {
     "batch_records": 32,
     "n_discriminator_warm_up": 2,
     "n_discriminator_steps": 1,
-    "warm_start_kwargs": {"n_epochs": 1, "n_linear_epochs": 1},
+    "warm_start_kwargs": {"n_epochs": 1, "n_linear_epochs": 1, "n_clones": 1},
     "policy_kwargs": {"n_hidden": 16},
     "total_timesteps": 3 * 32 * 9,  # rollouts x records x columns
 }
