@@ -119,7 +119,7 @@ def behaviour_clone(
     judging = torch.as_tensor(records[judges := _some(of_all, rng)], device=policy.device)
     start, marginals = deepcopy(policy.actor.state_dict()), _log_likelihood(policy, judging)
     n_kept, clones = [], []
-    for part in of_one or [~of_all & of_all]:
+    for part in of_one or [np.zeros_like(of_all)]:
         policy.actor.load_state_dict(start)
         rows = np.flatnonzero(~(of_all | part)), np.union1d(judges, _some(part, rng))
         train, validation = (torch.as_tensor(records[some], device=policy.device) for some in rows)
