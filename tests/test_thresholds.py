@@ -203,7 +203,7 @@ def test_records_keep_limits_whichever_column_comes_first(order):
     [
         pytest.param("label_first", "ordinal", marks=pytest.mark.slow),
         ("label_last", "ordinal"),
-        ("label_first", "free"),
+        pytest.param("label_first", "free", marks=pytest.mark.slow),
     ],
 )
 def test_among_many_columns_and_few_people_what_no_row_crosses_hardly_a_record_does(monkeypatch, order, head):
