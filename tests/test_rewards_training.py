@@ -117,7 +117,10 @@ def test_every_term_has_a_curve_and_those_of_weight_zero_none(readings, schema, 
             "reward_weights.constraints 3.0 has no say: the table declares no rules",
         ),
         ({"reward_weights": {"realism": 0, "trees": 0}}, "No reward term has a weight: all records are paid 0"),
-        ({"warm_start": False}, "Without a warm start there is no cloning: warm_start_kwargs.n_clones has no say"),
+        (
+            {"warm_start": False, "warm_start_kwargs": {"n_epochs": 1}},
+            "Without a warm start there is no cloning: warm_start_kwargs.n_epochs has no say",
+        ),
         ({}, None),
     ],
 )

@@ -50,13 +50,15 @@ def test_cloned_policy_reproduces_the_correlation():
     assert np.abs(wanted - got).max() < 0.12
 
 
-def test_cloning_learns_next_to_nothing_from_independent_columns():
+@pytest.mark.parametrize(("n_clones", "most_lost"), [(1, 0.0), (5, 0.005)])
+def test_cloning_learns_next_to_nothing_from_independent_columns(n_clones, most_lost):
+    """One clone never does worse on those who stop it; several may, a little, on those whom they have in common."""
     table = pd.DataFrame(np.random.default_rng(0).normal(size=(200, 6)).round(2), columns=list("abcdef"))
     policy, records = make_policy(table)
-    result = behaviour_clone(policy, records)
+    result = behaviour_clone(policy, records, n_clones=n_clones)
     synthetic = policy.sample(3_000).numpy()
     assert np.abs(np.corrcoef(synthetic.T) - np.eye(6)).max() < 0.2
-    assert result.log_likelihood == pytest.approx(result.log_likelihood_marginals, abs=0.005)
+    assert result.log_likelihood >= result.log_likelihood_marginals - most_lost
 
 
 def test_people_are_trained_on_or_validated_on_never_both():
@@ -151,10 +153,16 @@ def test_small_tables_have_several_clones(n_people, validation_size, n_clones):
     assert all(fold.any() for fold in folds) or n_clones == 1
 
 
+@pytest.fixture
+def made(monkeypatch):
+    """What each clone is made of, in turn."""
+    seen, make = [], warm_start._Cloning
+    monkeypatch.setattr(warm_start, "_Cloning", lambda *args: seen.append(args) or make(*args))
+    return seen
+
+
 @pytest.mark.parametrize(("n_rows", "people", "n_clones"), [(60, None, 5), (60, 30, 5), (700, None, 1), (700, 30, 5)])
-def test_clones_share_the_people_who_validate_them_all(monkeypatch, n_rows, people, n_clones):
-    made, make = [], warm_start._Cloning
-    monkeypatch.setattr(warm_start, "_Cloning", lambda *args: made.append(args) or make(*args))
+def test_clones_share_the_people_who_validate_them_all(made, n_rows, people, n_clones):
     table = pd.DataFrame(np.random.default_rng(0).integers(0, 2, (n_rows, 3)), columns=list("abc"))
     policy, records = make_policy(table)
     people = None if people is None else np.arange(n_rows) % people
@@ -170,9 +178,7 @@ def test_clones_share_the_people_who_validate_them_all(monkeypatch, n_rows, peop
     assert len({frozenset(one) for one in taught}) == n_clones
 
 
-def test_what_is_large_has_one_clone(monkeypatch):
-    made, make = [], warm_start._Cloning
-    monkeypatch.setattr(warm_start, "_Cloning", lambda *args: made.append(args) or make(*args))
+def test_what_is_large_has_one_clone(made, monkeypatch):
     policy, records = make_policy(correlated(60))
     monkeypatch.setattr(warm_start, "MOST_CLONED", records.size * policy.actor.network.direct.in_features - 1)
     behaviour_clone(policy, records, n_epochs=1, n_linear_epochs=1)
